@@ -1,0 +1,76 @@
+# The commands of the project. `make demo` and `make test` work from a clean clone; each sets up what it needs.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+export CARGO_TARGET_DIR ?= $(CURDIR)/target
+BIN := $(CARGO_TARGET_DIR)/debug
+VENV := $(CARGO_TARGET_DIR)/venv
+NODE := $(CARGO_TARGET_DIR)/node
+WASM := --release --locked --target wasm32-wasip2
+
+help: ## What there is
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+setup: ## What the build needs: the wasm target
+	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
+
+build: setup ## The programs, and the plugins as components
+	cargo build --locked -p casemate -p casemate-upstreams -p casemate-demo
+
+demo: build ## A publisher, an operator and an agent on one terminal
+	@$(BIN)/casemate-demo
+
+guests: setup ## The hostile components the tests use
+	CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-C link-arg=-zstack-size=65536" cargo build $(WASM) -p casemate-guests --examples
+
+plugins: build ## Every plugin, packed and not signed, under target/packages
+	$(BIN)/casemate pack plugins/virustotal --out $(CARGO_TARGET_DIR)/packages
+
+test: build guests plugins nextest interop-setup ## Every test
+	cargo nextest run --locked --workspace --exclude casemate-guests
+	cargo test --locked --doc -p casemate-plugin -p casemate-signing -p casemate-policy
+	$(MAKE) --no-print-directory interop
+
+nextest:
+	@command -v cargo-nextest > /dev/null || cargo install --locked cargo-nextest
+
+# Independent implementations of the same protocols, pinned: they check us, and we check them.
+interop-setup: $(VENV)/.ready $(NODE)/.ready
+
+$(VENV)/.ready: tests/interop/requirements.txt
+	python3 -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet -r $<
+	@touch $@
+
+$(NODE)/.ready: tests/interop/package.json tests/interop/package-lock.json
+	mkdir -p $(NODE)
+	cp tests/interop/package.json tests/interop/package-lock.json $(NODE)/
+	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+interop: build interop-setup ## Clients that the tests did not write: vt-py, the MCP Python SDK, the MCP Inspector
+	tests/interop/run.sh $(BIN) $(VENV) $(NODE)
+
+lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows between crates
+	cargo fmt --all --check
+	cargo clippy --locked --workspace --exclude casemate-guests --all-targets -- -D warnings
+	tests/lint/wit.sh
+	tests/lint/arrows.sh
+
+deny: ## Licences, sources and advisories of every dependency
+	@command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
+	cargo deny --config .deny.toml check bans licenses sources
+	cargo deny --config .deny.toml check advisories || echo "the advisory database could not be fetched; run again with the network"
+
+bench: ## Per-call overhead over a native echo server, measured in the same run
+	cargo build --locked --release -p casemate -p casemate-bench
+	$(CARGO_TARGET_DIR)/release/casemate-bench
+
+ci: setup lint test demo ## What the gate runs
+
+install: ## The program, optimised, into ~/.cargo/bin
+	cargo install --locked --path host/server
+
+.PHONY: help setup build demo guests plugins test nextest interop-setup interop lint deny bench ci install

@@ -1,0 +1,90 @@
+//! Where a segment begins: the log's state there, signed by the log itself, so that opening a long log need not read all of it.
+//!
+//! It vouches to nobody else: [`crate::verify`] never reads it.
+
+use std::io::{Read as _, Write as _};
+
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use ed25519_dalek::{SigningKey, VerifyingKey};
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    Hash, OpenIntent,
+    chain::Chain,
+    checkpoint::origin,
+    merkle::Tree,
+    note,
+    segment::{self, sync_dir},
+};
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Edge {
+    size: u64,
+    last: String,
+    last_id: Option<String>,
+    peaks: Vec<String>,
+    open: Vec<Open>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Open {
+    id: String,
+    principal: String,
+    tool: String,
+}
+
+fn name(first: u64) -> String {
+    format!("{first:020}.edge")
+}
+
+fn signer(key: &VerifyingKey) -> String {
+    format!("{}/edge", origin(key))
+}
+
+/// Write the state before the segment that begins here, whole or not at all.
+pub(crate) fn write(dir: &Dir, chain: &Chain, key: &SigningKey) -> std::io::Result<()> {
+    let edge = Edge {
+        size: chain.size(),
+        last: chain.last.to_string(),
+        last_id: chain.last_id.map(|id| id.to_string()),
+        peaks: chain.tree.peaks().iter().map(Hash::to_string).collect(),
+        open: chain.open.iter().map(|(id, open)| Open { id: id.to_string(), principal: open.principal_id.clone(), tool: open.tool_name.clone() }).collect(),
+    };
+    let text = serde_json::to_string(&edge)?;
+    let note = note::sign(&format!("{text}\n"), &signer(&key.verifying_key()), key);
+    let (name, draft) = (name(chain.size()), "edge.new");
+    let mut file = dir.open_with(draft, OpenOptions::new().write(true).create(true).truncate(true).mode(0o600))?;
+    file.write_all(note.as_bytes())?;
+    file.sync_all()?;
+    dir.rename(draft, dir, &name)?;
+    sync_dir(dir)
+}
+
+/// The state before the last segment; none where it is not vouched for, and the log is read from its beginning.
+pub(crate) fn last(dir: &Dir, key: &VerifyingKey) -> Option<Chain> {
+    let first = segment::list(dir).ok()?.last().copied().filter(|first| *first > 0)?;
+    let mut note = String::new();
+    dir.open(name(first)).ok()?.read_to_string(&mut note).ok()?;
+    let (text, signatures) = note.split_once("\n\n")?;
+    if !note::is_signed(&format!("{text}\n"), signatures.lines(), &signer(key), key) {
+        return None;
+    }
+    let edge: Edge = serde_json::from_str(text).ok().filter(|edge: &Edge| edge.size == first)?;
+    let hash = |hex: &str| Hash::from_hex(hex.as_bytes());
+    let last_id = match edge.last_id {
+        Some(id) => Some(id.parse().ok()?),
+        None => None,
+    };
+    Some(Chain {
+        tree: Tree::from_parts(edge.size, edge.peaks.iter().map(|peak| hash(peak)).collect::<Option<_>>()?)?,
+        last: hash(&edge.last)?,
+        last_id,
+        open: edge
+            .open
+            .into_iter()
+            .map(|open| Some((open.id.parse().ok()?, OpenIntent { principal_id: open.principal, tool_name: open.tool })))
+            .collect::<Option<_>>()?,
+    })
+}

@@ -1,0 +1,370 @@
+//! What is written down of each event: typed facts in, the fields of one record out.
+//!
+//! Whatever policy has proved is taken from its own types, so that nobody can record one call and make another.
+
+use std::{borrow::Cow, net::IpAddr};
+
+use casemate_policy::{Charge, Deferred, Denied, Permit, Timestamp, Verdict};
+use serde_json::Value;
+
+use crate::{
+    EventId, OpenIntent, Outcome,
+    canonical::Object,
+    record::Draft,
+};
+
+/// Who the host itself is, in `principal_id`.
+pub const HOST: &str = "casemate";
+
+/// What the server knows of a call, whatever becomes of it.
+#[derive(Debug, Clone)]
+pub struct CallFacts {
+    /// Follows the call through every log: a trace id.
+    pub call_id: String,
+    /// How it came in: `stdio`, `http`, `command`.
+    pub via: &'static str,
+    /// The arguments, with what the schema marks `x-secret` already replaced. The digest of the full ones is policy's.
+    pub arguments: Value,
+}
+
+/// What the server knows of an intent.
+pub type IntentFacts = CallFacts;
+
+/// What the server knows of a call that was denied or deferred.
+pub type DeniedFacts = CallFacts;
+
+/// Why a call that policy permitted is not made after all, such as a budget that another call spent in between.
+#[derive(Debug, Clone)]
+pub struct Withdrawal {
+    /// The layer, or the room of the house, that stopped it.
+    pub layer: Cow<'static, str>,
+    /// Why, as a stable word.
+    pub reason: Cow<'static, str>,
+    /// What happened.
+    pub message: String,
+    /// When trying again could help.
+    pub retry_after_ms: Option<u64>,
+}
+
+/// How a call ended.
+#[derive(Debug, Clone)]
+pub struct OutcomeFacts {
+    /// The call's id, as in the intent.
+    pub call_id: String,
+    /// `Allowed` where it did what was asked, `Denied` where the gate or the output check stopped it, `Error` where it failed, `Unknown` where
+    /// something was sent and no answer came.
+    pub outcome: Outcome,
+    /// How, as a stable word: `returned`, `failed`, `planned`, `refused`, `withheld`, `limit`, `cancelled`, ….
+    pub ending: Cow<'static, str>,
+    /// The cause, for the operator.
+    pub detail: Option<String>,
+    /// Every request that passed the gate, in order.
+    pub requests: Vec<RequestFacts>,
+    /// What the result carries.
+    pub labels: Vec<String>,
+    /// Units of fuel.
+    pub fuel: u64,
+    /// The most bytes of linear memory.
+    pub memory_bytes: u64,
+    /// Wall clock, in microseconds.
+    pub duration_us: u64,
+    /// Bytes of the result.
+    pub output_bytes: u64,
+    /// How often a secret was taken out of the result.
+    pub redactions: u64,
+    /// Of the plan, where the call was run dry.
+    pub plan_digest: Option<String>,
+}
+
+/// One request that passed the gate.
+#[derive(Debug, Clone)]
+pub struct RequestFacts {
+    /// Which upstream.
+    pub upstream: String,
+    /// Which contract it matched.
+    pub contract: String,
+    /// Its method.
+    pub method: String,
+    /// Its URL, without the credential.
+    pub url: String,
+    /// What it may do.
+    pub effect: String,
+    /// Bytes of its body.
+    pub request_bytes: u64,
+    /// Lower-case hex SHA-256 of its body.
+    pub request_sha256: String,
+    /// What came of it.
+    pub status: RequestStatus,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone)]
+pub enum RequestStatus {
+    /// It was on its way when the call ended.
+    Pending,
+    /// It never left.
+    NotSent {
+        /// Why.
+        reason: String,
+    },
+    /// A whole answer came.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// Bytes of the body.
+        bytes: u64,
+        /// Where it came from.
+        address: Option<IpAddr>,
+    },
+    /// It left, and no whole answer came.
+    Broken {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// What happened apart from calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum EventKind {
+    /// A plugin was installed.
+    PluginInstalled,
+    /// Another version took a plugin's place.
+    PluginUpdated,
+    /// A plugin was taken away.
+    PluginRemoved,
+    /// A plugin was verified and made ready.
+    PluginLoaded,
+    /// A plugin was refused.
+    PluginLoadFailed,
+    /// A publisher's key was trusted, or no longer.
+    TrustChanged,
+    /// A configuration took effect.
+    ConfigLoaded,
+    /// A configuration was refused.
+    ConfigRefused,
+    /// A caller proved who it is.
+    AuthAccepted,
+    /// A caller did not.
+    AuthRefused,
+    /// A token was made.
+    TokenCreated,
+    /// A token was revoked.
+    TokenRevoked,
+    /// The host began to serve.
+    HostStarted,
+    /// The host stopped in good order.
+    HostStopped,
+}
+
+impl EventKind {
+    /// The `event_type` in the log.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::PluginInstalled => "plugin.installed",
+            Self::PluginUpdated => "plugin.updated",
+            Self::PluginRemoved => "plugin.removed",
+            Self::PluginLoaded => "plugin.loaded",
+            Self::PluginLoadFailed => "plugin.load-failed",
+            Self::TrustChanged => "config.trust",
+            Self::ConfigLoaded => "config.loaded",
+            Self::ConfigRefused => "config.refused",
+            Self::AuthAccepted => "auth.accepted",
+            Self::AuthRefused => "auth.refused",
+            Self::TokenCreated => "auth.token-created",
+            Self::TokenRevoked => "auth.token-revoked",
+            Self::HostStarted => "host.started",
+            Self::HostStopped => "host.stopped",
+        }
+    }
+}
+
+/// An event apart from calls.
+#[derive(Debug, Clone)]
+pub struct EventFacts {
+    /// What happened.
+    pub kind: EventKind,
+    /// Who did it; [`HOST`] for the host itself.
+    pub principal: String,
+    /// How it went.
+    pub outcome: Outcome,
+    /// What else is known: an object without secrets.
+    pub fields: Value,
+}
+
+pub(crate) const INTENT: &str = "intent";
+const OUTCOME: &str = "outcome";
+const DENIED: &str = "denied";
+const DEFERRED: &str = "deferred";
+const RECOVERED: &str = "audit.recovered";
+
+pub(crate) fn intent(permit: &Permit, facts: &CallFacts, now: Timestamp) -> Draft {
+    draft(INTENT, permit.principal().id().as_str(), permit.served().as_str(), Outcome::Allowed, now, |fields| {
+        fields.value("arguments", &facts.arguments);
+        fields.text("arguments_digest", permit.arguments_digest());
+        budgets(fields, permit.charges());
+        fields.text("call_id", &facts.call_id);
+        fields.text("effect", permit.effect().as_str());
+        fields.text("environment", permit.environment().as_str());
+        fields.text("grant", permit.grant().as_str());
+        fields.text("mode", permit.mode().as_str());
+        fields.text("plugin", &permit.plugin().to_string());
+        fields.text("plugin_digest", permit.digest());
+        verdicts(fields, permit.verdicts());
+        fields.text("via", facts.via);
+    })
+}
+
+pub(crate) fn withdrawn(permit: &Permit, facts: &CallFacts, why: &Withdrawal, now: Timestamp) -> Draft {
+    draft(DENIED, permit.principal().id().as_str(), permit.served().as_str(), Outcome::Denied, now, |fields| {
+        fields.value("arguments", &facts.arguments);
+        fields.text("arguments_digest", permit.arguments_digest());
+        budgets(fields, permit.charges());
+        fields.text("call_id", &facts.call_id);
+        fields.text("effect", permit.effect().as_str());
+        fields.text("environment", permit.environment().as_str());
+        fields.text("grant", permit.grant().as_str());
+        fields.text("layer", &why.layer);
+        fields.text("message", &why.message);
+        fields.text("mode", permit.mode().as_str());
+        fields.text("plugin", &permit.plugin().to_string());
+        fields.text("plugin_digest", permit.digest());
+        fields.text("reason", &why.reason);
+        if let Some(millis) = why.retry_after_ms {
+            fields.number("retry_after_ms", millis);
+        }
+        verdicts(fields, permit.verdicts());
+        fields.text("via", facts.via);
+    })
+}
+
+pub(crate) fn denied(denied: &Denied, facts: &CallFacts, now: Timestamp) -> Draft {
+    draft(DENIED, denied.principal().id().as_str(), denied.tool(), Outcome::Denied, now, |fields| {
+        fields.value("arguments", &facts.arguments);
+        fields.maybe("arguments_digest", denied.arguments_digest());
+        fields.text("call_id", &facts.call_id);
+        fields.maybe("grant", denied.grant().map(|grant| grant.as_str()));
+        fields.text("layer", denied.layer().as_str());
+        fields.text("message", denied.message());
+        fields.text("operator", denied.for_operator());
+        fields.maybe("plugin_digest", denied.digest());
+        fields.text("reason", denied.reason().code());
+        if let Some(millis) = denied.retry_after_ms() {
+            fields.number("retry_after_ms", millis);
+        }
+        verdicts(fields, denied.verdicts());
+        fields.text("via", facts.via);
+    })
+}
+
+pub(crate) fn deferred(deferred: &Deferred, facts: &CallFacts, now: Timestamp) -> Draft {
+    draft(DEFERRED, deferred.principal().id().as_str(), deferred.served().as_str(), Outcome::Deferred, now, |fields| {
+        fields.value("arguments", &facts.arguments);
+        fields.text("arguments_digest", deferred.arguments_digest());
+        fields.text("call_id", &facts.call_id);
+        fields.text("effect", deferred.effect().as_str());
+        fields.text("environment", deferred.environment().as_str());
+        fields.text("grant", deferred.grant().as_str());
+        fields.text("message", deferred.message());
+        fields.text("operator", deferred.for_operator());
+        fields.text("plugin", &deferred.plugin().to_string());
+        fields.text("plugin_digest", deferred.digest());
+        fields.text("reason", deferred.reason().code());
+        verdicts(fields, deferred.verdicts());
+        fields.text("via", facts.via);
+    })
+}
+
+pub(crate) fn outcome(intent: EventId, of: &OpenIntent, facts: &OutcomeFacts, now: Timestamp) -> Draft {
+    draft(OUTCOME, &of.principal_id, &of.tool_name, facts.outcome, now, |fields| {
+        fields.text("call_id", &facts.call_id);
+        fields.maybe("detail", facts.detail.as_deref());
+        fields.number("duration_us", facts.duration_us);
+        fields.text("ending", &facts.ending);
+        fields.number("fuel", facts.fuel);
+        fields.number("intent", intent);
+        fields.texts("labels", facts.labels.iter().map(String::as_str));
+        fields.number("memory_bytes", facts.memory_bytes);
+        fields.number("output_bytes", facts.output_bytes);
+        fields.maybe("plan_digest", facts.plan_digest.as_deref());
+        fields.number("redactions", facts.redactions);
+        fields.objects("requests", &facts.requests, request);
+    })
+}
+
+/// The end of an intent that nobody else ends, and why.
+pub(crate) fn unfinished(intent: EventId, of: &OpenIntent, outcome: Outcome, ending: &str, now: Timestamp) -> Draft {
+    draft(OUTCOME, &of.principal_id, &of.tool_name, outcome, now, |fields| {
+        fields.text("ending", ending);
+        fields.number("intent", intent);
+    })
+}
+
+pub(crate) fn event(facts: &EventFacts, now: Timestamp) -> Draft {
+    draft(facts.kind.as_str(), &facts.principal, "", facts.outcome, now, |fields| fields.value("fields", &facts.fields))
+}
+
+pub(crate) fn recovered(recovery: &crate::Recovery, now: Timestamp) -> Draft {
+    draft(RECOVERED, HOST, "", Outcome::Allowed, now, |fields| {
+        if let Some(torn) = &recovery.torn {
+            fields.number("cut_bytes", torn.bytes);
+            fields.number("cut_offset", torn.offset);
+            fields.text("cut_segment", &torn.segment);
+            fields.number("cut_sha256", torn.sha256);
+        }
+        fields.number("torn_checkpoint_bytes", recovery.torn_checkpoint);
+        fields.number("unfinished", recovery.unfinished.len());
+    })
+}
+
+fn draft(
+    event_type: &str,
+    principal: &str,
+    tool: &str,
+    outcome: Outcome,
+    now: Timestamp,
+    fill: impl FnOnce(&mut Object<'_>),
+) -> Draft {
+    Draft::new(event_type, principal, tool, outcome, now, fill)
+}
+
+fn budgets(fields: &mut Object<'_>, charges: &[Charge]) {
+    fields.texts("budgets", charges.iter().map(|charge| charge.key().as_str()));
+}
+
+fn verdicts(fields: &mut Object<'_>, verdicts: &[Verdict]) {
+    fields.objects("verdicts", verdicts, |object, verdict| {
+        object.text("layer", verdict.layer.as_str());
+        object.text("note", &verdict.note);
+        object.text("outcome", verdict.outcome.as_str());
+        object.maybe("reason", verdict.outcome.reason().map(|reason| reason.code()));
+    });
+}
+
+fn request(object: &mut Object<'_>, request: &RequestFacts) {
+    if let RequestStatus::Answered { address: Some(address), .. } = request.status {
+        object.number("address", address);
+    }
+    if let RequestStatus::Answered { bytes, .. } = request.status {
+        object.number("bytes", bytes);
+    }
+    object.text("contract", &request.contract);
+    object.text("effect", &request.effect);
+    object.text("method", &request.method);
+    if let RequestStatus::NotSent { reason } | RequestStatus::Broken { reason } = &request.status {
+        object.text("reason", reason);
+    }
+    object.number("request_bytes", request.request_bytes);
+    object.text("request_sha256", &request.request_sha256);
+    match request.status {
+        RequestStatus::Pending => object.text("state", "pending"),
+        RequestStatus::NotSent { .. } => object.text("state", "not-sent"),
+        RequestStatus::Answered { .. } => object.text("state", "answered"),
+        RequestStatus::Broken { .. } => object.text("state", "broken"),
+    }
+    if let RequestStatus::Answered { status, .. } = request.status {
+        object.number("status", status);
+    }
+    object.text("upstream", &request.upstream);
+    object.text("url", &request.url);
+}

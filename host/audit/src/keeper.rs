@@ -1,0 +1,124 @@
+//! The thread that makes records durable in groups, signs checkpoints and begins new files.
+
+use std::{
+    io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    Checkpoint, checkpoint, edge,
+    log::{Shared, State, Stop},
+    merkle::Tree,
+    segment,
+};
+
+/// How long a record waits for others to be synced with it. Half of what is promised: the disk needs the rest.
+const GROUP: Duration = Duration::from_millis(25);
+
+/// With nothing written there is nothing to do; a look once in a while costs nothing.
+const IDLE: Duration = Duration::from_secs(3600);
+
+/// Work until the log stops or fails.
+pub(crate) fn keep(shared: &Shared) {
+    if let Err(error) = work(shared) {
+        shared.lock().fail(&error.to_string());
+    }
+}
+
+fn work(shared: &Shared) -> io::Result<()> {
+    let checkpoints = segment::open_append(&shared.dir, checkpoint::FILE, false)?;
+    segment::sync_dir(&shared.dir)?;
+    loop {
+        let mut state = shared.lock();
+        while !is_due(&state, shared) {
+            if state.failed.is_some() {
+                return Ok(());
+            }
+            let wait = next_due(&state, shared).unwrap_or(IDLE);
+            state = match shared.work.wait_timeout(state, wait) {
+                Ok((state, _)) => state,
+                Err(_) => return Err(io::Error::other("a thread stopped in the middle of writing")),
+            };
+        }
+        let (file, waiting, stop) = (Arc::clone(&state.file), std::mem::take(&mut state.waiting), state.stop);
+        let tree = checkpoint_due(&state, shared).then(|| state.chain.tree.clone());
+        state.unsynced = None;
+        drop(state);
+
+        if let Err(error) = shared.disk.sync(&file) {
+            // What a failed sync leaves on the disk is unknown, and a second one would not say: no retry.
+            let mut state = shared.lock();
+            state.waiting.extend(waiting);
+            state.fail(&error.to_string());
+            return Ok(());
+        }
+        for waiting in waiting {
+            // Who no longer waits need not know.
+            let _ = waiting.send(Ok(()));
+        }
+        if let Some(tree) = tree {
+            sign(shared, &checkpoints, &tree)?;
+        }
+        if stop.is_some() {
+            return Ok(());
+        }
+        begin_segment(shared)?;
+    }
+}
+
+fn is_due(state: &State, shared: &Shared) -> bool {
+    let now = Instant::now();
+    state.stop.is_some()
+        || !state.waiting.is_empty()
+        || state.unsynced.is_some_and(|since| now >= since + GROUP)
+        || checkpoint_due(state, shared)
+}
+
+fn checkpoint_due(state: &State, shared: &Shared) -> bool {
+    let uncovered = state.chain.size() - state.signed;
+    let overdue = || state.unsigned.is_some_and(|since| Instant::now() >= since + shared.options.checkpoint_after);
+    uncovered > 0
+        && match state.stop {
+            Some(Stop::Close) => true,
+            Some(Stop::Drop) => false,
+            None => uncovered >= shared.options.checkpoint_every || overdue(),
+        }
+}
+
+fn next_due(state: &State, shared: &Shared) -> Option<Duration> {
+    let synced = state.unsynced.map(|since| since + GROUP);
+    let signed = state.unsigned.map(|since| since + shared.options.checkpoint_after);
+    let next = [synced, signed].into_iter().flatten().min()?;
+    Some(next.saturating_duration_since(Instant::now()))
+}
+
+/// Only what is durable is signed for: a checkpoint must never outlive its records.
+fn sign(shared: &Shared, checkpoints: &std::fs::File, tree: &Tree) -> io::Result<()> {
+    let note = Checkpoint::of(tree).sign(&shared.key);
+    shared.disk.append(checkpoints, note.as_bytes())?;
+    shared.disk.sync(checkpoints)?;
+    let mut state = shared.lock();
+    state.signed = tree.size();
+    state.unsigned = (state.chain.size() > tree.size()).then(Instant::now);
+    Ok(())
+}
+
+/// Begin a new file where the current one is long enough.
+fn begin_segment(shared: &Shared) -> io::Result<()> {
+    let mut state = shared.lock();
+    if state.segment_bytes < shared.options.segment_bytes || state.failed.is_some() {
+        return Ok(());
+    }
+    // The few records since the last sync: a file that is complete must also be complete on the disk before the next one is.
+    shared.disk.sync(&state.file)?;
+    for waiting in state.waiting.drain(..) {
+        let _ = waiting.send(Ok(()));
+    }
+    edge::write(&shared.dir, &state.chain, &shared.key)?;
+    let file = segment::open_append(&shared.dir, &segment::name(state.chain.size()), true)?;
+    segment::sync_dir(&shared.dir)?;
+    state.file = Arc::new(file);
+    (state.segment_bytes, state.unsynced) = (0, None);
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Reading a log for people: entries in order, filtered. It believes what it reads; [`crate::verify`] does not.
+
+use std::io;
+
+use cap_std::fs::Dir;
+use casemate_policy::Timestamp;
+use serde_json::Value;
+
+use crate::{
+    EventId, Place,
+    record::OURS,
+    segment::{Found, Lines},
+};
+
+/// Which entries to give; what is absent does not filter.
+#[derive(Debug, Clone, Default)]
+pub struct Filter {
+    /// Of this principal.
+    pub principal: Option<String>,
+    /// Of this tool, as served.
+    pub tool: Option<String>,
+    /// Of this type, or with a trailing dot of this family: `plugin.`.
+    pub event_type: Option<String>,
+    /// With this outcome.
+    pub outcome: Option<String>,
+    /// Of this call.
+    pub call_id: Option<String>,
+    /// With this id, or about the intent with it.
+    pub event: Option<EventId>,
+    /// Not before.
+    pub since: Option<Timestamp>,
+    /// Not at or after.
+    pub until: Option<Timestamp>,
+}
+
+/// One record.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Entry {
+    /// Where it is.
+    pub place: Place,
+    /// All of it.
+    pub raw: Value,
+}
+
+/// A log, or a record in it, that cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum ReadError {
+    /// The folder or a file.
+    #[error("the audit log cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// A record.
+    #[error("{0} is not a record\nhelp: `casemate audit verify` says what is wrong")]
+    NotRecord(Place),
+    /// A file.
+    #[error("record {0} and those after it, up to the next file, are missing\nhelp: `casemate audit verify` says what is wrong")]
+    Gap(u64),
+}
+
+impl Entry {
+    fn core(&self, key: &str) -> &str {
+        self.raw.get(key).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// Its id.
+    pub fn event_id(&self) -> &str {
+        self.core("event_id")
+    }
+
+    /// When, RFC 3339.
+    pub fn occurred_at(&self) -> &str {
+        self.core("occurred_at")
+    }
+
+    /// Who.
+    pub fn principal_id(&self) -> &str {
+        self.core("principal_id")
+    }
+
+    /// What kind of event.
+    pub fn event_type(&self) -> &str {
+        self.core("event_type")
+    }
+
+    /// Which tool; empty where none is concerned.
+    pub fn tool_name(&self) -> &str {
+        self.core("tool_name")
+    }
+
+    /// `allowed`, `denied`, `deferred`, `error` or `unknown`.
+    pub fn outcome(&self) -> &str {
+        self.core("outcome")
+    }
+
+    /// One of this host's own fields: `grant`, `arguments`, `verdicts`, `requests`, ….
+    pub fn field(&self, name: &str) -> Option<&Value> {
+        self.raw.get("extensions")?.get(OURS)?.get(name)
+    }
+
+    fn fits(&self, filter: &Filter) -> bool {
+        let equal = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
+        let text = |name| self.field(name).and_then(Value::as_str).unwrap_or_default();
+        let at = || self.occurred_at().parse::<Timestamp>().ok();
+        equal(&filter.principal, self.principal_id())
+            && equal(&filter.tool, self.tool_name())
+            && equal(&filter.outcome, self.outcome())
+            && equal(&filter.call_id, text("call_id"))
+            && filter.event_type.as_deref().is_none_or(|wanted| match wanted.strip_suffix('.') {
+                Some(_) => self.event_type().starts_with(wanted),
+                None => self.event_type() == wanted,
+            })
+            && filter.event.is_none_or(|id| [self.event_id(), text("intent")].contains(&id.to_string().as_str()))
+            && filter.since.is_none_or(|since| at().is_some_and(|at| at >= since))
+            && filter.until.is_none_or(|until| at().is_some_and(|at| at < until))
+    }
+}
+
+/// Entries of a log, oldest first. An unfinished last line is left out.
+pub struct Entries<'d> {
+    lines: Lines<'d>,
+    filter: Filter,
+    buffer: Vec<u8>,
+    ended: bool,
+}
+
+/// Read the entries that fit `filter`.
+pub fn read(dir: &Dir, filter: Filter) -> Result<Entries<'_>, ReadError> {
+    Ok(Entries { lines: Lines::from(dir, 0)?, filter, buffer: Vec::new(), ended: false })
+}
+
+impl Entries<'_> {
+    fn advance(&mut self) -> Result<Option<Entry>, ReadError> {
+        loop {
+            let place = match self.lines.next(&mut self.buffer)? {
+                None | Some(Found::Torn(_)) => return Ok(None),
+                Some(Found::Line(place)) => place,
+                Some(Found::Broken(place, _)) => return Err(ReadError::NotRecord(place)),
+                Some(Found::Gap { expected, .. }) => return Err(ReadError::Gap(expected)),
+            };
+            let Ok(raw) = serde_json::from_slice::<Value>(&self.buffer) else { return Err(ReadError::NotRecord(place)) };
+            let entry = Entry { place, raw };
+            if entry.fits(&self.filter) {
+                return Ok(Some(entry));
+            }
+        }
+    }
+}
+
+impl Iterator for Entries<'_> {
+    type Item = Result<Entry, ReadError>;
+
+    /// After an error there is nothing more.
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.advance().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}

@@ -1,0 +1,245 @@
+//! Reading a log from some point to its end, and naming the first thing that is wrong with it.
+
+use std::io::{self, Read as _};
+
+use cap_std::fs::Dir;
+use ed25519_dalek::VerifyingKey;
+
+use crate::{
+    Checkpoint, CheckpointDamage, Damage, Hash, Place, Torn,
+    canonical::write_value,
+    chain::{Chain, Misfit},
+    checkpoint, record,
+    segment::{Found, Lines},
+};
+
+/// The first thing that is wrong with a log.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// It cannot be read.
+    #[error("the audit log cannot be read: {0}")]
+    Io(#[from] io::Error),
+    /// A record is not what was written.
+    #[error("{place} was changed: {damage}")]
+    Damaged {
+        /// Which.
+        place: Place,
+        /// How it shows.
+        damage: Damage,
+    },
+    /// A record does not follow the one before it.
+    #[error("{place} does not follow the record before it: {cause}")]
+    Broken {
+        /// Which.
+        place: Place,
+        /// What was done.
+        cause: Break,
+    },
+    /// A whole file is missing, or too many.
+    #[error("record {expected} is missing: the next file is `{found}`")]
+    Gap {
+        /// The record that should come next.
+        expected: u64,
+        /// The file that comes instead.
+        found: String,
+    },
+    /// Records at the end are missing.
+    #[error("the log was cut short: it has {records} records, and the checkpoint on line {line} of `checkpoints` covers {signed}")]
+    Truncated {
+        /// How many records there are.
+        records: u64,
+        /// How many were signed for.
+        signed: u64,
+        /// The checkpoint's line.
+        line: usize,
+        /// Where the last file stops making sense, if it does not end with a whole record.
+        torn: Option<Torn>,
+    },
+    /// The records fit each other and not what was signed.
+    #[error(
+        "records {after} to {} were rewritten: they fit each other, and not the checkpoint on line {line} of `checkpoints`", size.saturating_sub(1)
+    )]
+    Rewritten {
+        /// The first record that the checkpoint before does not vouch for.
+        after: u64,
+        /// How many records the checkpoint covers.
+        size: u64,
+        /// Its line.
+        line: usize,
+    },
+    /// A checkpoint is not what was signed.
+    #[error("the checkpoint on line {line} of `checkpoints` is not valid: {damage}")]
+    Checkpoint {
+        /// Its line.
+        line: usize,
+        /// How it shows.
+        damage: CheckpointDamage,
+    },
+}
+
+/// What was done to a chain at a place where it breaks.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Break {
+    /// The predecessor it names is nowhere.
+    #[error("at least one record between them was deleted")]
+    Deleted,
+    /// The predecessor it names is further back.
+    #[error("records {first} to {last} were inserted")]
+    Inserted {
+        /// The first record that does not belong.
+        first: u64,
+        /// The last one.
+        last: u64,
+    },
+    /// The predecessor it names comes later.
+    #[error("it was moved: it belongs after record {after}")]
+    Moved {
+        /// Where its predecessor is now.
+        after: u64,
+    },
+    /// It follows, and its id says it is older.
+    #[error("its `event_id` is not after the one before")]
+    Id,
+}
+
+/// A signed checkpoint and where it is.
+#[derive(Debug, Clone)]
+pub(crate) struct Signed {
+    pub(crate) line: usize,
+    pub(crate) checkpoint: Checkpoint,
+}
+
+/// The checkpoints file as it was read.
+#[derive(Debug, Default)]
+pub(crate) struct Checkpoints {
+    pub(crate) signed: Vec<Signed>,
+    /// Bytes of whole checkpoints.
+    pub(crate) whole: u64,
+    /// Bytes after them.
+    pub(crate) torn: u64,
+}
+
+/// Read the checkpoints. Signatures are checked of those that cover more than `from` records.
+pub(crate) fn checkpoints(dir: &Dir, key: &VerifyingKey, from: u64) -> Result<Checkpoints, Failure> {
+    let mut bytes = Vec::new();
+    match dir.open(checkpoint::FILE) {
+        Ok(mut file) => file.read_to_end(&mut bytes)?,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Checkpoints::default()),
+        Err(error) => return Err(error.into()),
+    };
+    // A crash can cut a character in two: what is not text is judged with the unfinished end, or breaks a note.
+    let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
+    let (notes, whole) = checkpoint::split(text);
+    let (whole, length) = (whole as u64, bytes.len() as u64);
+    if text.len() < bytes.len() && !is_crash_rest(bytes.get(text.len()..).unwrap_or_default()) {
+        let line = text.lines().count().max(1);
+        return Err(Failure::Checkpoint { line, damage: CheckpointDamage::Shape });
+    }
+    let mut signed: Vec<Signed> = Vec::new();
+    for note in notes {
+        let failure = |damage| Failure::Checkpoint { line: note.line, damage };
+        let checkpoint = Checkpoint::open_after(note.text, key, from).map_err(failure)?;
+        if signed.last().map_or(0, |last| last.checkpoint.size) >= checkpoint.size {
+            return Err(failure(CheckpointDamage::Order));
+        }
+        signed.push(Signed { line: note.line, checkpoint });
+    }
+    Ok(Checkpoints { signed, whole, torn: length.saturating_sub(whole) })
+}
+
+/// Part of one character, as a cut write leaves it.
+fn is_crash_rest(bytes: &[u8]) -> bool {
+    std::str::from_utf8(bytes).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
+}
+
+/// How closely to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Depth {
+    /// Hashes, links and checkpoints.
+    Chain,
+    /// Also that every line is written the one way, so that no reader can see anything else in it.
+    Canonical,
+}
+
+/// A log read to its end.
+#[derive(Debug)]
+pub(crate) struct Scan {
+    pub(crate) chain: Chain,
+    pub(crate) torn: Option<Torn>,
+}
+
+/// Read from where `chain` stands, which is the beginning of a segment, to the end.
+pub(crate) fn scan(dir: &Dir, mut chain: Chain, signed: &[Signed], depth: Depth) -> Result<Scan, Failure> {
+    let start = chain.size();
+    let mut pending = signed.iter().skip_while(|signed| signed.checkpoint.size < start).peekable();
+    let mut vouched = start;
+    let mut lines = Lines::from(dir, start)?;
+    let mut buffer = Vec::new();
+    let mut torn = None;
+    loop {
+        while let Some(signed) = pending.next_if(|signed| signed.checkpoint.size == chain.size()) {
+            if signed.checkpoint.root != chain.tree.root() {
+                return Err(Failure::Rewritten { after: vouched, size: signed.checkpoint.size, line: signed.line });
+            }
+            vouched = signed.checkpoint.size;
+        }
+        let place = match lines.next(&mut buffer)? {
+            None => break,
+            Some(Found::Line(place)) => place,
+            Some(Found::Broken(place, damage)) => return Err(Failure::Damaged { place, damage }),
+            Some(Found::Gap { expected, found }) => return Err(Failure::Gap { expected, found }),
+            Some(Found::Torn(rest)) => {
+                torn = Some(rest);
+                break;
+            }
+        };
+        let record = match record::check(&buffer) {
+            Ok(record) if depth == Depth::Canonical && !is_canonical(&buffer) => {
+                drop(record);
+                return Err(Failure::Damaged { place, damage: Damage::NotCanonical });
+            }
+            Ok(record) => record,
+            Err(damage) => return Err(Failure::Damaged { place, damage }),
+        };
+        match chain.follow(&record) {
+            Ok(()) => {}
+            Err(Misfit::Id) => return Err(Failure::Broken { place, cause: Break::Id }),
+            Err(Misfit::Previous) => {
+                let cause = what_was_done(dir, start, place.record, &record.previous)?;
+                return Err(Failure::Broken { place, cause });
+            }
+        }
+    }
+    if let Some(signed) = signed.last().filter(|signed| signed.checkpoint.size > chain.size()) {
+        let (records, line, signed) = (chain.size(), signed.line, signed.checkpoint.size);
+        return Err(Failure::Truncated { records, signed, line, torn });
+    }
+    Ok(Scan { chain, torn })
+}
+
+fn is_canonical(line: &[u8]) -> bool {
+    let Ok(value) = serde_json::from_slice(line) else { return false };
+    let mut again = String::with_capacity(line.len());
+    write_value(&mut again, &value);
+    again.as_bytes() == line
+}
+
+/// The chain breaks before `record`, which names `previous`: look where that one is.
+fn what_was_done(dir: &Dir, start: u64, record: u64, previous: &Hash) -> Result<Break, Failure> {
+    let mut lines = Lines::from(dir, start)?;
+    let mut buffer = Vec::new();
+    if *previous == Hash::NONE {
+        return Ok(Break::Inserted { first: 0, last: record.saturating_sub(1) });
+    }
+    while let Some(found) = lines.next(&mut buffer)? {
+        let Found::Line(place) = found else { continue };
+        if record::check(&buffer).is_ok_and(|candidate| candidate.hash == *previous) {
+            return Ok(if place.record < record {
+                Break::Inserted { first: place.record + 1, last: record.saturating_sub(1) }
+            } else {
+                Break::Moved { after: place.record }
+            });
+        }
+    }
+    Ok(Break::Deleted)
+}

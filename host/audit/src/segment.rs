@@ -1,0 +1,160 @@
+//! Segments: the files the records are in, each named by the number of its first record, and reading them in order.
+
+use std::io::{self, BufRead as _, BufReader, Read as _};
+
+use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+
+use crate::{Damage, Hash};
+
+const SUFFIX: &str = ".jsonl";
+
+/// No record comes near it: each of its values is bounded when it is written.
+const MAX_LINE: u64 = 8 << 20;
+
+/// The file whose first record is the one of this number.
+pub(crate) fn name(first: u64) -> String {
+    format!("{first:020}{SUFFIX}")
+}
+
+/// The first record's number of every segment in the folder, in order.
+pub(crate) fn list(dir: &Dir) -> io::Result<Vec<u64>> {
+    let mut segments = Vec::new();
+    for entry in dir.entries()? {
+        let file_name = entry?.file_name();
+        let first = file_name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).and_then(|first| first.parse().ok());
+        segments.extend(first.filter(|first| file_name == *name(*first)));
+    }
+    segments.sort_unstable();
+    Ok(segments)
+}
+
+/// Open a file of the log for appending, made for its owner alone where it is new.
+pub(crate) fn open_append(dir: &Dir, name: &str, create_new: bool) -> io::Result<std::fs::File> {
+    let mut options = OpenOptions::new();
+    options.append(true).read(true).mode(0o600);
+    if create_new {
+        options.create_new(true);
+    } else {
+        options.create(true);
+    }
+    Ok(dir.open_with(name, &options)?.into_std())
+}
+
+/// Make the names in the folder as durable as the files' contents.
+pub(crate) fn sync_dir(dir: &Dir) -> io::Result<()> {
+    Ok(rustix::fs::fsync(dir.open(".")?)?)
+}
+
+/// Where a record is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    /// Its number in the log, from 0.
+    pub record: u64,
+    /// The file.
+    pub segment: String,
+    /// Its line there, from 1.
+    pub line: u64,
+    /// Where the line begins, in bytes.
+    pub offset: u64,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "record {} (`{}` line {}, byte {})", self.record, self.segment, self.line, self.offset)
+    }
+}
+
+/// The unfinished end of the last segment: what a crash leaves of a write that did not complete.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Torn {
+    /// The file.
+    pub segment: String,
+    /// Where the unfinished part begins.
+    pub offset: u64,
+    /// How long it is.
+    pub bytes: u64,
+    /// What it hashes to.
+    pub sha256: Hash,
+}
+
+/// One thing found in the log.
+#[derive(Debug)]
+pub(crate) enum Found {
+    /// A whole line, in the buffer.
+    Line(Place),
+    /// A line that cannot be a record.
+    Broken(Place, Damage),
+    /// The last segment's unfinished end.
+    Torn(Torn),
+    /// A segment does not begin where the one before it ends.
+    Gap { expected: u64, found: String },
+}
+
+/// Reads the lines of all segments from one on.
+pub(crate) struct Lines<'d> {
+    dir: &'d Dir,
+    segments: std::vec::IntoIter<u64>,
+    current: Option<(BufReader<std::fs::File>, String)>,
+    record: u64,
+    line: u64,
+    offset: u64,
+}
+
+impl<'d> Lines<'d> {
+    /// From the segment that begins with record `first`.
+    pub(crate) fn from(dir: &'d Dir, first: u64) -> io::Result<Self> {
+        let segments: Vec<u64> = list(dir)?.into_iter().filter(|segment| *segment >= first).collect();
+        Ok(Self { dir, segments: segments.into_iter(), current: None, record: first, line: 0, offset: 0 })
+    }
+
+    /// The next line, put into `buffer` without its newline; none at the end.
+    pub(crate) fn next(&mut self, buffer: &mut Vec<u8>) -> io::Result<Option<Found>> {
+        loop {
+            if let Some((reader, segment)) = &mut self.current {
+                buffer.clear();
+                let length = reader.by_ref().take(MAX_LINE).read_until(b'\n', buffer)? as u64;
+                let (record, line, offset) = (self.record, self.line + 1, self.offset);
+                let place = || Place { record, segment: segment.clone(), line, offset };
+                let last = self.segments.len() == 0;
+                let whole = buffer.last() == Some(&b'\n');
+                // A lost power supply can leave zeros where data was not yet written; no record has a zero byte in it.
+                if last && length > 0 && (buffer.contains(&0) || (!whole && length < MAX_LINE)) {
+                    return Ok(Some(Found::Torn(torn(reader, segment.clone(), offset, buffer)?)));
+                }
+                if length > 0 {
+                    let found = match whole {
+                        true => Found::Line(place()),
+                        false if length < MAX_LINE => Found::Broken(place(), Damage::NoEnd),
+                        false => Found::Broken(place(), Damage::TooLong),
+                    };
+                    (self.record, self.line, self.offset) = (record + 1, line, offset + length);
+                    buffer.pop();
+                    return Ok(Some(found));
+                }
+                self.current = None;
+            }
+            let Some(first) = self.segments.next() else { return Ok(None) };
+            let segment = name(first);
+            if first != self.record {
+                return Ok(Some(Found::Gap { expected: self.record, found: segment }));
+            }
+            let file = self.dir.open(&segment)?.into_std();
+            (self.line, self.offset) = (0, 0);
+            self.current = Some((BufReader::with_capacity(64 << 10, file), segment));
+        }
+    }
+}
+
+fn torn(reader: &mut impl io::Read, segment: String, offset: u64, read: &[u8]) -> io::Result<Torn> {
+    use sha2::{Digest as _, Sha256};
+    let mut hasher = Sha256::new_with_prefix(read);
+    let mut bytes = read.len() as u64;
+    let mut chunk = vec![0; 64 << 10];
+    loop {
+        let length = reader.read(&mut chunk)?;
+        let Some(more) = chunk.get(..length).filter(|more| !more.is_empty()) else { break };
+        hasher.update(more);
+        bytes += length as u64;
+    }
+    Ok(Torn { segment, offset, bytes, sha256: Hash::from_bytes(hasher.finalize().into()) })
+}

@@ -1,0 +1,295 @@
+//! Whoever can write to the folder and has not the key: every change to what is covered shows, and where.
+
+use casemate_audit::{Break, Checkpoint, CheckpointDamage, Failure, Log, verify, verify_against};
+use ed25519_dalek::SigningKey;
+
+use crate::fixture::{FIRST, Folder, NOW, event, filled, key, quiet, wait};
+
+const RECORDS: usize = 250;
+
+fn log() -> Folder {
+    filled(RECORDS, quiet())
+}
+
+#[test]
+fn an_untouched_log_verifies() {
+    let report = log().verify().unwrap();
+    assert_eq!((report.records, report.covered, report.not_yet_covered()), (250, 250, 0));
+    assert!(report.checkpoints >= 2 && report.torn.is_none() && report.torn_checkpoint == 0 && report.unfinished.is_empty(), "{report:?}");
+}
+
+#[test]
+fn a_change_of_any_record_is_named() {
+    let folder = log();
+    let lines = folder.lines();
+    let mut offset = 0;
+    for record in 0..RECORDS {
+        let mut changed = lines.clone();
+        changed[record] = changed[record].replace("\"config.loaded\"", "\"config.refused\"");
+        folder.write_lines(&changed);
+        let Err(Failure::Damaged { place, .. }) = folder.verify() else { panic!("record {record}") };
+        assert_eq!((place.record, place.line, place.offset), (record as u64, record as u64 + 1, offset));
+        assert_eq!(place.segment, FIRST);
+        assert!(folder.open(quiet()).is_err(), "and it is not continued");
+        offset += lines[record].len() as u64 + 1;
+    }
+}
+
+#[test]
+fn every_single_byte_counts() {
+    let folder = filled(4, quiet());
+    let whole = folder.read(FIRST);
+    for place in 0..whole.len() {
+        for flip in [0x01, 0x20, 0x80] {
+            let mut bytes = whole.clone();
+            bytes[place] ^= flip;
+            folder.write(FIRST, &bytes);
+            assert!(folder.verify().is_err(), "byte {place} ^ {flip}");
+        }
+    }
+}
+
+/// With the record's own hash made right again: the next record, or the checkpoint, gives it away.
+#[test]
+fn a_change_with_the_hash_made_right_is_found() {
+    let folder = log();
+    let lines = folder.lines();
+    for record in 0..RECORDS {
+        let mut changed = lines.clone();
+        changed[record] = rehashed(&lines[record].replace("\"config.loaded\"", "\"config.refused\""));
+        folder.write_lines(&changed);
+        match folder.verify() {
+            Err(Failure::Broken { place, .. }) => assert_eq!(place.record, record as u64 + 1),
+            Err(Failure::Rewritten { after, size, .. }) => assert!((after..size).contains(&(record as u64)), "{after} {size}"),
+            other => panic!("record {record}: {other:?}"),
+        }
+    }
+}
+
+/// The same line with the hash of what it now says.
+fn rehashed(line: &str) -> String {
+    use sha2::{Digest as _, Sha256};
+    let body = line.split_at(r#"{"event_hash":"","#.len() + 64).1;
+    let hash = Sha256::digest(format!("{{{body}")).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    format!("{{\"event_hash\":\"{hash}\",{body}")
+}
+
+#[test]
+fn a_deletion_anywhere_is_named() {
+    let folder = log();
+    let lines = folder.lines();
+    for record in 0..RECORDS - 1 {
+        let mut changed = lines.clone();
+        changed.remove(record);
+        folder.write_lines(&changed);
+        let Err(Failure::Broken { place, cause }) = folder.verify() else { panic!("record {record}") };
+        assert_eq!((place.record, cause), (record as u64, Break::Deleted));
+        assert!(folder.open(quiet()).is_err(), "and it is not continued");
+    }
+}
+
+#[test]
+fn an_insertion_anywhere_is_named() {
+    let folder = log();
+    let lines = folder.lines();
+    for record in 1..RECORDS {
+        // A record of the same log, undamaged, once more.
+        let mut changed = lines.clone();
+        changed.insert(record, lines[record - 1].clone());
+        folder.write_lines(&changed);
+        let Err(Failure::Broken { place, .. }) = folder.verify() else { panic!("record {record}") };
+        assert_eq!(place.record, record as u64);
+
+        // A new one that follows its predecessor perfectly.
+        let mut changed = lines.clone();
+        let forged = rehashed(&lines[record].replace("\"config.loaded\"", "\"config.forged\""));
+        changed.insert(record, forged);
+        folder.write_lines(&changed);
+        let Err(Failure::Broken { place, cause }) = folder.verify() else { panic!("record {record}") };
+        assert_eq!((place.record, cause), (record as u64 + 1, Break::Inserted { first: record as u64, last: record as u64 }));
+    }
+}
+
+#[test]
+fn any_two_swapped_records_are_named() {
+    let folder = log();
+    let lines = folder.lines();
+    for record in 0..RECORDS - 1 {
+        for distance in [1, 2, 17] {
+            let other = record + distance;
+            if other >= RECORDS {
+                continue;
+            }
+            let mut changed = lines.clone();
+            changed.swap(record, other);
+            folder.write_lines(&changed);
+            let Err(Failure::Broken { place, cause }) = folder.verify() else { panic!("record {record}") };
+            assert_eq!(place.record, record as u64);
+            assert!(matches!(cause, Break::Moved { .. }), "{cause}");
+        }
+    }
+}
+
+#[test]
+fn a_log_cut_anywhere_is_named() {
+    let folder = log();
+    let lines = folder.lines();
+    for records in 0..RECORDS {
+        folder.write_lines(&lines[..records]);
+        let Err(Failure::Truncated { records: found, signed: 250, torn: None, .. }) = folder.verify() else { panic!("{records}") };
+        assert_eq!(found, records as u64);
+        assert!(folder.open(quiet()).is_err(), "and it is not continued");
+    }
+    std::fs::remove_file(folder.path(FIRST)).unwrap();
+    assert!(matches!(folder.verify(), Err(Failure::Truncated { records: 0, signed: 250, .. })));
+}
+
+#[test]
+fn a_log_cut_in_the_middle_of_a_record_is_named() {
+    let folder = log();
+    let whole = folder.read(FIRST);
+    for cut in [whole.len() - 1, whole.len() - 200, whole.len() / 2, 1] {
+        folder.write(FIRST, &whole[..cut]);
+        let Err(Failure::Truncated { torn: Some(torn), .. }) = folder.verify() else { panic!("{cut}") };
+        assert!(torn.offset + torn.bytes == cut as u64);
+    }
+}
+
+/// A perfect log, by the log's own code, with another key: what an intruder without the key can make.
+#[test]
+fn a_log_written_anew_shows_by_its_checkpoints() {
+    let (genuine, forged) = (log(), Folder::new());
+    let (log, _) = Log::open(forged.dir(), SigningKey::from_bytes(&[66; 32]), quiet(), NOW).unwrap();
+    for number in 0..RECORDS {
+        wait(log.event(event(number + 1), NOW)).unwrap();
+    }
+    log.close(NOW).unwrap();
+
+    assert!(matches!(
+        forged.verify(),
+        Err(Failure::Checkpoint { line: 1, damage: CheckpointDamage::Origin })
+    ));
+    let attack = genuine.copy();
+    attack.write(FIRST, &forged.read(FIRST));
+    let Err(Failure::Rewritten { after: 0, size, line: 1 }) = attack.verify() else { panic!() };
+    assert!(size >= 100);
+    assert!(attack.open(quiet()).is_err(), "and it is not continued");
+
+    // Only the end, after the first checkpoint, is written anew.
+    let mut text = String::from_utf8(genuine.read("checkpoints")).unwrap();
+    let end = text.match_indices('\n').nth(4).unwrap().0 + 1;
+    text.truncate(end);
+    attack.write("checkpoints", text.as_bytes());
+    let kept = Checkpoint::open(&text, &key().verifying_key()).unwrap();
+    attack.write_lines(&genuine.lines()[..usize::try_from(kept.size).unwrap()]);
+    attack.verify().unwrap();
+}
+
+/// What the folder alone cannot show: its newest checkpoints taken away with what they cover. A kept one does.
+#[test]
+fn a_kept_checkpoint_shows_a_rollback() {
+    let folder = log();
+    let last = folder.verify().unwrap().last_checkpoint.unwrap();
+    let text = String::from_utf8(folder.read("checkpoints")).unwrap();
+    let end = text.match_indices('\n').nth(4).unwrap().0 + 1;
+    folder.write("checkpoints", &text.as_bytes()[..end]);
+    folder.write_lines(&folder.lines()[..200]);
+    folder.verify().unwrap();
+    let found = verify_against(&folder.dir(), &key().verifying_key(), &[last]);
+    assert!(matches!(found, Err(Failure::Truncated { records: 200, signed: 250, .. })), "{found:?}");
+}
+
+#[test]
+fn no_byte_of_a_checkpoint_can_change() {
+    let folder = log();
+    let whole = folder.read("checkpoints");
+    let last = String::from_utf8(whole.clone()).unwrap().rfind("casemate.audit/").unwrap();
+    let last_note = String::from_utf8(whole.clone()).unwrap()[..last].rfind("\ncasemate.audit/").unwrap() + 1;
+    for place in 0..whole.len() {
+        let mut bytes = whole.clone();
+        bytes[place] ^= 1;
+        folder.write("checkpoints", &bytes);
+        match folder.verify() {
+            Err(_) => {}
+            // The end of the file can look like a write that a crash cut short; then it vouches for nothing.
+            Ok(report) => assert!(place >= last_note && report.torn_checkpoint > 0 && report.covered < 250, "byte {place}: {report:?}"),
+        }
+    }
+}
+
+#[test]
+fn checkpoints_are_neither_swapped_nor_repeated_nor_dropped_from_the_middle_unseen() {
+    let folder = filled(350, quiet());
+    let text = String::from_utf8(folder.read("checkpoints")).unwrap();
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    let notes: Vec<String> = lines.chunks(5).map(|note| note.concat()).collect();
+    assert!(notes.len() >= 3);
+    for (order, line) in [(vec![1, 0, 2], 6), (vec![0, 0, 1], 6)] {
+        folder.write("checkpoints", order.iter().map(|note: &usize| notes[*note].as_str()).collect::<String>().as_bytes());
+        let Err(Failure::Checkpoint { line: found, damage: CheckpointDamage::Order }) = folder.verify() else { panic!() };
+        assert_eq!(found, line);
+    }
+    // The rest of the log is still held to those that remain.
+    folder.write("checkpoints", [notes[0].as_str(), notes[2].as_str()].concat().as_bytes());
+    let mut lines = folder.lines();
+    lines[120] = lines[120].replace("config.loaded", "config.refused");
+    folder.write_lines(&lines);
+    assert!(matches!(folder.verify(), Err(Failure::Damaged { place, .. }) if place.record == 120));
+}
+
+#[test]
+fn another_key_does_not_verify() {
+    let folder = log();
+    let other = SigningKey::from_bytes(&[1; 32]).verifying_key();
+    assert!(matches!(verify(&folder.dir(), &other), Err(Failure::Checkpoint { line: 1, damage: CheckpointDamage::Origin })));
+    assert!(Log::open(folder.dir(), SigningKey::from_bytes(&[1; 32]), quiet(), NOW).is_err(), "and cannot continue it");
+}
+
+/// The same hash and another reading: what a lenient reader would take differently is not canonical.
+#[test]
+fn a_record_is_written_one_way_only() {
+    let folder = filled(1, casemate_audit::Options { checkpoint_every: 1000, ..quiet() });
+    let line = folder.lines().remove(0);
+    std::fs::remove_file(folder.path("checkpoints")).unwrap();
+    for (from, to) in [
+        (r#""outcome":"allowed","#, r#""outcome":"allowed" ,"#),
+        (r#""outcome":"allowed","#, r#""outcome":"\u0061llowed","#),
+        (r#""number":"0""#, r#""number":0"#),
+        (r#""fields":{"#, r#""fields":{"a":"x","a":"y","#),
+        (r#""fields":{"#, r#""zz":"","fields":{"#),
+        ("\u{e9}", "e\u{301}"),
+    ] {
+        let changed = rehashed(&line.replace(from, to));
+        assert_ne!(changed, line, "{from}");
+        folder.write_lines(&[changed]);
+        let found = folder.verify();
+        assert!(matches!(found, Err(Failure::Damaged { damage: casemate_audit::Damage::NotCanonical, .. })), "{to}: {found:?}");
+    }
+    let changed = rehashed(&line.replace(r#""outcome":"allowed","#, r#""tool_name":"","outcome":"allowed","#));
+    folder.write_lines(&[changed]);
+    assert!(matches!(folder.verify(), Err(Failure::Damaged { .. })), "a core field twice");
+}
+
+#[test]
+fn a_missing_or_changed_file_among_many_is_named() {
+    let folder = filled(RECORDS, casemate_audit::Options { segment_bytes: 1, ..quiet() });
+    let segments = folder.segments();
+    assert!(segments.len() >= 2, "{segments:?}");
+    folder.verify().unwrap();
+    for (number, segment) in segments.iter().enumerate() {
+        let attack = folder.copy();
+        std::fs::remove_file(attack.path(segment)).unwrap();
+        let found = attack.verify();
+        if number + 1 == segments.len() {
+            assert!(matches!(found, Err(Failure::Truncated { .. })), "{found:?}");
+        } else {
+            let Err(Failure::Gap { found, .. }) = found else { panic!("{found:?}") };
+            assert_eq!(found, segments[number + 1]);
+        }
+        // A cut at the end of any file but the last.
+        let attack = folder.copy();
+        let whole = attack.read(segment);
+        attack.write(segment, &whole[..whole.len() - 1]);
+        assert!(attack.verify().is_err(), "{segment}");
+    }
+}

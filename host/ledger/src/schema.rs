@@ -1,0 +1,172 @@
+//! The file: how it is made, recognised and checked. A file that is not whole is an error, never begun anew.
+
+use std::{
+    fs, io,
+    os::unix::fs::OpenOptionsExt as _,
+    path::{Path, PathBuf},
+    time::Duration,
+};
+
+use rusqlite::{Connection, OpenFlags};
+
+/// Marks the file as a ledger (SQLite's `application_id`): "CMLG".
+const APPLICATION: i64 = 0x434d_4c47;
+
+/// What this build writes. A newer file is refused: what it means is not known here.
+const VERSION: i64 = 1;
+
+/// How long a charge waits while another process charges.
+const BUSY: Duration = Duration::from_secs(5);
+
+/// `id` is never used twice, so a receipt can only ever mean its own spends.
+const SCHEMA: &str = "
+    CREATE TABLE schema (version INTEGER NOT NULL);
+    CREATE TABLE spends (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        budget TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        until_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX spends_by_budget ON spends (budget, at_ms);
+    CREATE INDEX spends_by_end ON spends (until_ms);
+";
+
+/// A ledger that cannot be used. No budget can be spent without one.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerError {
+    /// The file is there and is not a whole ledger.
+    #[error(
+        "the ledger `{path}` is damaged: {detail}\nhelp: it is not begun anew, because that would give back every budget; restore it, or move it away if that is what you want"
+    )]
+    Damaged {
+        /// Which.
+        path: PathBuf,
+        /// How it shows.
+        detail: String,
+    },
+    /// A newer build wrote it.
+    #[error("the ledger `{path}` has version {found}, and this casemate knows {VERSION}\nhelp: use the casemate that wrote it, or a newer one")]
+    Newer {
+        /// Which.
+        path: PathBuf,
+        /// Its version.
+        found: i64,
+    },
+    /// The file cannot be made or opened.
+    #[error("the ledger `{path}` cannot be opened: {cause}")]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        cause: io::Error,
+    },
+    /// It cannot be read or written just now.
+    #[error("the ledger cannot be used: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+}
+
+/// Open the ledger at `path`, or begin one where there is no file.
+pub(crate) fn open(path: &Path) -> Result<Connection, LedgerError> {
+    let io = |cause| LedgerError::Io { path: path.to_owned(), cause };
+    if !fs::exists(path).map_err(io)? {
+        begin(path)?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
+    prepare(&connection).and_then(|()| check(&connection, path)).map_err(|error| sort(error, path))?;
+    Ok(connection)
+}
+
+/// A ledger that ends with the process.
+pub(crate) fn open_in_memory() -> Result<Connection, LedgerError> {
+    let connection = Connection::open_in_memory()?;
+    prepare(&connection)?;
+    write_schema(&connection)?;
+    Ok(connection)
+}
+
+/// Make the file whole under another name and give it its own only then: there is never a half-made ledger to mistake for
+/// an empty one. Where another process was faster, its file stays.
+fn begin(path: &Path) -> Result<(), LedgerError> {
+    let io = |cause| LedgerError::Io { path: path.to_owned(), cause };
+    let mut draft = path.as_os_str().to_owned();
+    draft.push(format!(".new-{}", std::process::id()));
+    let draft = PathBuf::from(draft);
+    match fs::remove_file(&draft) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
+        _ => {}
+    }
+    let file = fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&draft).map_err(io)?;
+    let made = write_draft(&draft);
+    let linked = made.and_then(|()| {
+        file.sync_all().map_err(io)?;
+        match fs::hard_link(&draft, path) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(io(error)),
+            _ => Ok(()),
+        }
+    });
+    fs::remove_file(&draft).map_err(io)?;
+    linked?;
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    fs::File::open(folder).and_then(|folder| folder.sync_all()).map_err(io)
+}
+
+fn write_draft(draft: &Path) -> Result<(), LedgerError> {
+    let connection = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    write_schema(&connection)?;
+    connection.close().map_err(|(_, error)| LedgerError::Sqlite(error))
+}
+
+fn write_schema(connection: &Connection) -> Result<(), LedgerError> {
+    connection.pragma_update(None, "application_id", APPLICATION)?;
+    connection.execute_batch(&format!("BEGIN; {SCHEMA} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
+    Ok(())
+}
+
+fn prepare(connection: &Connection) -> Result<(), LedgerError> {
+    connection.busy_timeout(BUSY)?;
+    // WAL: readers do not wait for the writer, and one write to one file is one commit.
+    connection.pragma_update(None, "journal_mode", "wal")?;
+    connection.pragma_update(None, "synchronous", "normal")?;
+    // A database cannot make this process do anything but read and write rows.
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(())
+}
+
+fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
+    let damaged = |detail: String| LedgerError::Damaged { path: path.to_owned(), detail };
+    let application: i64 = connection.pragma_query_value(None, "application_id", |row| row.get(0))?;
+    if application != APPLICATION {
+        return Err(damaged("it is not a ledger".to_owned()));
+    }
+    let version: i64 = connection.query_row("SELECT version FROM schema", [], |row| row.get(0))?;
+    if version > VERSION {
+        return Err(LedgerError::Newer { path: path.to_owned(), found: version });
+    }
+    if version < VERSION {
+        return Err(damaged(format!("it says it has version {version}")));
+    }
+    let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if found != "ok" {
+        return Err(damaged(found));
+    }
+    connection.prepare("SELECT id, budget, at_ms, until_ms FROM spends LIMIT 0")?;
+    Ok(())
+}
+
+/// What SQLite says of a file it cannot make sense of, as what it is.
+fn sort(error: LedgerError, path: &Path) -> LedgerError {
+    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, PermissionDenied, ReadOnly};
+    match error {
+        LedgerError::Sqlite(error)
+            if !matches!(
+                error.sqlite_error_code(),
+                Some(DatabaseBusy | DatabaseLocked | DiskFull | OutOfMemory | PermissionDenied | ReadOnly)
+            ) =>
+        {
+            LedgerError::Damaged { path: path.to_owned(), detail: error.to_string() }
+        }
+        error => error,
+    }
+}

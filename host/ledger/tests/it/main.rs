@@ -1,0 +1,8 @@
+//! Budgets under races, restarts, kills, clocks and damaged files.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+
+mod file;
+mod fixture;
+mod race;
+mod spend;
+mod time;

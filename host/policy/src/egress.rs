@@ -1,0 +1,81 @@
+//! Egress: every request a running plugin makes, held against its contract, the grant and the run's ceiling.
+//!
+//! The gate reads a request as strictly as it can be read, and what it read is what is sent: URL, form and JSON body
+//! are written again from their parsed form, so that the gate and the upstream cannot read two things. Whatever has
+//! a second reading is refused, not repaired. Credentials are added behind the gate.
+
+mod body;
+mod checked;
+mod closed;
+mod contract;
+mod field;
+mod gate;
+mod header;
+mod origin;
+mod path;
+mod percent;
+mod plan;
+mod query;
+mod refusal;
+mod target;
+
+pub use checked::{Checked, Verdict};
+pub use contract::ContractFault;
+pub use gate::{Gate, GateError, UpstreamBinding};
+pub use origin::{Origin, OriginFault, Scheme};
+pub use path::PathFault;
+pub(crate) use path::PathText;
+pub use percent::PercentFault;
+pub(crate) use percent::encode as encode_percent;
+pub use plan::Plan;
+pub use refusal::{Refusal, RefusalReason};
+
+use std::collections::BTreeSet;
+
+use casemate_signing::manifest::{ContractName, Effect, PluginId};
+
+use crate::{Mode, Permit, scope::GrantedScope};
+
+/// A request as a plugin made it. Nothing in it has been checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Outgoing {
+    /// The method.
+    pub method: String,
+    /// The URL's scheme.
+    pub scheme: String,
+    /// The URL's authority: host and perhaps a port.
+    pub authority: String,
+    /// The URL's path and query.
+    pub path_and_query: String,
+    /// Names and values, in order.
+    pub headers: Vec<(String, Vec<u8>)>,
+    /// The whole body.
+    pub body: Vec<u8>,
+}
+
+/// What one run may send: a permit's contracts, targets and ceiling.
+#[derive(Debug, Clone, Copy)]
+pub struct Authority<'a> {
+    plugin: &'a PluginId,
+    digest: &'a str,
+    requests: &'a BTreeSet<ContractName>,
+    scope: &'a GrantedScope,
+    effect: Effect,
+    ceiling: Effect,
+    mode: Mode,
+}
+
+impl<'a> Authority<'a> {
+    /// The authority a permit gives. There is no other way to one.
+    pub fn of(permit: &'a Permit) -> Self {
+        Self {
+            plugin: permit.plugin(),
+            digest: permit.digest(),
+            requests: permit.requests(),
+            scope: permit.scope(),
+            effect: permit.effect(),
+            ceiling: permit.ceiling(),
+            mode: permit.mode(),
+        }
+    }
+}

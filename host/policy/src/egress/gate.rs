@@ -1,0 +1,291 @@
+//! The gate of one plugin: its contracts and the operator's bindings, compiled once, asked of every request.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use casemate_signing::manifest::{self, ContractName, Credential, Manifest, Method, PluginId, UpstreamName};
+use ipnet::IpNet;
+
+use super::{
+    Authority, Origin, OriginFault, Outgoing, body,
+    checked::{Checked, Verdict},
+    closed,
+    contract::{Contract, ContractFault, Miss},
+    header, query,
+    refusal::{Refusal, RefusalReason},
+    target::{self, Parts},
+};
+use crate::{Mode, output::Redactor, text::quote};
+
+/// What the operator says about one upstream.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UpstreamBinding {
+    /// Where it is; none where the manifest says.
+    pub origin: Option<String>,
+    /// Special-purpose addresses it may resolve to.
+    pub allow_private: Vec<IpNet>,
+}
+
+/// The gate of one plugin.
+#[derive(Debug)]
+pub struct Gate {
+    plugin: PluginId,
+    digest: String,
+    upstreams: Vec<Bound>,
+    secrets: Arc<Redactor>,
+}
+
+/// An upstream where it is.
+#[derive(Debug)]
+struct Bound {
+    origin: Origin,
+    credential: Option<Arc<Credential>>,
+    allow_private: Arc<[IpNet]>,
+    contracts: Vec<Contract>,
+}
+
+/// Why a gate cannot be built.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum GateError {
+    /// A binding for an upstream that the plugin does not have.
+    #[error("plugin `{plugin}` has no upstream `{upstream}`\nhelp: `casemate inspect` shows its upstreams")]
+    NoSuchUpstream {
+        /// The plugin.
+        plugin: PluginId,
+        /// The upstream.
+        upstream: UpstreamName,
+    },
+    /// The operator must say where an upstream is, and did not.
+    #[error("it is not said where upstream `{upstream}` of `{plugin}` is\nhelp: add `upstream.{upstream}.origin = \"https://…\"` under `[plugins.{}]`", plugin.name)]
+    Unbound {
+        /// The plugin.
+        plugin: PluginId,
+        /// The upstream.
+        upstream: UpstreamName,
+    },
+    /// The manifest fixes the origin, and the operator names another.
+    #[error("upstream `{upstream}` of `{plugin}` is always at `{fixed}`\nhelp: remove `upstream.{upstream}.origin`")]
+    Fixed {
+        /// The plugin.
+        plugin: PluginId,
+        /// The upstream.
+        upstream: UpstreamName,
+        /// Where it is.
+        fixed: String,
+    },
+    /// Not an origin.
+    #[error(
+        "the origin of upstream `{upstream}`: {fault}\nhelp: write it as `https://host` or `https://host:port`, in lower case, without anything after"
+    )]
+    Origin {
+        /// The upstream.
+        upstream: UpstreamName,
+        /// Why.
+        fault: OriginFault,
+    },
+    /// A contract that cannot be enforced.
+    #[error("request contract `{contract}` of upstream `{upstream}` cannot be enforced: {fault}")]
+    Contract {
+        /// The upstream.
+        upstream: UpstreamName,
+        /// The contract.
+        contract: ContractName,
+        /// Why.
+        fault: ContractFault,
+    },
+    /// Two contracts of one name: a tool that may use one could use the other.
+    #[error("two request contracts are called `{contract}`")]
+    DuplicateContract {
+        /// The name.
+        contract: ContractName,
+    },
+}
+
+impl Gate {
+    /// Compile a plugin's contracts for the operator's bindings.
+    pub fn new(manifest: &Manifest, bindings: &BTreeMap<UpstreamName, UpstreamBinding>) -> Result<Self, GateError> {
+        let plugin = PluginId { publisher: manifest.plugin.publisher.clone(), name: manifest.plugin.name.clone() };
+        if let Some(upstream) = bindings.keys().find(|upstream| !manifest.upstream.contains_key(upstream)) {
+            return Err(GateError::NoSuchUpstream { plugin, upstream: upstream.clone() });
+        }
+        let dimensions: BTreeSet<_> = manifest.scope.keys().collect();
+        let mut names = BTreeSet::new();
+        let mut upstreams = Vec::new();
+        for (name, upstream) in &manifest.upstream {
+            let binding = bindings.get(name).cloned().unwrap_or_default();
+            let origin = origin(&plugin, name, upstream, binding.origin)?;
+            let mut contracts = Vec::new();
+            for contract in &upstream.request {
+                if !names.insert(contract.name.clone()) {
+                    return Err(GateError::DuplicateContract { contract: contract.name.clone() });
+                }
+                contracts.push(
+                    Contract::compile(contract, name, upstream.credential.as_ref(), &dimensions).map_err(|fault| {
+                        GateError::Contract { upstream: name.clone(), contract: contract.name.clone(), fault }
+                    })?,
+                );
+            }
+            upstreams.push(Bound {
+                origin,
+                credential: upstream.credential.clone().map(Arc::new),
+                allow_private: binding.allow_private.into(),
+                contracts,
+            });
+        }
+        Ok(Self { plugin, digest: manifest.component.sha256.clone(), upstreams, secrets: Arc::default() })
+    }
+
+    /// Also refuse every request that holds one of these secrets, in any spelling that is looked for.
+    ///
+    /// A plugin is given none, and an upstream may have echoed one: it must not travel on to another upstream, nor be
+    /// quoted in a refusal. User names are no secrets in this sense: they stand in innocent requests.
+    #[must_use]
+    pub fn guarding(self, secrets: Arc<Redactor>) -> Self {
+        Self { secrets, ..self }
+    }
+
+    /// Before anything is quoted.
+    fn holds_secret(&self, request: &Outgoing) -> bool {
+        let texts = [&request.method, &request.scheme, &request.authority, &request.path_and_query];
+        texts.into_iter().any(|text| self.secrets.is_in(text.as_bytes()))
+            || request.headers.iter().any(|(name, value)| self.secrets.is_in(name.as_bytes()) || self.secrets.is_in(value))
+            || self.secrets.is_in(&request.body)
+    }
+
+    /// Whether a request may leave, under what authority a run has.
+    pub fn check(&self, authority: &Authority<'_>, request: Outgoing) -> Verdict {
+        match self.read(authority, request) {
+            Ok(checked) if checked.effect <= authority.ceiling => Verdict::Send(checked),
+            // What the tool could not do for real is no plan.
+            Ok(checked) if authority.mode == Mode::DryRun && checked.effect <= authority.effect => Verdict::Plan(checked),
+            Ok(checked) => Verdict::Refuse(Refusal::new(
+                RefusalReason::EffectAboveCeiling,
+                format!(
+                    "contract `{}` is `{}`, and this run may do at most `{}`",
+                    checked.contract, checked.effect, authority.ceiling
+                ),
+            )),
+            Err(refusal) => Verdict::Refuse(refusal),
+        }
+    }
+
+    /// Everything but the ceiling: read the request, find its one contract, hold it against contract and grant.
+    fn read(&self, authority: &Authority<'_>, request: Outgoing) -> Result<Checked, Refusal> {
+        if *authority.plugin != self.plugin || authority.digest != self.digest {
+            let why = format!("the permit is for `{}`, and this is the gate of `{}`", authority.plugin, self.plugin);
+            return Err(Refusal::new(RefusalReason::WrongPlugin, why));
+        }
+        if self.holds_secret(&request) {
+            return Err(Refusal::new(RefusalReason::SecretInRequest, "the request holds a secret that only the host sends"));
+        }
+        let method = method(&request.method)?;
+        let origin = Origin::from_parts(&request.scheme, &request.authority)
+            .map_err(|fault| Refusal::new(RefusalReason::OriginMalformed, fault.to_string()))?;
+        let (path, query) = query::read(&request.path_and_query)?;
+        let mut headers = header::read(&request.headers, &request.body)?;
+        let content_type = headers.get("content-type").cloned();
+        let body = body::read(content_type.as_deref(), request.body)?;
+
+        let (bound, contract) = self.one_contract(&origin, |contract| contract.matches(method, &path, &query, body.as_ref()))?;
+        if !authority.requests.contains(&contract.name) {
+            let why = format!("the tool may not use contract `{}`", contract.name);
+            return Err(Refusal::new(RefusalReason::ContractNotGranted, why));
+        }
+        query::check(contract, &query)?;
+        header::check(contract, &headers)?;
+        closed::check(contract, body.as_ref().and_then(|body| body.inside.as_ref()))?;
+        let parts = Parts { path: &path, query: &query, headers: &headers, body: body.as_ref() };
+        let targets = target::check(contract, authority, &parts)?;
+
+        let mut url = format!("{origin}{}", contract.write_path(&path));
+        let query = query.encode();
+        if !query.is_empty() {
+            url.push('?');
+            url.push_str(&query);
+        }
+        if let Some(body) = &body {
+            headers.insert("content-type".to_owned(), body.content_type.clone());
+        }
+        Ok(Checked {
+            upstream: contract.upstream.clone(),
+            contract: contract.name.clone(),
+            effect: contract.effect,
+            method,
+            origin,
+            url,
+            headers: headers.into_iter().collect(),
+            body: body.map(|body| body.bytes).unwrap_or_default(),
+            targets,
+            credential: bound.credential.clone(),
+            allow_private: Arc::clone(&bound.allow_private),
+        })
+    }
+
+    /// The one contract at this origin that the request is. All of the plugin's are asked, the tool's and the others:
+    /// a request that is also one the tool may not make is none that it may.
+    fn one_contract(
+        &self,
+        origin: &Origin,
+        matches: impl Fn(&Contract) -> Result<(), Miss>,
+    ) -> Result<(&Bound, &Contract), Refusal> {
+        let mut nearest: Option<(Miss, &ContractName)> = None;
+        let mut found: Option<(&Bound, &Contract)> = None;
+        for bound in self.upstreams.iter().filter(|bound| bound.origin == *origin) {
+            for contract in &bound.contracts {
+                match (matches(contract), found) {
+                    (Ok(()), None) => found = Some((bound, contract)),
+                    (Ok(()), Some((_, first))) => {
+                        let why = format!("the request is both `{}` and `{}`", first.name, contract.name);
+                        return Err(Refusal::new(RefusalReason::ContractAmbiguous, why));
+                    }
+                    (Err(miss), _) => {
+                        if nearest.as_ref().is_none_or(|(best, _)| miss.0 > best.0) {
+                            nearest = Some((miss, &contract.name));
+                        }
+                    }
+                }
+            }
+        }
+        match (found, nearest) {
+            (Some(found), _) => Ok(found),
+            (None, Some((miss, name))) => {
+                Err(Refusal::new(RefusalReason::NoContract, format!("no contract fits; the nearest is `{name}`: {}", miss.1)))
+            }
+            (None, None) => {
+                let why = format!("no upstream of `{}` is bound to {}", self.plugin, quote(&origin.to_string(), 300));
+                Err(Refusal::new(RefusalReason::OriginNotBound, why))
+            }
+        }
+    }
+}
+
+/// Where an upstream is: fixed by the manifest, else as the operator says, else the manifest's default.
+fn origin(
+    plugin: &PluginId,
+    name: &UpstreamName,
+    upstream: &manifest::Upstream,
+    bound: Option<String>,
+) -> Result<Origin, GateError> {
+    let text = match (&upstream.origin, bound) {
+        (manifest::Origin::Fixed(fixed), Some(other)) if other != *fixed => {
+            return Err(GateError::Fixed { plugin: plugin.clone(), upstream: name.clone(), fixed: fixed.clone() });
+        }
+        (manifest::Origin::Fixed(fixed), _) => fixed.clone(),
+        (manifest::Origin::Operator, Some(bound)) => bound,
+        (manifest::Origin::Operator, None) => upstream
+            .default_origin
+            .clone()
+            .ok_or_else(|| GateError::Unbound { plugin: plugin.clone(), upstream: name.clone() })?,
+    };
+    Origin::parse(&text).map_err(|fault| GateError::Origin { upstream: name.clone(), fault })
+}
+
+/// Methods are case-sensitive (RFC 9110, section 9.1).
+fn method(text: &str) -> Result<Method, Refusal> {
+    [Method::Get, Method::Head, Method::Post, Method::Put, Method::Patch, Method::Delete]
+        .into_iter()
+        .find(|method| method.as_str() == text)
+        .ok_or_else(|| Refusal::new(RefusalReason::MethodUnknown, format!("no contract names the method {}", quote(text, 40))))
+}

@@ -1,0 +1,475 @@
+//! JSON with one reading: what two parsers could read differently is refused, and what was read can be written again
+//! byte for byte the same for every reader.
+//!
+//! Refused beyond RFC 8259's grammar: a byte order mark, duplicate keys, keys that differ only in case (Go's
+//! `encoding/json` takes them for one), NUL in keys, lone surrogates, nesting beyond [`MAX_DEPTH`], trailing bytes.
+//! Numbers keep their text: a 64-bit identifier passes unrounded.
+
+use std::collections::HashSet;
+
+/// Containers inside one another.
+pub(crate) const MAX_DEPTH: usize = 32;
+/// Characters of one number: no reader needs more, and long ones are slow to read.
+const MAX_NUMBER: usize = 64;
+
+/// A parsed value. Objects keep the order of their keys.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Json {
+    Null,
+    Bool(bool),
+    /// Its text, which fits the grammar.
+    Number(String),
+    String(String),
+    Array(Vec<Json>),
+    Object(Vec<(String, Json)>),
+}
+
+/// Why a text has no single reading.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum JsonFault {
+    #[error("it is not UTF-8")]
+    NotUtf8,
+    #[error("it is not JSON at byte {0}")]
+    Syntax(usize),
+    #[error("a key appears twice, or in two spellings of case, before byte {0}")]
+    DuplicateKey(usize),
+    #[error("a key has a NUL in it before byte {0}")]
+    NulInKey(usize),
+    #[error("it nests more than {MAX_DEPTH} levels at byte {0}")]
+    TooDeep(usize),
+}
+
+impl Json {
+    /// Parse the whole of `bytes`.
+    pub(crate) fn parse(bytes: &[u8]) -> Result<Self, JsonFault> {
+        let text = std::str::from_utf8(bytes).map_err(|_| JsonFault::NotUtf8)?;
+        let mut reader = Reader { text, at: 0 };
+        reader.skip_space();
+        let value = reader.value(0)?;
+        reader.skip_space();
+        if reader.at == text.len() { Ok(value) } else { Err(JsonFault::Syntax(reader.at)) }
+    }
+
+    /// What an RFC 6901 pointer leads to.
+    pub(crate) fn pointer(&self, pointer: &str) -> Option<&Self> {
+        self.follow(pointer, |key, token| key == token)
+    }
+
+    /// Whether a pointer leads anywhere for a reader that does not tell case.
+    pub(crate) fn has_in_any_case(&self, pointer: &str) -> bool {
+        self.follow(pointer, |key, token| fold(key) == fold(token)).is_some()
+    }
+
+    fn follow(&self, pointer: &str, same: fn(&str, &str) -> bool) -> Option<&Self> {
+        if pointer.is_empty() {
+            return Some(self);
+        }
+        pointer.strip_prefix('/')?.split('/').try_fold(self, |value, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            match value {
+                Self::Object(entries) => entries.iter().find(|(key, _)| same(key, &token)).map(|(_, value)| value),
+                Self::Array(items) => array_index(&token).and_then(|index| items.get(index)),
+                _ => None,
+            }
+        })
+    }
+
+    /// Compact JSON, keys in the order they were read.
+    pub(crate) fn write(&self, out: &mut String) {
+        match self {
+            Self::Null => out.push_str("null"),
+            Self::Bool(value) => out.push_str(if *value { "true" } else { "false" }),
+            Self::Number(text) => out.push_str(text),
+            Self::String(text) => write_string(text, out),
+            Self::Array(items) => {
+                out.push('[');
+                for (at, item) in items.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    item.write(out);
+                }
+                out.push(']');
+            }
+            Self::Object(entries) => {
+                out.push('{');
+                for (at, (key, value)) in entries.iter().enumerate() {
+                    if at > 0 {
+                        out.push(',');
+                    }
+                    write_string(key, out);
+                    out.push(':');
+                    value.write(out);
+                }
+                out.push('}');
+            }
+        }
+    }
+
+    /// As a `serde_json` value; none where a number is beyond a double.
+    pub(crate) fn to_value(&self) -> Option<serde_json::Value> {
+        Some(match self {
+            Self::Null => serde_json::Value::Null,
+            Self::Bool(value) => (*value).into(),
+            Self::Number(text) => serde_json::Value::Number(text.parse().ok()?),
+            Self::String(text) => text.as_str().into(),
+            Self::Array(items) => serde_json::Value::Array(items.iter().map(Self::to_value).collect::<Option<_>>()?),
+            Self::Object(entries) => serde_json::Value::Object(
+                entries.iter().map(|(key, value)| Some((key.clone(), value.to_value()?))).collect::<Option<_>>()?,
+            ),
+        })
+    }
+}
+
+/// RFC 6901: digits without a leading zero.
+fn array_index(token: &str) -> Option<usize> {
+    let plain = token == "0" || !token.starts_with('0') && token.bytes().all(|b| b.is_ascii_digit());
+    if plain { token.parse().ok() } else { None }
+}
+
+/// A key as readers see it that do not tell case. Upper before lower case, so that `ſ` and the Kelvin sign fall on
+/// `s` and `k`, as they do in Go's `encoding/json`.
+pub(crate) fn fold(key: &str) -> String {
+    if key.is_ascii() { key.to_ascii_lowercase() } else { key.to_uppercase().to_lowercase() }
+}
+
+/// Escapes what RFC 8259 requires, and U+2028 and U+2029, which end a line for JavaScript.
+fn write_string(text: &str, out: &mut String) {
+    out.push('"');
+    for character in text.chars() {
+        match character {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            '\0'..='\u{1f}' | '\u{7f}' | '\u{2028}' | '\u{2029}' => {
+                use std::fmt::Write as _;
+                // Writing to a string cannot fail.
+                let _ = write!(out, "\\u{:04x}", u32::from(character));
+            }
+            _ => out.push(character),
+        }
+    }
+    out.push('"');
+}
+
+struct Reader<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl Reader<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    fn fault<T>(&self) -> Result<T, JsonFault> {
+        Err(JsonFault::Syntax(self.at))
+    }
+
+    fn skip_space(&mut self) {
+        while matches!(self.peek(), Some(b' ' | b'\t' | b'\n' | b'\r')) {
+            self.at += 1;
+        }
+    }
+
+    fn expect(&mut self, word: &str) -> Result<(), JsonFault> {
+        if self.text.as_bytes().get(self.at..).is_some_and(|rest| rest.starts_with(word.as_bytes())) {
+            self.at += word.len();
+            Ok(())
+        } else {
+            self.fault()
+        }
+    }
+
+    fn value(&mut self, depth: usize) -> Result<Json, JsonFault> {
+        match self.peek() {
+            Some(b'{' | b'[') if depth == MAX_DEPTH => Err(JsonFault::TooDeep(self.at)),
+            Some(b'{') => self.object(depth),
+            Some(b'[') => self.array(depth),
+            Some(b'"') => self.string().map(Json::String),
+            Some(b't') => self.expect("true").map(|()| Json::Bool(true)),
+            Some(b'f') => self.expect("false").map(|()| Json::Bool(false)),
+            Some(b'n') => self.expect("null").map(|()| Json::Null),
+            Some(b'-' | b'0'..=b'9') => self.number(),
+            _ => self.fault(),
+        }
+    }
+
+    fn object(&mut self, depth: usize) -> Result<Json, JsonFault> {
+        self.at += 1;
+        let mut entries = Vec::new();
+        let mut folded = HashSet::new();
+        self.skip_space();
+        if self.peek() == Some(b'}') {
+            self.at += 1;
+            return Ok(Json::Object(entries));
+        }
+        loop {
+            self.skip_space();
+            let key = self.string()?;
+            if key.contains('\0') {
+                return Err(JsonFault::NulInKey(self.at));
+            }
+            if !folded.insert(fold(&key)) {
+                return Err(JsonFault::DuplicateKey(self.at));
+            }
+            self.skip_space();
+            self.expect(":")?;
+            self.skip_space();
+            entries.push((key, self.value(depth + 1)?));
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b'}') => {
+                    self.at += 1;
+                    return Ok(Json::Object(entries));
+                }
+                _ => return self.fault(),
+            }
+        }
+    }
+
+    fn array(&mut self, depth: usize) -> Result<Json, JsonFault> {
+        self.at += 1;
+        let mut items = Vec::new();
+        self.skip_space();
+        if self.peek() == Some(b']') {
+            self.at += 1;
+            return Ok(Json::Array(items));
+        }
+        loop {
+            self.skip_space();
+            items.push(self.value(depth + 1)?);
+            self.skip_space();
+            match self.peek() {
+                Some(b',') => self.at += 1,
+                Some(b']') => {
+                    self.at += 1;
+                    return Ok(Json::Array(items));
+                }
+                _ => return self.fault(),
+            }
+        }
+    }
+
+    fn string(&mut self) -> Result<String, JsonFault> {
+        self.expect("\"")?;
+        let mut text = String::new();
+        loop {
+            let rest = self.text.get(self.at..).unwrap_or_default();
+            // All of these are ASCII, so the slice ends at a character.
+            let plain =
+                rest.bytes().position(|b| b == b'"' || b == b'\\' || b < 0x20).ok_or(JsonFault::Syntax(self.text.len()))?;
+            text.push_str(rest.get(..plain).unwrap_or_default());
+            self.at += plain;
+            match self.peek() {
+                Some(b'"') => {
+                    self.at += 1;
+                    return Ok(text);
+                }
+                Some(b'\\') => {
+                    self.at += 1;
+                    text.push(self.escape()?);
+                }
+                _ => return self.fault(),
+            }
+        }
+    }
+
+    fn escape(&mut self) -> Result<char, JsonFault> {
+        let Some(byte) = self.peek() else { return self.fault() };
+        self.at += 1;
+        Ok(match byte {
+            b'"' => '"',
+            b'\\' => '\\',
+            b'/' => '/',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'u' => return self.unicode_escape(),
+            _ => return Err(JsonFault::Syntax(self.at - 1)),
+        })
+    }
+
+    fn unicode_escape(&mut self) -> Result<char, JsonFault> {
+        let first = self.hex4()?;
+        let code = if (0xd800..0xdc00).contains(&first) {
+            self.expect("\\u")?;
+            let second = self.hex4()?;
+            if !(0xdc00..0xe000).contains(&second) {
+                return self.fault();
+            }
+            0x10000 + ((first - 0xd800) << 10) + (second - 0xdc00)
+        } else {
+            first
+        };
+        // A lone low surrogate is no character.
+        char::from_u32(code).ok_or(JsonFault::Syntax(self.at))
+    }
+
+    fn hex4(&mut self) -> Result<u32, JsonFault> {
+        let digits = self.text.get(self.at..self.at + 4).filter(|digits| digits.bytes().all(|b| b.is_ascii_hexdigit()));
+        let Some(code) = digits.and_then(|digits| u32::from_str_radix(digits, 16).ok()) else { return self.fault() };
+        self.at += 4;
+        Ok(code)
+    }
+
+    /// `-? (0 | [1-9][0-9]*) (. [0-9]+)? ([eE] [+-]? [0-9]+)?`
+    fn number(&mut self) -> Result<Json, JsonFault> {
+        let start = self.at;
+        if self.peek() == Some(b'-') {
+            self.at += 1;
+        }
+        match self.peek() {
+            Some(b'0') => self.at += 1,
+            _ => self.digits()?,
+        }
+        if self.peek() == Some(b'.') {
+            self.at += 1;
+            self.digits()?;
+        }
+        if matches!(self.peek(), Some(b'e' | b'E')) {
+            self.at += 1;
+            if matches!(self.peek(), Some(b'+' | b'-')) {
+                self.at += 1;
+            }
+            self.digits()?;
+        }
+        let text = self.text.get(start..self.at).unwrap_or_default();
+        if text.len() > MAX_NUMBER { Err(JsonFault::Syntax(start)) } else { Ok(Json::Number(text.to_owned())) }
+    }
+
+    /// At least one.
+    fn digits(&mut self) -> Result<(), JsonFault> {
+        let start = self.at;
+        while matches!(self.peek(), Some(b'0'..=b'9')) {
+            self.at += 1;
+        }
+        if self.at == start { self.fault() } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::{Json, JsonFault};
+    use proptest::prelude::*;
+
+    fn rewritten(text: &str) -> String {
+        let mut out = String::new();
+        Json::parse(text.as_bytes()).unwrap().write(&mut out);
+        out
+    }
+
+    #[test]
+    fn what_is_read_is_written_in_one_form() {
+        assert_eq!(rewritten(" { \"b\" : [ 1 , -0.50e+3 , true ] ,\n\"a\" : null } "), r#"{"b":[1,-0.50e+3,true],"a":null}"#);
+        assert_eq!(rewritten(r#""\u0067\/\ud83d\ude00\u2028\u0001""#), "\"g/😀\\u2028\\u0001\"");
+        assert_eq!(rewritten("12345678901234567890123"), "12345678901234567890123", "numbers are not rounded");
+        assert_eq!(rewritten("{}"), "{}");
+    }
+
+    #[test]
+    fn what_two_readers_could_read_differently_is_refused() {
+        let check = |text: &str, matches: fn(&JsonFault) -> bool| {
+            let fault = Json::parse(text.as_bytes()).unwrap_err();
+            assert!(matches(&fault), "{text}: {fault}");
+        };
+        for text in [
+            r#"{"group":"a","group":"b"}"#,
+            r#"{"group":"a","\u0067roup":"b"}"#,
+            r#"{"group":"a","Group":"b"}"#,
+            r#"{"sid":"a","ſid":"b"}"#,
+            r#"{"k":"a","K":"b"}"#,
+            r#"{"x":{"É":1,"é":2}}"#,
+        ] {
+            check(text, |fault| matches!(fault, JsonFault::DuplicateKey(_)));
+        }
+        check(r#"{"group\u0000x":1}"#, |fault| matches!(fault, JsonFault::NulInKey(_)));
+        check(&format!("{}{}", "[".repeat(33), "]".repeat(33)), |fault| matches!(fault, JsonFault::TooDeep(_)));
+        check(&"[".repeat(1_000_000), |fault| matches!(fault, JsonFault::TooDeep(_)));
+        for text in [
+            "",
+            " ",
+            "\u{feff}{}",
+            "{} {}",
+            "{}x",
+            "{,}",
+            "[1,]",
+            "{\"a\":1,}",
+            "{'a':1}",
+            "{a:1}",
+            "// c\n{}",
+            "01",
+            "-",
+            "1.",
+            ".5",
+            "+1",
+            "1e",
+            "0x10",
+            "NaN",
+            "Infinity",
+            "-Infinity",
+            "tru",
+            "nullx",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"\\ud800\\u0041\"",
+            "\"\\u12\"",
+            "\"a\nb\"",
+            "\"a",
+            "[1 2]",
+            "{\"a\" 1}",
+            "\"\\u+123\"",
+            &"1".repeat(65),
+            "\"\t\"",
+        ] {
+            check(text, |fault| matches!(fault, JsonFault::Syntax(_)));
+        }
+        assert_eq!(Json::parse(b"\"\xff\""), Err(JsonFault::NotUtf8));
+        assert_eq!(Json::parse(&[0x22, 0xc0, 0xaf, 0x22]), Err(JsonFault::NotUtf8));
+        assert!(Json::parse("{\"a\":1}".encode_utf16().flat_map(u16::to_le_bytes).collect::<Vec<_>>().as_slice()).is_err());
+    }
+
+    #[test]
+    fn pointers_lead_where_rfc_6901_says() {
+        let json = Json::parse(br#"{"a/b":{"m~n":[10,{"Foo":true}]},"":0}"#).unwrap();
+        let at = |pointer| json.pointer(pointer).cloned();
+        assert_eq!(at("/a~1b/m~0n/0"), Some(Json::Number("10".to_owned())));
+        assert_eq!(at("/"), Some(Json::Number("0".to_owned())));
+        assert_eq!(at("/a~1b/m~0n/00"), None);
+        assert_eq!(at("/a~1b/m~0n/-"), None);
+        assert_eq!(at("/a~1b/m~0n/+0"), None);
+        assert_eq!(at("a~1b"), None);
+        assert_eq!(at("/a~1b/m~0n/1/foo"), None);
+        assert!(json.has_in_any_case("/A~1b/M~0n/1/foo"));
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics_and_never_takes_what_serde_json_refuses(text in r#"[\[\]{}",:0-9a-u\\\-+.eE \u{0}-\u{7f}]{0,24}"#) {
+            if let Ok(json) = Json::parse(text.as_bytes()) {
+                let theirs: Result<serde_json::Value, _> = serde_json::from_str(&text);
+                if let Some(ours) = json.to_value() {
+                    prop_assert_eq!(ours, theirs.unwrap());
+                }
+            }
+        }
+
+        #[test]
+        fn a_second_reading_changes_nothing(strings in prop::collection::hash_map(".{0,8}", ".{0,8}", 0..5)) {
+            let text = serde_json::to_string(&strings).unwrap();
+            if let Ok(json) = Json::parse(text.as_bytes()) {
+                let mut once = String::new();
+                json.write(&mut once);
+                prop_assert_eq!(&json, &Json::parse(once.as_bytes()).unwrap());
+                prop_assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), serde_json::from_str::<serde_json::Value>(&once).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,42 @@
+//! Decide: pure functions from a call and the operator's rules to a verdict.
+//!
+//! Nothing here reads a clock, a file, a socket or an environment variable, and nothing here waits. Time, ledger
+//! readings and resolved addresses are arguments. The same arguments give the same answer.
+//!
+//! Three questions are answered, each before the thing it is about can happen:
+//!
+//! - [`decide`]: may this call happen? Independent layers look at it; all are asked, one no is enough.
+//! - [`egress::Gate::check`]: may this request leave? Asked of every request a running plugin makes.
+//! - [`output::check`]: may this result be shown? Asked of everything a plugin returns.
+
+pub mod address;
+mod budget;
+mod call;
+mod decide;
+pub mod egress;
+mod grant;
+mod json;
+mod layer;
+mod name;
+pub mod output;
+mod pattern;
+mod policy;
+mod principal;
+mod rule;
+mod schema;
+pub mod scope;
+pub mod text;
+mod time;
+mod verdict;
+
+pub use budget::{Budget, BudgetKey, Charge, InvalidWindow, Reading, Readings, Window};
+pub use call::Call;
+pub use decide::{Decision, Deferred, Denied, Permit, decide};
+pub use grant::Grant;
+pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
+pub use policy::{Policy, PolicyError, charges, visible};
+pub use principal::{Principal, PrincipalId};
+pub use rule::{ApprovalMode, Mode, ToolRule, default_approval, default_dry_run, default_enabled};
+pub use schema::check_settings;
+pub use time::{InvalidTimestamp, Timestamp};
+pub use verdict::{Layer, Outcome, Reason, Verdict};

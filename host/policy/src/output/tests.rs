@@ -1,0 +1,234 @@
+//! What is shown, what is changed, and what is withheld.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use casemate_signing::manifest::Tool;
+use serde_json::json;
+
+use super::{
+    Content, FailureKind, OutputRules, RawContent, RawFailure, RawOutput, Redactor, WithheldReason, check, check_failure,
+};
+
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\nrest";
+
+fn tool(output_schema: Option<serde_json::Value>, requests: &[&str]) -> Tool {
+    let mut tool = json!({
+        "title": "t", "description": "d", "effect": "read", "requests": requests,
+        "labels": {"produces": ["sensitive"]}, "input_schema": {"type": "object"},
+    });
+    if let Some(schema) = output_schema {
+        tool["output_schema"] = schema;
+    }
+    serde_json::from_value(tool).unwrap()
+}
+
+fn text(text: &str) -> RawOutput {
+    RawOutput { content: vec![RawContent::Text(text.to_owned())], structured: None }
+}
+
+fn structured(text: &str) -> RawOutput {
+    RawOutput { content: Vec::new(), structured: Some(text.to_owned()) }
+}
+
+fn plain() -> OutputRules {
+    OutputRules::new(&tool(None, &["r"]), 1000).unwrap()
+}
+
+fn with_schema() -> OutputRules {
+    let schema = json!({"type": "object", "additionalProperties": false, "required": ["name"],
+        "properties": {"name": {"type": "string", "maxLength": 40}, "n": {"type": "number"}}});
+    OutputRules::new(&tool(Some(schema), &["r"]), 1000).unwrap()
+}
+
+fn redactor() -> Redactor {
+    Redactor::new(&[("api_key", "s3cr3t-key-value")])
+}
+
+fn withheld(raw: RawOutput, rules: &OutputRules) -> WithheldReason {
+    check(raw, rules, &redactor()).unwrap_err().reason()
+}
+
+#[test]
+fn text_is_shown_with_nothing_hidden() {
+    let output = check(text("a\u{1b}[2Jb\u{202e}c\u{e0041}\nd"), &plain(), &redactor()).unwrap();
+    assert_eq!(output.content(), [Content::Text("a\\u{1b}[2Jb\\u{202e}c\\u{e0041}\nd".to_owned())]);
+}
+
+#[test]
+fn labels_say_what_a_result_carries() {
+    let labels = |requests: &[&str]| {
+        let rules = OutputRules::new(&tool(None, requests), 1000).unwrap();
+        check(text("x"), &rules, &redactor()).unwrap().labels().iter().map(ToString::to_string).collect::<Vec<_>>()
+    };
+    assert_eq!(labels(&["r"]), ["sensitive", "untrusted"]);
+    assert_eq!(labels(&[]), ["sensitive"]);
+}
+
+#[test]
+fn a_result_above_the_cap_is_withheld() {
+    assert!(check(text(&"a".repeat(900)), &plain(), &redactor()).is_ok());
+    assert_eq!(withheld(text(&"a".repeat(1000)), &plain()), WithheldReason::TooLarge);
+    assert_eq!(withheld(text(&"\u{1b}".repeat(900)), &plain()), WithheldReason::TooLarge, "nor once it is made visible");
+    let many = RawOutput { content: (0..1000).map(|_| RawContent::Text(String::new())).collect(), structured: None };
+    assert_eq!(withheld(many, &plain()), WithheldReason::TooLarge, "empty pieces are not free");
+}
+
+#[test]
+fn a_structured_result_is_there_exactly_when_the_tool_has_a_schema() {
+    assert!(check(structured(r#"{"name":"x","n":1.5}"#), &with_schema(), &redactor()).is_ok());
+    assert_eq!(withheld(text("x"), &with_schema()), WithheldReason::StructuredUnexpected);
+    assert_eq!(withheld(structured("{}"), &plain()), WithheldReason::StructuredUnexpected);
+}
+
+#[test]
+fn a_structured_result_that_does_not_fit_is_withheld() {
+    for text in [r#"{"name":1}"#, "{}", r#"{"name":"x","extra":1}"#] {
+        assert_eq!(withheld(structured(text), &with_schema()), WithheldReason::SchemaMismatch, "{text}");
+    }
+    for text in [
+        "",
+        "nonsense",
+        "[]",
+        "\"x\"",
+        r#"{"name":"a","name":"b"}"#,
+        r#"{"name":"a"} x"#,
+        r#"{"n":1e999,"name":""}"#,
+        "{\"name\":\"\\ud800\"}",
+    ] {
+        assert_eq!(withheld(structured(text), &with_schema()), WithheldReason::StructuredMalformed, "{text}");
+    }
+    let deep = format!("{}{}", "[".repeat(40), "]".repeat(40));
+    assert_eq!(withheld(structured(&format!("{{\"name\":{deep}}}")), &with_schema()), WithheldReason::StructuredMalformed);
+}
+
+#[test]
+fn hidden_characters_in_structured_results_are_made_visible() {
+    let output = check(structured("{\"name\":\"a\\u202eb\"}"), &with_schema(), &redactor()).unwrap();
+    assert_eq!(output.structured(), Some(&json!({"name": "a\\u{202e}b"})));
+}
+
+#[test]
+fn secrets_are_taken_out_of_texts_values_and_keys() {
+    let output = check(text("key: s3cr3t-key-value!"), &plain(), &redactor()).unwrap();
+    assert_eq!(output.content(), [Content::Text("key: ‹secret api_key›!".to_owned())]);
+    assert_eq!(output.redactions(), 1);
+    let output = check(structured(r#"{"name":"s3cr3t-key-value"}"#), &with_schema(), &redactor()).unwrap();
+    assert_eq!(output.structured(), Some(&json!({"name": "‹secret api_key›"})));
+    let open = OutputRules::new(&tool(Some(json!({"type": "object"})), &["r"]), 1000).unwrap();
+    let output = check(structured(r#"{"s3cr3t-key-value":["s3cr3t-key-value"]}"#), &open, &redactor()).unwrap();
+    assert_eq!(output.structured(), Some(&json!({"‹secret api_key›": ["‹secret api_key›"]})));
+}
+
+#[test]
+fn a_secret_that_cannot_be_taken_out_withholds_the_result() {
+    let image = RawContent::Image { media_type: "image/png".to_owned(), data: [PNG, b"s3cr3t-key-value"].concat() };
+    assert_eq!(withheld(RawOutput { content: vec![image], structured: None }, &plain()), WithheldReason::Secret);
+    let link = RawContent::Link { uri: "https://a.test/?k=s3cr3t-key-value".to_owned(), name: String::new(), media_type: None };
+    assert_eq!(withheld(RawOutput { content: vec![link], structured: None }, &plain()), WithheldReason::Secret);
+    let strict = json!({"type": "object", "properties": {"key": {"type": "string", "pattern": "^[a-z0-9-]+$"}}});
+    let rules = OutputRules::new(&tool(Some(strict), &["r"]), 1000).unwrap();
+    assert_eq!(withheld(structured(r#"{"key":"s3cr3t-key-value"}"#), &rules), WithheldReason::Secret);
+}
+
+#[test]
+fn images_are_what_they_say() {
+    let image = |media_type: &str, data: &[u8]| RawOutput {
+        content: vec![RawContent::Image { media_type: media_type.to_owned(), data: data.to_vec() }],
+        structured: None,
+    };
+    assert!(check(image("image/png", PNG), &plain(), &redactor()).is_ok());
+    assert!(check(image("image/webp", b"RIFF\0\0\0\0WEBPrest"), &plain(), &redactor()).is_ok());
+    for (media_type, data) in [
+        ("image/png", b"<script>".as_slice()),
+        ("image/svg+xml", b"<svg/>"),
+        ("text/html", PNG),
+        ("image/jpeg", PNG),
+        ("IMAGE/PNG", PNG),
+        ("image/png", b""),
+    ] {
+        assert_eq!(withheld(image(media_type, data), &plain()), WithheldReason::Image, "{media_type}");
+    }
+}
+
+#[test]
+fn links_are_plain_https() {
+    let link = |uri: &str, media_type: Option<&str>| RawOutput {
+        content: vec![RawContent::Link {
+            uri: uri.to_owned(),
+            name: "a\nb\u{202e}".to_owned(),
+            media_type: media_type.map(str::to_owned),
+        }],
+        structured: None,
+    };
+    let output = check(link("https://www.virus.test/gui/file/abc?x=1", Some("text/html")), &plain(), &redactor()).unwrap();
+    assert!(matches!(output.content(), [Content::Link { name, .. }] if name == "a b\\u{202e}"));
+    for uri in [
+        "http://a.test/",
+        "javascript:alert(1)",
+        "data:text/html,x",
+        "file:///etc/passwd",
+        "https://u:p@a.test/",
+        "https://a.test/\n",
+        "https://a.test/\u{202e}",
+        "https://A.test/",
+        "https://а.test/",
+        "//a.test/",
+        "",
+        "https://a.test/../x",
+    ] {
+        assert_eq!(withheld(link(uri, None), &plain()), WithheldReason::Link, "{uri}");
+    }
+    assert_eq!(withheld(link("https://a.test/", Some("text/html\r\nx: y")), &plain()), WithheldReason::Link);
+}
+
+#[test]
+fn failures_are_bounded_clean_and_without_secrets() {
+    let failure = check_failure(
+        RawFailure {
+            kind: FailureKind::RateLimited,
+            code: Some("Quota\u{1b}".to_owned()),
+            message: format!("{}s3cr3t-key-value{}", "a".repeat(990), "b".repeat(5000)),
+            retry_after_ms: Some(u64::MAX),
+        },
+        &redactor(),
+    );
+    assert_eq!(failure.code(), Some("Quota\\u{1b}"));
+    assert!(failure.message().chars().count() <= 1001 && !failure.message().contains("s3cr3t"), "{}", failure.message());
+    assert_eq!(failure.retry_after_ms(), Some(86_400_000));
+    assert_eq!(failure.kind().as_str(), "rate-limited");
+}
+
+#[test]
+fn withheld_results_say_nothing_of_themselves_to_the_model() {
+    let withheld = check(structured(r#"{"name":1,"leak":"s3cr3t-key-value"}"#), &with_schema(), &redactor()).unwrap_err();
+    assert!(!withheld.for_model().contains("leak"));
+}
+
+#[test]
+fn no_secret_is_quoted_to_the_operator() {
+    let long = format!("{}s3cr3t-key-value", "a".repeat(70));
+    let rules = OutputRules::new(
+        &tool(Some(json!({"properties": {"k": {"type": "string", "maxLength": 3}}, "additionalProperties": false})), &["r"]),
+        1000,
+    );
+    for raw in [
+        structured(&json!({"k": "s3cr3t-key-value"}).to_string()),
+        structured(&json!({"k": long}).to_string()),
+        structured(&json!({"s3cr3t-key-value": 1}).to_string()),
+        RawOutput {
+            content: vec![RawContent::Link { uri: "http://s3cr3t-key-value/".to_owned(), name: String::new(), media_type: None }],
+            structured: None,
+        },
+        RawOutput {
+            content: vec![RawContent::Image { media_type: "s3cr3t-key-value".to_owned(), data: Vec::new() }],
+            structured: None,
+        },
+    ] {
+        let withheld = check(raw, rules.as_ref().unwrap(), &redactor()).unwrap_err();
+        assert!(!withheld.for_operator().contains("s3cr3t"), "{}", withheld.for_operator());
+    }
+}
+
+#[test]
+fn raw_results_do_not_print_themselves() {
+    assert_eq!(format!("{:?}", text("secret text")), "RawOutput { content: [Text(11 bytes)], structured_bytes: None }");
+}

@@ -1,0 +1,241 @@
+//! Every kind: what a grant covers, and what only looks as if.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+use std::collections::BTreeMap;
+
+use casemate_signing::manifest::ScopeKind;
+
+use super::{GrantedScope, GrantedValue, ScopeFault, ScopeValue};
+
+fn check(kind: ScopeKind, granted: &[&str], inside: &[&str], outside: &[&str], malformed: &[&str]) {
+    let dimension = "d".parse().unwrap();
+    let scope = GrantedScope::new(
+        &BTreeMap::from([("d".parse().unwrap(), kind)]),
+        &BTreeMap::from([("d".parse().unwrap(), granted.iter().map(|g| (*g).to_owned()).collect())]),
+    )
+    .unwrap();
+    for text in inside {
+        assert!(scope.check(&dimension, text).is_ok(), "{text:?} should be inside");
+    }
+    for text in outside {
+        assert!(matches!(scope.check(&dimension, text), Err(ScopeFault::NotGranted(_))), "{text:?} should be outside");
+    }
+    for text in malformed {
+        assert!(matches!(scope.check(&dimension, text), Err(ScopeFault::Malformed(_))), "{text:?} should be malformed");
+    }
+    let nothing = GrantedScope::new(&BTreeMap::from([("d".parse().unwrap(), kind)]), &BTreeMap::new()).unwrap();
+    for text in inside {
+        assert!(nothing.check(&dimension, text).is_err(), "an empty list covers nothing, {text:?} neither");
+    }
+}
+
+#[test]
+fn names() {
+    check(
+        ScopeKind::Name,
+        &["red-lab"],
+        &["red-lab"],
+        &["red", "red-lab2", "Red-Lab", "red_lab"],
+        &[
+            "",
+            "red-lab ",
+            " red-lab",
+            "red-lab\n",
+            "red-lab\0",
+            "réd-lab",
+            "red‐lab",
+            "ｒed-lab",
+            "re\u{200b}d-lab",
+            "*",
+            "red-lab,prod",
+            "../red-lab",
+        ],
+    );
+}
+
+#[test]
+fn uuids() {
+    check(
+        ScopeKind::Uuid,
+        &["01234567-89AB-cdef-0123-456789abcdef"],
+        &["01234567-89ab-cdef-0123-456789abcdef", "01234567-89AB-CDEF-0123-456789ABCDEF"],
+        &["01234567-89ab-cdef-0123-456789abcdee"],
+        &[
+            "",
+            "0123456789abcdef0123456789abcdef",
+            "{01234567-89ab-cdef-0123-456789abcdef}",
+            "01234567-89ab-cdef-0123-456789abcdeg",
+        ],
+    );
+}
+
+#[test]
+fn hosts() {
+    check(
+        ScopeKind::Host,
+        &["web.test", "10.0.0.1", "2001:db8::1"],
+        &["WEB.test.", "web.test", "10.0.0.1", "::ffff:10.0.0.1", "[2001:db8:0::1]"],
+        &["www.web.test", "web.test.evil.example", "eb.test", "10.0.0.10", "2001:db8::2"],
+        &["web.test:80", "web.test@evil.example", "010.0.0.1", "167772161", "0xa000001", "10.1", "web.test/", "wеb.test"],
+    );
+}
+
+#[test]
+fn domains() {
+    check(
+        ScopeKind::Domain,
+        &["example.com"],
+        &["example.com", "a.example.com", "A.B.EXAMPLE.COM."],
+        &["example.org", "notexample.com", "com", "example.com.evil.org", "xexample.com"],
+        &["10.0.0.1", "", ".example.com", "*.example.com", "-x.example.com", "exаmple.com"],
+    );
+}
+
+#[test]
+fn networks() {
+    check(
+        ScopeKind::Cidr,
+        &["10.20.0.0/16", "2001:db8::/32", "192.0.2.7"],
+        &[
+            "10.20.0.0/16",
+            "10.20.3.0/24",
+            "10.20.255.255",
+            "::ffff:10.20.0.1",
+            "::ffff:10.20.3.0/120",
+            "2001:db8:1::/48",
+            "192.0.2.7/32",
+        ],
+        &["10.0.0.0/8", "10.21.0.0/16", "0.0.0.0/0", "::/0", "2001:db9::1", "192.0.2.6", "2001::/16", "::ffff:10.21.0.0/112"],
+        &[
+            "10.20.0.1/16",
+            "10.20.0.0/016",
+            "10.20.0.0/+16",
+            "10.20.0.0/33",
+            "10.20.0.0-10.20.0.9",
+            "010.20.0.0/16",
+            "10.20",
+            "",
+            "::ffff:0:0/95",
+        ],
+    );
+}
+
+#[test]
+fn urls() {
+    check(
+        ScopeKind::Url,
+        &["https://shop.test/api", "http://10.0.0.1:8080"],
+        &[
+            "https://shop.test/api",
+            "https://shop.test:443/api/v1?x=1",
+            "https://shop.test/api/",
+            "http://10.0.0.1:8080/a",
+            "http://10.0.0.1:8080",
+        ],
+        &[
+            "https://shop.test/",
+            "https://shop.test/apix",
+            "http://shop.test/api",
+            "https://shop.test:444/api",
+            "https://shop.test.evil.example/api",
+            "http://10.0.0.1/",
+        ],
+        &[
+            "https://shop.test/api/../admin",
+            "https://shop.test/api/%2e%2e/admin",
+            "https://shop.test/api/..%2fadmin",
+            "https://shop.test/api//x",
+            "https://shop.test\\@evil.example/api",
+            "https://shop.test@evil.example/api",
+            "https://evil.example#@shop.test/api",
+            "https:shop.test/api",
+            "//shop.test/api",
+            "https://SHOP.test/api",
+            "https://shop.test./api",
+            "ftp://shop.test/api",
+            "javascript://shop.test/api",
+            "https://shop.test/api\n",
+            " https://shop.test/api",
+            "https://shop.test/%00",
+            "http://0x0a000001:8080/",
+            "http://10.0.0.1:08080/",
+            "",
+        ],
+    );
+    assert!(GrantedValue::parse(ScopeKind::Url, "https://shop.test/api?x=1").is_err(), "a query in a grant would mean nothing");
+}
+
+#[test]
+fn lengths() {
+    check(
+        ScopeKind::Duration,
+        &["30m"],
+        &["30m", "1800s", "1m", "1ms"],
+        &["31m", "1h"],
+        &["", "0m", "-1m", "30", "30 m", "30min", "1e3s", "٣m"],
+    );
+    check(
+        ScopeKind::TimeRange,
+        &["24h"],
+        &["2026-01-01T00:00:00Z/2026-01-02T00:00:00Z", "2026-01-01T00:00:00Z/2026-01-01T00:00:00Z"],
+        &["2026-01-01T00:00:00Z/2026-01-02T00:00:00.001Z", "2026-01-01T00:00:00+12:00/2026-01-02T00:00:00-12:00"],
+        &[
+            "2026-01-02T00:00:00Z/2026-01-01T00:00:00Z",
+            "-24h/now",
+            "2026-01-01T00:00:00Z",
+            "24h",
+            "/",
+            "2026-01-01T00:00:00Z/2026-01-01T00:00:00Z/x",
+        ],
+    );
+}
+
+#[test]
+fn lists() {
+    check(
+        ScopeKind::GlobList,
+        &["web-*", "auth,dns"],
+        &["web-1", "web-*", "web-*-x", "auth,dns,web-2", "dns"],
+        &["*", "we*", "_all", "auth,secret", "web", "*web-1", "aut*"],
+        &["", ",", "auth,", "auth, dns", "-auth", "other:auth", "<auth-{now/d}>", "auth\n"],
+    );
+}
+
+#[test]
+fn greatest_numbers() {
+    check(
+        ScopeKind::IntegerMax,
+        &["100"],
+        &["1", "100"],
+        &["101", "999999999999999"],
+        &["0", "-1", "+1", "1.0", "1e9", "", " 1", "01", "0x10", "9999999999999999", "١"],
+    );
+}
+
+#[test]
+fn kinds_do_not_cover_each_other() {
+    let name = GrantedValue::parse(ScopeKind::Name, "web.test").unwrap();
+    assert!(!name.covers(&ScopeValue::parse(ScopeKind::Host, "web.test").unwrap()));
+    assert!(!GrantedScope::default().covers(&"d".parse().unwrap(), &ScopeValue::parse(ScopeKind::Name, "x").unwrap()));
+}
+
+#[test]
+fn what_a_grant_would_have_to_say_covers_the_target() {
+    for (kind, text) in [
+        (ScopeKind::Name, "prod"),
+        (ScopeKind::Uuid, "01234567-89AB-cdef-0123-456789abcdef"),
+        (ScopeKind::Host, "2001:db8::1"),
+        (ScopeKind::Domain, "A.example.com."),
+        (ScopeKind::Cidr, "::ffff:10.20.3.0/120"),
+        (ScopeKind::Url, "https://shop.test:444/a%20b/c?x=1"),
+        (ScopeKind::Duration, "90s"),
+        (ScopeKind::TimeRange, "2026-01-01T00:00:00Z/2026-01-01T00:00:00Z"),
+        (ScopeKind::TimeRange, "2026-01-01T00:00:00Z/2026-01-02T03:00:00.5Z"),
+        (ScopeKind::GlobList, "a-*,b"),
+        (ScopeKind::IntegerMax, "7"),
+    ] {
+        let value = ScopeValue::parse(kind, text).unwrap();
+        let granted = GrantedValue::parse(kind, &value.grant_text()).unwrap();
+        assert!(granted.covers(&value), "{} should cover {text}", value.grant_text());
+    }
+}

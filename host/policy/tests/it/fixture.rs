@@ -1,0 +1,298 @@
+//! One made-up plugin with a tool of every effect, and an operator's rules for it.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
+
+use casemate_policy::{
+    ApprovalMode, Budget, Call, Decision, Grant, Permit, Policy, Principal, Reading, Readings, ServedName, Timestamp, ToolRule,
+    charges, decide,
+    egress::{Authority, Checked, Gate, Outgoing, Refusal, RefusalReason, UpstreamBinding, Verdict},
+};
+use casemate_signing::{
+    Environment,
+    manifest::{Effect, Manifest},
+};
+use serde_json::{Value, json};
+
+pub(crate) const ORIGIN: (&str, &str) = ("https", "api.lab.test:8443");
+pub(crate) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+/// `printf 'mutation StartReplay { start }' | sha256sum`
+pub(crate) const QUERY_DIGEST: &str = "ef7ce3b2930ab570de9300c7ccaaba7a506673e938923f0f1cfa07b32f9672c9";
+pub(crate) const QUERY: &str = "mutation StartReplay { start }";
+
+/// `lab`: agents in groups, hosts to replay to, files to look up.
+pub(crate) fn manifest() -> Manifest {
+    serde_json::from_value(json!({
+        "plugin": {"name": "lab", "publisher": "acme", "version": "1.2.3", "release": 1, "description": "d", "license": "Apache-2.0", "source": "https://lab.test"},
+        "wit": "casemate:plugin@0.1.0",
+        "component": {"sha256": "aa".repeat(32), "size": 1},
+        "imports": [],
+        "secrets": {"api_key": {"description": "d"}, "token": {"description": "d"}},
+        "scope": {
+            "group": {"kind": "name", "description": "d"},
+            "target": {"kind": "host", "description": "d"},
+            "index": {"kind": "glob-list", "description": "d"},
+            "limit": {"kind": "integer-max", "description": "d"},
+        },
+        "upstream": {
+            "api": {
+                "origin": "operator",
+                "credential": {"header": "KEY", "secret": "api_key"},
+                "request": [
+                    {"name": "get-file", "method": "GET", "path": "/api/files/{hash}", "parameters": {"hash": "^[0-9a-f]{32}$"},
+                     "query": {"fields": "^[a-z,]{1,40}$"}, "headers": {"x-trace": "^[a-z]{1,8}$"}, "effect": "read"},
+                    {"name": "upload-url", "method": "GET", "path": "/api/files/upload_url", "effect": "read"},
+                    {"name": "search", "method": "GET", "path": "/api/search/", "query": {"index": "^.{1,200}$", "q": "^.{0,200}$", "count": "^[0-9]{1,9}$"},
+                     "effect": "read", "scope": {"index": {"query": "index"}, "limit": {"query": "count"}}},
+                    {"name": "create-operation", "method": "POST", "path": "/api/operations", "effect": "destructive",
+                     "content_type": "application/json", "closed": true, "scope": {"group": {"body": "/group"}}, "allow": {"body": ["/name", "/options"]}},
+                    {"name": "tag", "method": "POST", "path": "/api/tags", "effect": "write", "content_type": "application/x-www-form-urlencoded",
+                     "scope": {"group": {"form": "group"}}, "forbid": {"body": ["/admin"]}},
+                    {"name": "delete-group", "method": "DELETE", "path": "/api/groups/{group}", "parameters": {"group": "^[^/]{1,64}$"},
+                     "effect": "destructive", "scope": {"group": {"path": "group"}}},
+                    {"name": "run-in-group", "method": "POST", "path": "/api/run", "headers": {"x-group": "^.{1,64}$"}, "effect": "execute",
+                     "content_type": "application/json", "scope": {"group": {"header": "x-group"}}, "forbid": {"body": ["/extensions"]}},
+                    {"name": "upload", "method": "POST", "path": "/api/files", "effect": "write", "content_type": "multipart/form-data",
+                     "scope": "none", "reason": "a file has no group"},
+                    {"name": "list-replays", "method": "POST", "path": "/graphql", "effect": "read", "reason": "a query", "content_type": "application/json",
+                     "require": {"body": {"/operationName": "ListReplays"}}},
+                    {"name": "start-replay", "method": "POST", "path": "/graphql", "effect": "execute", "content_type": "application/json",
+                     "require": {"body": {"/operationName": "StartReplay", "/query": {"sha256": QUERY_DIGEST},
+                                          "/variables/host": {"scope": "target"}, "/variables/port": 443, "/variables/note": {"pattern": "^[a-z ]{0,20}$"}}},
+                     "closed": true},
+                ],
+            },
+            "other": {
+                "origin": "https://other.lab.test",
+                "credential": {"query": "key", "secret": "token"},
+                "request": [{"name": "other-list", "method": "GET", "path": "/list", "query": {"page": "^[0-9]{1,4}$"}, "effect": "read"}],
+            },
+        },
+        "tool": {
+            "read_file": tool("read", &["get-file", "upload-url", "other-list"], json!({}), &[("hash", "^[0-9a-f]{32}$")]),
+            "search": tool("read", &["search"], json!({"index": {"argument": "/index"}}), &[("index", "^.{1,200}$")]),
+            "tag": tool("write", &["tag", "get-file", "upload"], json!({"group": {"argument": "/group"}}), &[("group", "^.{1,64}$")]),
+            "replay": tool("execute", &["list-replays", "start-replay", "run-in-group"], json!({"target": {"argument": "/host"}}), &[("host", "^.{1,64}$")]),
+            "operate": tool("destructive", &["create-operation", "delete-group", "get-file"], json!({"group": {"argument": "/group"}}), &[("group", "^.{1,64}$")]),
+        },
+    }))
+    .unwrap()
+}
+
+fn tool(effect: &str, requests: &[&str], scope: Value, properties: &[(&str, &str)]) -> Value {
+    let schemas: serde_json::Map<_, _> = properties
+        .iter()
+        .map(|(name, pattern)| ((*name).to_owned(), json!({"type": "string", "maxLength": 200, "pattern": pattern})))
+        .collect();
+    json!({
+        "title": "t", "description": "d", "effect": effect, "requests": requests, "scope": scope,
+        "input_schema": {"type": "object", "additionalProperties": false, "properties": schemas, "required": properties.iter().map(|(n, _)| n).collect::<Vec<_>>()},
+    })
+}
+
+/// Arguments that every layer passes, per tool.
+pub(crate) fn good_arguments(tool: &str) -> Value {
+    match tool {
+        "lab_read_file" => json!({"hash": "0".repeat(32)}),
+        "lab_search" => json!({"index": "web-1"}),
+        "lab_replay" => json!({"host": "web.test"}),
+        _ => json!({"group": "red-lab"}),
+    }
+}
+
+/// An operator's rules: everything on and for real, unless a test narrows it.
+#[derive(Clone)]
+pub(crate) struct House {
+    pub(crate) environment: Environment,
+    pub(crate) grants: Vec<Grant>,
+    pub(crate) rules: Vec<ToolRule>,
+    pub(crate) readings: Readings,
+    pub(crate) now: Timestamp,
+}
+
+impl House {
+    /// Open: each test closes what it is about.
+    pub(crate) fn open() -> Self {
+        Self {
+            environment: Environment::Dev,
+            grants: vec![grant("a-red-team")],
+            rules: rules(),
+            readings: Readings::none(),
+            now: NOW,
+        }
+    }
+
+    /// As the defaults of `Effect` have it.
+    pub(crate) fn by_default() -> Self {
+        let mut house = Self::open();
+        for rule in &mut house.rules {
+            let effect = rule.manifest_tool.effect;
+            rule.enabled = casemate_policy::default_enabled(effect);
+            rule.dry_run = casemate_policy::default_dry_run(effect);
+            rule.approval = casemate_policy::default_approval(effect);
+        }
+        house
+    }
+
+    pub(crate) fn grant(mut self, change: impl FnOnce(&mut Grant)) -> Self {
+        change(&mut self.grants[0]);
+        self
+    }
+
+    pub(crate) fn rule(mut self, tool: &str, change: impl FnOnce(&mut ToolRule)) -> Self {
+        change(self.rules.iter_mut().find(|rule| rule.served.as_str() == tool).unwrap());
+        self
+    }
+
+    pub(crate) fn policy(&self) -> Policy {
+        Policy::new(self.environment, self.grants.clone(), self.rules.clone()).unwrap()
+    }
+
+    pub(crate) fn ask(&self, who: &str, tool: &str, arguments: Value) -> Decision {
+        decide(&self.policy(), &principal(who), &Call::new(tool, arguments), &self.readings, self.now)
+    }
+
+    pub(crate) fn call(&self, tool: &str) -> Decision {
+        self.ask("local", tool, good_arguments(tool))
+    }
+
+    pub(crate) fn permit(&self, tool: &str) -> Permit {
+        match self.call(tool) {
+            Decision::Permit(permit) => permit,
+            other => panic!("{tool} should be permitted: {other:?}"),
+        }
+    }
+
+    /// The reason of a denial or deferral; none for a permit.
+    pub(crate) fn code(&self, tool: &str) -> Option<&'static str> {
+        code(&self.call(tool))
+    }
+
+    /// What the gate says of a request in a call of `tool`.
+    pub(crate) fn send(&self, tool: &str, request: Outgoing) -> Verdict {
+        gate().check(&Authority::of(&self.permit(tool)), request)
+    }
+
+    /// Spend budgets: every reading the decision needs.
+    pub(crate) fn spent(mut self, tool: &str, spent: u32, oldest: Timestamp) -> Self {
+        for key in charges(&self.policy(), &principal("local"), tool) {
+            self.readings.insert(key, Reading { spent, oldest: Some(oldest) });
+        }
+        self
+    }
+}
+
+pub(crate) fn code(decision: &Decision) -> Option<&'static str> {
+    match decision {
+        Decision::Permit(_) => None,
+        Decision::Deferred(deferred) => Some(deferred.reason().code()),
+        Decision::Denied(denied) => Some(denied.reason().code()),
+    }
+}
+
+pub(crate) fn principal(id: &str) -> Principal {
+    Principal::new(id.parse().unwrap())
+}
+
+pub(crate) fn grant(name: &str) -> Grant {
+    let values = |values: &[&str]| values.iter().map(|v| (*v).to_owned()).collect::<Vec<_>>();
+    Grant {
+        name: name.parse().unwrap(),
+        principals: BTreeSet::from(["local".parse().unwrap()]),
+        tools: vec!["lab_*".parse().unwrap()],
+        max_effect: Effect::Destructive,
+        scope: BTreeMap::from([
+            ("group".parse().unwrap(), values(&["red-lab", "blue-lab"])),
+            ("target".parse().unwrap(), values(&["web.test"])),
+            ("index".parse().unwrap(), values(&["web-*"])),
+            ("limit".parse().unwrap(), values(&["100"])),
+        ]),
+        expires: None,
+        budgets: Vec::new(),
+    }
+}
+
+pub(crate) fn budget(tools: &[&str], calls: u32, per: &str) -> Budget {
+    Budget { tools: tools.iter().map(|t| t.parse().unwrap()).collect(), effect: None, calls, per: per.parse().unwrap() }
+}
+
+pub(crate) fn rules() -> Vec<ToolRule> {
+    let manifest = manifest();
+    let dimensions = Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect());
+    manifest
+        .tool
+        .iter()
+        .map(|(name, tool)| ToolRule {
+            served: ServedName::of(&manifest.plugin.name, name).unwrap(),
+            plugin: "acme/lab".parse().unwrap(),
+            digest: manifest.component.sha256.clone(),
+            tool: name.clone(),
+            manifest_tool: Arc::new(tool.clone()),
+            dimensions: Arc::clone(&dimensions),
+            pinned: true,
+            enabled: true,
+            dry_run: false,
+            approval: ApprovalMode::None,
+        })
+        .collect()
+}
+
+pub(crate) fn gate() -> Gate {
+    gate_of(&manifest()).unwrap()
+}
+
+pub(crate) fn gate_of(manifest: &Manifest) -> Result<Gate, casemate_policy::egress::GateError> {
+    let binding = UpstreamBinding {
+        origin: Some(format!("{}://{}", ORIGIN.0, ORIGIN.1)),
+        allow_private: vec!["10.20.0.0/16".parse().unwrap()],
+    };
+    Gate::new(manifest, &BTreeMap::from([("api".parse().unwrap(), binding)]))
+}
+
+/// A request to the operator's upstream.
+pub(crate) fn request(method: &str, path_and_query: &str) -> Outgoing {
+    Outgoing {
+        method: method.to_owned(),
+        scheme: ORIGIN.0.to_owned(),
+        authority: ORIGIN.1.to_owned(),
+        path_and_query: path_and_query.to_owned(),
+        headers: Vec::new(),
+        body: Vec::new(),
+    }
+}
+
+pub(crate) fn with_body(path: &str, content_type: &str, body: &str) -> Outgoing {
+    Outgoing {
+        headers: vec![("content-type".to_owned(), content_type.as_bytes().to_vec())],
+        body: body.as_bytes().to_vec(),
+        ..request("POST", path)
+    }
+}
+
+pub(crate) fn json_body(path: &str, body: &str) -> Outgoing {
+    with_body(path, "application/json", body)
+}
+
+pub(crate) fn form_body(path: &str, body: &str) -> Outgoing {
+    with_body(path, "application/x-www-form-urlencoded", body)
+}
+
+pub(crate) fn sent(verdict: Verdict) -> Checked {
+    match verdict {
+        Verdict::Send(checked) => checked,
+        other => panic!("should be sent: {other:?}"),
+    }
+}
+
+pub(crate) fn refused(verdict: Verdict) -> Refusal {
+    match verdict {
+        Verdict::Refuse(refusal) => refusal,
+        other => panic!("should be refused: {other:?}"),
+    }
+}
+
+pub(crate) fn reason(verdict: Verdict) -> RefusalReason {
+    refused(verdict).reason()
+}

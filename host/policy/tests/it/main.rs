@@ -1,0 +1,11 @@
+//! The engine from outside: decisions, the gate, and what holds when one layer is wide open.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
+
+mod decide;
+mod fixture;
+mod gate;
+mod hostile;
+mod plan;
+mod prepare;
+mod properties;
+mod wide_open;

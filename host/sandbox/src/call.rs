@@ -1,0 +1,231 @@
+//! One call from outside: what it is given, how it can end, and what is known of it afterwards.
+
+use std::{fmt, net::IpAddr, time::Duration};
+
+use casemate_policy::{
+    egress::{Plan, Refusal},
+    output::{RawFailure, RawOutput},
+};
+use casemate_signing::manifest::{ContractName, Effect, Method, UpstreamName};
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+/// What a call is given besides its permit.
+#[derive(Debug, Default)]
+pub struct CallSettings {
+    /// Ends the call, its instance and its requests when cancelled.
+    pub cancel: CancellationToken,
+    /// Where progress reports go, if the client asked for them.
+    pub progress: Option<mpsc::Sender<ProgressReport>>,
+}
+
+/// How far a call has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ProgressReport {
+    /// Units done.
+    pub done: u64,
+    /// Units in all, where known.
+    pub total: Option<u64>,
+    /// The plugin's words: unchecked.
+    pub message: String,
+}
+
+/// A call that has ended. Without `Debug`: it may hold a plugin's unchecked words.
+pub struct Run {
+    /// How.
+    pub ending: Ending,
+    /// What it used and sent.
+    pub facts: RunFacts,
+}
+
+/// How a call ended.
+pub enum Ending {
+    /// The plugin returned something. Nobody has looked at it yet.
+    Returned(RawOutput),
+    /// The plugin returned a failure. Nobody has looked at its text yet.
+    Failed(RawFailure),
+    /// A dry run came to its first request above `read`, which was not sent.
+    Planned(Plan),
+    /// The gate refused a request, and the call ended there.
+    Refused(Refusal),
+    /// The call ended in another way.
+    Fault(Fault),
+}
+
+/// A call that ended without the plugin's or the gate's word.
+#[derive(Debug)]
+pub enum Fault {
+    /// It ran into a limit.
+    Limit(Limit),
+    /// An upstream's address is not one that may be connected to.
+    Address {
+        /// For the operator: what resolved to what, and the setting that would allow it.
+        detail: String,
+    },
+    /// The plugin trapped or broke the contract. The text is the operator's; guest backtraces are in it.
+    Trap(String),
+    /// The caller no longer wants it.
+    Cancelled,
+    /// All places were taken for as long as a call may wait.
+    Busy {
+        /// Whose places: the plugin's or the host's.
+        whose: &'static str,
+        /// How many there are.
+        places: usize,
+    },
+}
+
+/// A limit that a call ran into: its name, its value, and who can raise it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Limit {
+    /// As in the manifest's `[limits]` where it can be raised there.
+    pub name: &'static str,
+    /// With its unit.
+    pub value: String,
+    /// Whether the manifest can ask for more.
+    pub raisable: bool,
+}
+
+impl Limit {
+    pub(crate) fn memory(bytes: usize) -> Self {
+        Self { name: "memory_mib", value: format!("{} MiB", bytes >> 20), raisable: true }
+    }
+    pub(crate) fn table(elements: usize) -> Self {
+        Self { name: "table", value: format!("{elements} elements"), raisable: false }
+    }
+    pub(crate) fn deadline(deadline: Duration) -> Self {
+        Self { name: "deadline_ms", value: format!("{} ms", deadline.as_millis()), raisable: true }
+    }
+    pub(crate) fn fuel(units: u64) -> Self {
+        Self { name: "fuel_millions", value: format!("{} million units", units / 1_000_000), raisable: true }
+    }
+    pub(crate) fn stack() -> Self {
+        Self { name: "stack", value: "the guest's call stack".to_owned(), raisable: false }
+    }
+    pub(crate) fn handles(handles: usize) -> Self {
+        Self { name: "handles", value: format!("{handles} open handles"), raisable: false }
+    }
+    pub(crate) fn requests(requests: u64) -> Self {
+        Self { name: "requests", value: format!("{requests} requests"), raisable: true }
+    }
+    pub(crate) fn request(bytes: usize) -> Self {
+        Self { name: "request_kib", value: format!("{} KiB", bytes >> 10), raisable: true }
+    }
+    pub(crate) fn response(bytes: usize) -> Self {
+        Self { name: "response_kib", value: format!("{} KiB", bytes >> 10), raisable: true }
+    }
+    pub(crate) fn host_call(bytes: usize) -> Self {
+        Self { name: "output_kib", value: format!("{} KiB for one transfer to the host", bytes >> 10), raisable: true }
+    }
+}
+
+impl fmt::Display for Limit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let who = if self.raisable {
+            "the plugin's publisher can ask for more in its manifest, up to the operator's maximum"
+        } else {
+            "it is fixed by the host"
+        };
+        write!(f, "the call reached its limit `{}` ({}); {who}", self.name, self.value)
+    }
+}
+
+/// What a call used and sent.
+#[derive(Debug, Default)]
+pub struct RunFacts {
+    /// Resources spent.
+    pub spent: Spent,
+    /// Every request that passed the gate, in order.
+    pub exchanges: Vec<Exchange>,
+    /// What the plugin logged: unchecked text.
+    pub log: Vec<LogLine>,
+}
+
+impl RunFacts {
+    /// Whether anything above `read` left the host, answered or not.
+    pub fn sent_above_read(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.effect > Effect::Read)
+    }
+
+    /// Whether anything above `read` was sent and no answer came: it may have happened or not.
+    pub fn outcome_unknown(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.effect > Effect::Read && !matches!(exchange.status, ExchangeStatus::Answered { .. } | ExchangeStatus::NotSent { .. }))
+    }
+}
+
+/// Resources one call spent.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub struct Spent {
+    /// Units of fuel.
+    pub fuel: u64,
+    /// The most bytes of linear memory.
+    pub memory: usize,
+    /// Wall clock, waiting for a place left out.
+    pub wall: Duration,
+}
+
+/// One request that passed the gate.
+#[derive(Debug, Clone)]
+pub struct Exchange {
+    /// Which upstream.
+    pub upstream: UpstreamName,
+    /// Which contract it matched.
+    pub contract: ContractName,
+    /// Its method.
+    pub method: Method,
+    /// Its URL, without the credential.
+    pub url: String,
+    /// What it may do.
+    pub effect: Effect,
+    /// Bytes of its body.
+    pub request_bytes: usize,
+    /// Lower-case hex SHA-256 of its body.
+    pub request_sha256: String,
+    /// What came of it.
+    pub status: ExchangeStatus,
+}
+
+/// What came of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ExchangeStatus {
+    /// On its way when the call ended.
+    Pending,
+    /// It never left: the connection could not be made.
+    NotSent {
+        /// Why, for the operator.
+        reason: String,
+    },
+    /// An answer came, whole.
+    Answered {
+        /// HTTP status.
+        status: u16,
+        /// Bytes of the body after decompression.
+        bytes: usize,
+        /// Where it came from.
+        address: Option<IpAddr>,
+    },
+    /// It left, and no whole answer came.
+    Broken {
+        /// Why, for the operator.
+        reason: String,
+    },
+}
+
+/// How much a log line matters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in wit/log.wit")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
+/// One line a plugin logged. Its text is unchecked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// How much it matters.
+    pub level: LogLevel,
+    /// The plugin's words.
+    pub text: String,
+}

@@ -1,0 +1,106 @@
+//! The compiling process: one component in on standard input, code out on standard output, then it ends.
+
+use std::{
+    io::{Read, Write},
+    path::PathBuf,
+    process::{Command, Stdio},
+};
+
+use rustix::process::{Resource, Rlimit, setrlimit};
+
+/// Address space of the worker. A 1 MiB component takes about 300 MiB.
+const MEMORY: u64 = 3 << 30;
+/// CPU seconds of the worker. A 1 MiB component takes about two.
+const CPU_SECONDS: u64 = 120;
+/// Above the 32 MiB a component may have, so that the cap of the package is the one that is hit.
+const MAX_INPUT: u64 = 33 << 20;
+/// The most of the worker's own words that reach an error.
+const MAX_MESSAGE: usize = 2000;
+
+/// Why a component could not be compiled.
+#[derive(Debug, thiserror::Error)]
+pub enum CompileError {
+    /// The worker could not be started or talked to.
+    #[error("the compile worker could not run: {0}\nhelp: check that the casemate program can start itself")]
+    Worker(#[from] std::io::Error),
+    /// The compiler refused the component.
+    #[error("the component does not compile: {0}\nhelp: build it with a stable toolchain for wasm32-wasip2")]
+    Refused(String),
+    /// The worker died.
+    #[error("the compile worker ended with {status}; its limits are {} GiB of memory and {CPU_SECONDS} s of CPU\nhelp: the component is too costly to compile; do not load it", MEMORY >> 30)]
+    Died {
+        /// How it ended.
+        status: std::process::ExitStatus,
+    },
+}
+
+/// How to start the worker: this program, with the arguments that make it call [`worker_main`].
+#[derive(Debug, Clone)]
+pub struct Worker {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<String>,
+}
+
+impl Worker {
+    /// Compile in a fresh process with an empty environment.
+    ///
+    /// # Errors
+    /// When the process cannot run, refuses the component, or dies at one of its limits.
+    pub(crate) fn compile(&self, component: &[u8]) -> Result<Vec<u8>, CompileError> {
+        let mut child = Command::new(&self.program)
+            .args(&self.arguments)
+            .env_clear()
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let stdin = child.stdin.take();
+        // Writing and reading at once: the worker reads to the end before it writes, but may die before either.
+        let output = std::thread::scope(|scope| {
+            scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(component)));
+            child.wait_with_output()
+        })?;
+        match output.status.code() {
+            Some(0) => Ok(output.stdout),
+            Some(REFUSED) => {
+                let text: String = String::from_utf8_lossy(&output.stderr).chars().take(MAX_MESSAGE).collect();
+                Err(CompileError::Refused(text.trim().escape_debug().to_string()))
+            }
+            _ => Err(CompileError::Died { status: output.status }),
+        }
+    }
+}
+
+/// Exit status of a worker that refused its component.
+const REFUSED: i32 = 3;
+
+/// The whole life of the worker process: take its limits, read, compile, write. Returns the exit status.
+#[must_use]
+pub fn worker_main() -> i32 {
+    let result = limit_self().and_then(|()| compile_stdin());
+    match result {
+        Ok(()) => 0,
+        Err(error) => {
+            // Standard error is the worker's only other channel; its parent escapes what it says.
+            let _ = writeln!(std::io::stderr(), "{error}");
+            REFUSED
+        }
+    }
+}
+
+fn limit_self() -> Result<(), String> {
+    for (resource, limit) in [(Resource::As, MEMORY), (Resource::Cpu, CPU_SECONDS), (Resource::Core, 0), (Resource::Fsize, 0)] {
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) }).map_err(|error| format!("cannot limit itself: {error}"))?;
+    }
+    Ok(())
+}
+
+fn compile_stdin() -> Result<(), String> {
+    let mut component = Vec::new();
+    std::io::stdin().lock().take(MAX_INPUT).read_to_end(&mut component).map_err(|error| error.to_string())?;
+    let engine = crate::engine::compiling().map_err(|error| format!("{error:#}"))?;
+    let code = engine.precompile_component(&component).map_err(|error| format!("{error:#}"))?;
+    std::io::stdout().lock().write_all(&code).map_err(|error| error.to_string())
+}

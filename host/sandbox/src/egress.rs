@@ -1,0 +1,9 @@
+//! Behind the gate: checked requests become connections, and credentials are added where no guest can see them.
+
+mod resolve;
+mod secrets;
+mod transport;
+
+pub use secrets::Secrets;
+pub use transport::{TransportError, UpstreamSettings};
+pub(crate) use transport::{Answer, SendError, Upstreams};

@@ -1,0 +1,177 @@
+//! The only HTTP client of the host: one pool per upstream, no redirects, no proxies, every byte counted.
+
+use std::{collections::BTreeMap, error::Error, net::IpAddr, sync::Arc, time::Duration};
+
+use casemate_policy::{
+    address,
+    egress::{Checked, UpstreamBinding},
+    output::Redactor,
+};
+use casemate_signing::manifest::UpstreamName;
+use ipnet::IpNet;
+use reqwest::{
+    Client, Method,
+    header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE},
+};
+
+use super::{
+    resolve::{CheckedResolver, Prohibited},
+    secrets::{Secrets, UnusableSecret, scrub},
+};
+
+/// A connection that takes longer will not come.
+const CONNECT: Duration = Duration::from_secs(10);
+/// Connections kept open to one upstream.
+const IDLE_CONNECTIONS: usize = 8;
+/// What upstreams see; it does not name the host's version, which is nobody's business.
+const USER_AGENT: &str = "casemate";
+
+/// Where an upstream is, as the operator's configuration has it.
+pub type UpstreamSettings = BTreeMap<UpstreamName, UpstreamBinding>;
+
+/// A transport that could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("no HTTP client for upstream `{upstream}`: {reason}\nhelp: check that the system's certificate store can be read")]
+pub struct TransportError {
+    upstream: UpstreamName,
+    reason: String,
+}
+
+/// A request that did not get a whole answer.
+pub(crate) enum SendError {
+    /// An address that may not be connected to. Nothing was sent.
+    Prohibited(Prohibited),
+    /// A secret that cannot be sent. Nothing was sent.
+    Secret(UnusableSecret),
+    /// No connection. Nothing was sent.
+    Connect(String),
+    /// The answer is larger than it may be.
+    TooLarge,
+    /// It was sent, and the answer did not come or did not end.
+    Broken(String),
+}
+
+/// A whole answer, with every secret removed.
+pub(crate) struct Answer {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Vec<u8>,
+    pub(crate) address: Option<IpAddr>,
+}
+
+/// The connections of one plugin.
+pub(crate) struct Upstreams {
+    clients: BTreeMap<UpstreamName, Client>,
+    secrets: Secrets,
+    redactor: Redactor,
+}
+
+impl Upstreams {
+    pub(crate) fn new(bindings: &UpstreamSettings, names: impl Iterator<Item = UpstreamName>, secrets: Secrets) -> Result<Self, TransportError> {
+        let clients = names
+            .map(|name| {
+                let allow = bindings.get(&name).map(|binding| binding.allow_private.as_slice()).unwrap_or_default();
+                client(allow.into())
+                    .map(|client| (name.clone(), client))
+                    .map_err(|error| TransportError { upstream: name, reason: chain(&error) })
+            })
+            .collect::<Result<_, _>>()?;
+        Ok(Self { clients, redactor: secrets.redactor(), secrets })
+    }
+
+    pub(crate) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    /// Send a request that passed the gate and read the whole answer, up to `cap` bytes after decompression.
+    pub(crate) async fn send(&self, request: &Checked, cap: usize) -> Result<Answer, SendError> {
+        let Some(client) = self.clients.get(request.upstream()) else {
+            return Err(SendError::Connect("the upstream has no client".to_owned()));
+        };
+        // A literal address never reaches the resolver.
+        if let Some(ip) = literal(request.origin().host_str().as_ref()) {
+            address::permit(ip, request.allow_private())
+                .map_err(|class| SendError::Prohibited(Prohibited { host: ip.to_string(), address: ip, class }))?;
+        }
+        let mut headers = HeaderMap::new();
+        for (name, value) in request.headers() {
+            let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) else {
+                return Err(SendError::Connect("a header passed the gate that HTTP cannot carry".to_owned()));
+            };
+            headers.insert(name, value);
+        }
+        let url = self.secrets.inject(request, &mut headers).map_err(SendError::Secret)?;
+        let method = Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
+        let sent = client.request(method, url.as_ref()).headers(headers).body(request.body().to_vec()).send();
+        let mut response = sent.await.map_err(|error| classify(error, &self.redactor))?;
+        let status = response.status().as_u16();
+        let address = response.remote_addr().map(|address| address.ip());
+        let headers = self.clean_headers(response.headers());
+        let mut body = Vec::new();
+        while let Some(chunk) = response.chunk().await.map_err(|error| SendError::Broken(self.redactor.redact(&chain(&error)).0.into_owned()))? {
+            if body.len() + chunk.len() > cap {
+                return Err(SendError::TooLarge);
+            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(Answer { status, headers, body: scrub(&self.redactor, body), address })
+    }
+
+    /// The headers a guest may see: no cookies, nothing about the connection, no secret that was echoed.
+    fn clean_headers(&self, headers: &HeaderMap) -> HeaderMap {
+        let hidden = [SET_COOKIE, CONNECTION, TRANSFER_ENCODING, UPGRADE, CONTENT_ENCODING, CONTENT_LENGTH];
+        let mut clean = HeaderMap::new();
+        for (name, value) in headers.iter().filter(|(name, _)| !hidden.contains(name)) {
+            let name_is_clean = self.redactor.redact(name.as_str()).1 == 0;
+            if let Ok(value) = HeaderValue::from_bytes(&scrub(&self.redactor, value.as_bytes().to_vec()))
+                && name_is_clean
+            {
+                clean.append(name, value);
+            }
+        }
+        clean
+    }
+}
+
+fn client(allow_private: Arc<[IpNet]>) -> reqwest::Result<Client> {
+    Client::builder()
+        .dns_resolver(CheckedResolver { allow_private })
+        .redirect(reqwest::redirect::Policy::none())
+        .retry(reqwest::retry::never())
+        .no_proxy()
+        .referer(false)
+        .connect_timeout(CONNECT)
+        .pool_max_idle_per_host(IDLE_CONNECTIONS)
+        .user_agent(USER_AGENT)
+        .build()
+}
+
+/// The address in a host that is written as one; IPv6 stands in brackets.
+fn literal(host: &str) -> Option<IpAddr> {
+    host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// Whose fault a failed request is. The URL is taken out of the text: it may carry a credential.
+fn classify(error: reqwest::Error, redactor: &Redactor) -> SendError {
+    let error = error.without_url();
+    let mut source: Option<&(dyn Error + 'static)> = Some(&error);
+    while let Some(cause) = source {
+        if let Some(prohibited) = cause.downcast_ref::<Prohibited>() {
+            return SendError::Prohibited(prohibited.clone());
+        }
+        source = cause.source();
+    }
+    let text = redactor.redact(&chain(&error)).0.into_owned();
+    if error.is_connect() || error.is_builder() { SendError::Connect(text) } else { SendError::Broken(text) }
+}
+
+fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}

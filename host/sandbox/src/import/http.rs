@@ -1,0 +1,201 @@
+//! `wasi:http/outgoing-handler`: collects a request whole, asks the gate, and only then lets it out.
+//!
+//! A request that may not go ends the call: the guest is dropped where it waits, so it learns nothing from a refusal
+//! and cannot tell a dry run from a real one.
+
+use std::sync::{
+    Arc, Mutex, PoisonError,
+    atomic::{AtomicU64, Ordering},
+};
+
+use bytes::Bytes;
+use casemate_audit::Recorded;
+use casemate_policy::{
+    Permit,
+    egress::{Authority, Checked, Gate, Outgoing, Plan, Verdict},
+};
+use http::{Request, Response, uri::Scheme};
+use http_body_util::{BodyExt, Full};
+use sha2::{Digest, Sha256};
+use tokio::sync::{Semaphore, mpsc};
+use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
+
+use crate::{
+    call::{Ending, Exchange, ExchangeStatus, Fault, Limit},
+    egress::{Answer, SendError, Upstreams},
+    limits::Limits,
+};
+
+/// Requests of one call that may be under way at once.
+const AT_ONCE: usize = 4;
+/// Bytes of one request's headers, names and values.
+const HEADER_BYTES: usize = 16 << 10;
+
+/// State of the import: what one call may send, and what it sent. `None` gives no network at all.
+pub(crate) struct Egress(Option<Arc<Desk>>);
+
+/// One call's desk at the gate, shared with the requests that are under way.
+pub(crate) struct Desk {
+    gate: Arc<Gate>,
+    upstreams: Arc<Upstreams>,
+    permit: Recorded<Permit>,
+    limits: Limits,
+    taken: AtomicU64,
+    at_once: Semaphore,
+    journal: Mutex<Vec<Exchange>>,
+    stop: mpsc::UnboundedSender<Ending>,
+}
+
+impl Desk {
+    pub(crate) fn new(gate: Arc<Gate>, upstreams: Arc<Upstreams>, permit: Recorded<Permit>, limits: Limits, stop: mpsc::UnboundedSender<Ending>) -> Self {
+        Self { gate, upstreams, permit, limits, taken: AtomicU64::new(0), at_once: Semaphore::new(AT_ONCE), journal: Mutex::default(), stop }
+    }
+
+    /// Everything that was sent so far.
+    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// End the call here. The guest waits for an answer that never comes, until it is dropped.
+    async fn end(&self, ending: Ending) -> HttpError {
+        // The receiver is gone only when the call has ended already.
+        let _ = self.stop.send(ending);
+        std::future::pending().await
+    }
+
+    async fn limit(&self, limit: Limit) -> HttpError {
+        self.end(Ending::Fault(Fault::Limit(limit))).await
+    }
+
+    async fn handle(&self, request: Request<WasiBody>) -> Result<Answer, HttpError> {
+        if self.taken.fetch_add(1, Ordering::Relaxed) >= self.limits.requests {
+            return Err(self.limit(Limit::requests(self.limits.requests)).await);
+        }
+        let _place = self.at_once.acquire().await.map_err(|_| HttpError::ConnectionLimitReached)?;
+        let Some(outgoing) = self.collect(request).await? else {
+            return Err(self.limit(Limit::request(self.limits.request_bytes)).await);
+        };
+        match self.gate.check(&Authority::of(self.permit.get()), outgoing) {
+            Verdict::Send(checked) => self.send(checked).await,
+            Verdict::Plan(checked) => Err(self.end(Ending::Planned(Plan::of(checked))).await),
+            Verdict::Refuse(refusal) => Err(self.end(Ending::Refused(refusal)).await),
+        }
+    }
+
+    /// The whole request as the guest made it, or nothing where it is larger than it may be.
+    async fn collect(&self, request: Request<WasiBody>) -> Result<Option<Outgoing>, HttpError> {
+        let (parts, mut body) = request.into_parts();
+        let headers: Vec<(String, Vec<u8>)> =
+            parts.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+        if headers.iter().map(|(name, value)| name.len() + value.len()).sum::<usize>() > HEADER_BYTES {
+            return Ok(None);
+        }
+        let mut bytes = Vec::new();
+        while let Some(frame) = body.frame().await {
+            let Ok(chunk) = frame?.into_data() else { continue };
+            if bytes.len() + chunk.len() > self.limits.request_bytes {
+                return Ok(None);
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Some(Outgoing {
+            method: parts.method.as_str().to_owned(),
+            scheme: parts.uri.scheme_str().unwrap_or_default().to_owned(),
+            authority: parts.uri.authority().map(|authority| authority.as_str().to_owned()).unwrap_or_default(),
+            path_and_query: parts.uri.path_and_query().map(|path| path.as_str().to_owned()).unwrap_or_default(),
+            headers,
+            body: bytes,
+        }))
+    }
+
+    async fn send(&self, request: Checked) -> Result<Answer, HttpError> {
+        let at = self.note(&request);
+        let result = self.upstreams.send(&request, self.limits.response_bytes).await;
+        let (status, failure) = match result {
+            Ok(answer) => {
+                self.settle(at, ExchangeStatus::Answered { status: answer.status, bytes: answer.body.len(), address: answer.address });
+                return Ok(answer);
+            }
+            Err(SendError::Prohibited(prohibited)) => {
+                self.settle(at, ExchangeStatus::NotSent { reason: format!("address {} is {}", prohibited.address, prohibited.class) });
+                return Err(self.end(Ending::Fault(Fault::Address { detail: prohibited.to_string() })).await);
+            }
+            Err(SendError::TooLarge) => {
+                self.settle(at, ExchangeStatus::Broken { reason: format!("larger than {} bytes", self.limits.response_bytes) });
+                return Err(self.limit(Limit::response(self.limits.response_bytes)).await);
+            }
+            Err(SendError::Secret(error)) => (ExchangeStatus::NotSent { reason: error.to_string() }, HttpError::ConfigurationError),
+            Err(SendError::Connect(reason)) => (ExchangeStatus::NotSent { reason }, HttpError::ConnectionRefused),
+            Err(SendError::Broken(reason)) => (ExchangeStatus::Broken { reason }, HttpError::HttpResponseIncomplete),
+        };
+        self.settle(at, status);
+        Err(failure)
+    }
+
+    /// Write the request down before it leaves, so that a call that is cut off still shows it.
+    fn note(&self, request: &Checked) -> usize {
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        journal.push(Exchange {
+            upstream: request.upstream().clone(),
+            contract: request.contract().clone(),
+            method: request.method(),
+            url: request.url().to_owned(),
+            effect: request.effect(),
+            request_bytes: request.body().len(),
+            request_sha256: hex(&Sha256::digest(request.body())),
+            status: ExchangeStatus::Pending,
+        });
+        journal.len() - 1
+    }
+
+    fn settle(&self, at: usize, status: ExchangeStatus) {
+        if let Some(exchange) = self.journal.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+            exchange.status = status;
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+impl Egress {
+    pub(crate) fn new(desk: Arc<Desk>) -> Self {
+        Self(Some(desk))
+    }
+
+    /// No network: what `describe` gets.
+    pub(crate) fn none() -> Self {
+        Self(None)
+    }
+}
+
+type Worker = Box<dyn Future<Output = Result<(), HttpError>> + Send>;
+
+impl WasiHttpHooks for Egress {
+    /// The transport sets `Host` from the checked URL; a guest's own never exists.
+    fn set_host_header(&mut self) -> bool {
+        false
+    }
+
+    fn default_scheme(&mut self) -> Option<Scheme> {
+        Some(Scheme::HTTPS)
+    }
+
+    fn send_request(
+        &mut self,
+        request: Request<WasiBody>,
+        _: Option<RequestOptions>,
+        _: Worker,
+    ) -> Box<dyn Future<Output = Result<(Response<WasiBody>, Worker), HttpError>> + Send> {
+        let desk = self.0.clone();
+        Box::new(async move {
+            let desk = desk.ok_or(HttpError::HttpRequestDenied)?;
+            let answer = desk.handle(request).await?;
+            let mut response = Response::new(Full::new(Bytes::from(answer.body)).map_err(|never| match never {}).boxed_unsync());
+            *response.status_mut() = http::StatusCode::from_u16(answer.status).map_err(|_| HttpError::HttpProtocolError)?;
+            *response.headers_mut() = answer.headers;
+            Ok((response, Box::new(async { Ok(()) }) as Worker))
+        })
+    }
+}

@@ -1,0 +1,33 @@
+//! Run: components in wasmtime, and their requests through the gate.
+//!
+//! This is the one crate that names wasmtime and reqwest. It takes a package that `signing` has proved loadable and a permit
+//! that `audit` has recorded, and gives back output that nobody has looked at yet. No type generated from WIT leaves it.
+//!
+//! What is not here: any decision about whether a call or a request may happen. Every import converts, asks
+//! `casemate_policy`, and acts on the answer.
+
+mod call;
+mod compile;
+mod egress;
+mod engine;
+mod import;
+mod imports;
+mod limits;
+mod loaded;
+mod precompiled;
+mod runtime;
+mod source;
+mod state;
+mod ticker;
+mod trap;
+
+pub use call::{
+    CallSettings, Ending, Exchange, ExchangeStatus, Fault, Limit, LogLevel, LogLine, ProgressReport, Run, RunFacts, Spent,
+};
+pub use compile::{CacheError, CodeCache, CompileError, Worker, worker_main};
+pub use egress::{Secrets, TransportError, UpstreamSettings};
+pub use imports::{ImportError, SERVED_WIT, imports_of};
+pub use limits::{Limits, Maxima};
+pub use loaded::{LoadError, Loaded};
+pub use runtime::{DescribeError, PluginBindings, Prepared, Runtime, RuntimeError, describe};
+pub use source::BoundSource;

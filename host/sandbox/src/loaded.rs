@@ -1,0 +1,77 @@
+//! A plugin that is ready to be called: verified, compiled, linked, bound to its upstreams.
+
+use std::{collections::BTreeMap, sync::Arc};
+
+use casemate_policy::egress::{Gate, GateError};
+use casemate_signing::manifest::{Manifest, PluginId};
+use tokio::sync::Semaphore;
+
+use crate::{
+    compile::CacheError,
+    egress::{TransportError, Upstreams},
+    imports::ImportError,
+    limits::Limits,
+    source::BoundSource,
+    state::{State, bindings::PluginPre},
+};
+
+/// Why a package that was verified is still not served.
+#[derive(Debug, thiserror::Error)]
+pub enum LoadError {
+    /// Its imports or exports refuse it.
+    #[error(transparent)]
+    Imports(#[from] ImportError),
+    /// It has no compiled code.
+    #[error(transparent)]
+    Code(#[from] CacheError),
+    /// Its contracts do not fit the operator's bindings.
+    #[error(transparent)]
+    Gate(#[from] GateError),
+    /// No HTTP client for one of its upstreams.
+    #[error(transparent)]
+    Transport(#[from] TransportError),
+    /// wasmtime does not link it.
+    #[error("the component cannot be linked: {0}\nhelp: it was built for another version of the world `casemate:plugin/plugin`")]
+    Link(String),
+}
+
+/// A plugin that is ready to be called.
+pub struct Loaded {
+    pub(crate) id: PluginId,
+    pub(crate) digest: String,
+    pub(crate) manifest: Arc<Manifest>,
+    pub(crate) pre: PluginPre<State>,
+    pub(crate) gate: Arc<Gate>,
+    pub(crate) upstreams: Arc<Upstreams>,
+    pub(crate) limits: Limits,
+    pub(crate) sources: Arc<BTreeMap<String, BoundSource>>,
+    pub(crate) settings: String,
+    pub(crate) places: Arc<Semaphore>,
+}
+
+impl Loaded {
+    /// `publisher/name`.
+    pub fn id(&self) -> &PluginId {
+        &self.id
+    }
+
+    /// Lower-case hex SHA-256 of the component.
+    pub fn digest(&self) -> &str {
+        &self.digest
+    }
+
+    /// The signed manifest.
+    pub fn manifest(&self) -> &Arc<Manifest> {
+        &self.manifest
+    }
+
+    /// What one call may use.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
+    /// What removes this plugin's secrets from a text.
+    pub fn redactor(&self) -> &casemate_policy::output::Redactor {
+        self.upstreams.redactor()
+    }
+}

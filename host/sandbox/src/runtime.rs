@@ -1,0 +1,379 @@
+//! The sandbox itself: loads plugins and runs calls, each in an instance of its own.
+
+use std::{
+    collections::BTreeMap,
+    hash::{Hash, Hasher},
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use casemate_audit::Recorded;
+use casemate_policy::{
+    Permit,
+    egress::Gate,
+    output::{FailureKind, RawContent, RawFailure, RawOutput},
+};
+use casemate_signing::{
+    manifest::{self, Manifest},
+    package::Loadable,
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use wasmtime::{
+    Engine, Store, UpdateDeadline,
+    component::{Component, Linker, ResourceTable},
+};
+use wasmtime_wasi_http::WasiHttpCtx;
+
+use crate::{
+    call::{CallSettings, Ending, Fault, Limit, Run, RunFacts, Spent},
+    compile::{CacheError, CodeCache, CompileError, Worker},
+    egress::{Secrets, UpstreamSettings, Upstreams},
+    engine::{self, SLOTS},
+    import::{capture::Capture, http::{Desk, Egress}, log::Log, progress::Progress, sources::Sources, wasi},
+    imports::{self, ImportError},
+    limits::{Limits, Maxima},
+    loaded::{LoadError, Loaded},
+    precompiled::{self, Authentic},
+    source::BoundSource,
+    state::{
+        FIELD_BYTES, HANDLES, Room, State, add_to_linker,
+        bindings::{PluginPre, exports::casemate::plugin::tools, casemate::plugin::types},
+    },
+    ticker::Ticker,
+    trap,
+};
+
+/// How long a call waits for a place before it is told that the host is busy.
+const QUEUE: Duration = Duration::from_secs(5);
+/// Calls of one plugin that may run at once: the rest of the host's places stay free for the others.
+const PLACES_PER_PLUGIN: usize = 192;
+/// A guest gives the thread back this often, in units of fuel.
+const YIELD_FUEL: u64 = 1_000_000;
+/// Bytes a guest may hand to the host in one call of an import, on top of the output it may return.
+const HOST_CALL_BYTES: usize = 1 << 20;
+/// What `describe` may use: it computes a text.
+const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
+
+/// A sandbox that could not be made.
+#[derive(Debug, thiserror::Error)]
+#[error("the sandbox cannot start: {0}\nhelp: it needs about 6 GiB of address space per call slot; check `ulimit -v` and vm.max_map_count")]
+pub struct RuntimeError(String);
+
+/// Why `describe` did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum DescribeError {
+    /// The component's imports or exports refuse it.
+    #[error(transparent)]
+    Imports(#[from] ImportError),
+    /// It does not compile.
+    #[error(transparent)]
+    Compile(#[from] CompileError),
+    /// The machine has no room for a sandbox.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// It does not run.
+    #[error("`describe` failed: {0}\nhelp: it must return its tools without any import but the clock")]
+    Run(String),
+}
+
+/// What the operator bound a plugin to.
+#[derive(Default)]
+pub struct PluginBindings {
+    /// Where its upstreams are.
+    pub upstreams: UpstreamSettings,
+    /// Its secrets.
+    pub secrets: Secrets,
+    /// Its byte sources, by name.
+    pub sources: BTreeMap<String, BoundSource>,
+    /// Its settings as JSON text, already validated.
+    pub settings: String,
+}
+
+/// What every instance needs: an engine that cannot compile, a linker, a ticker.
+struct Ground {
+    engine: Engine,
+    linker: Linker<State>,
+    ticker: Ticker,
+}
+
+/// The sandbox.
+pub struct Runtime {
+    ground: Ground,
+    engine_key: String,
+    cache: CodeCache,
+    maxima: Maxima,
+    places: Arc<Semaphore>,
+}
+
+/// A proved package with its code, not yet bound to anything.
+pub struct Prepared {
+    manifest: Manifest,
+    pre: PluginPre<State>,
+}
+
+impl Prepared {
+    /// The signed manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+}
+
+impl Runtime {
+    /// A sandbox whose compiled code is kept in `cache`.
+    ///
+    /// # Errors
+    /// When the machine cannot give the address space the pool needs.
+    pub fn new(cache: CodeCache, maxima: Maxima) -> Result<Self, RuntimeError> {
+        let ground = Ground::new()?;
+        let engine_key = engine_key().map_err(|error| RuntimeError(format!("{error:#}")))?;
+        Ok(Self { ground, engine_key, cache, maxima, places: Arc::new(Semaphore::new(SLOTS as usize)) })
+    }
+
+    /// Compile and link a proved package. Takes it by value: these bytes were verified, and no others are compiled.
+    ///
+    /// # Errors
+    /// When its imports, its code or its links refuse it.
+    pub fn prepare(&self, package: Loadable) -> Result<Prepared, LoadError> {
+        let (manifest, component) = package.into_parts();
+        let (imports, exports) = imports::imports_of(&component)?;
+        imports::check(&imports, &exports, &manifest.imports, &manifest.wit)?;
+        let component = self.component(&manifest.component.sha256, &component)?;
+        let pre = self.ground.link(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
+        Ok(Prepared { manifest, pre })
+    }
+
+    /// Bind a prepared plugin to the operator's upstreams, secrets, sources and settings.
+    ///
+    /// # Errors
+    /// When its contracts do not fit the bindings.
+    pub fn bind(&self, prepared: Prepared, bindings: PluginBindings) -> Result<Loaded, LoadError> {
+        let Prepared { manifest, pre } = prepared;
+        let gate = Gate::new(&manifest, &bindings.upstreams)?;
+        let upstreams = Upstreams::new(&bindings.upstreams, manifest.upstream.keys().cloned(), bindings.secrets)?;
+        Ok(Loaded {
+            id: manifest.id(),
+            digest: manifest.component.sha256.clone(),
+            limits: Limits::effective(&manifest.limits, &self.maxima),
+            manifest: Arc::new(manifest),
+            pre,
+            gate: Arc::new(gate),
+            upstreams: Arc::new(upstreams),
+            sources: Arc::new(bindings.sources),
+            settings: bindings.settings,
+            places: Arc::new(Semaphore::new(PLACES_PER_PLUGIN)),
+        })
+    }
+
+    fn component(&self, digest: &str, bytes: &[u8]) -> Result<Component, CacheError> {
+        let code = self.cache.code(digest, &self.engine_key, bytes)?;
+        match precompiled::deserialize(&self.ground.engine, &code) {
+            Ok(component) => Ok(component),
+            // Authentic and yet not usable: another wasmtime made it under the same key. Compile again, once.
+            Err(_) => {
+                let code = self.cache.refill(digest, &self.engine_key, bytes)?;
+                precompiled::deserialize(&self.ground.engine, &code)
+                    .map_err(|error| CacheError::Compile(CompileError::Refused(format!("{error:#}"))))
+            }
+        }
+    }
+
+    /// Run one call that has been permitted and written down. Never fails: every ending is an answer.
+    pub async fn run(&self, plugin: &Loaded, permit: Recorded<Permit>, settings: CallSettings) -> Run {
+        let places = tokio::select! {
+            biased;
+            () = settings.cancel.cancelled() => Err(Fault::Cancelled),
+            places = self.take_places(plugin) => places,
+        };
+        let _places = match places {
+            Ok(places) => places,
+            Err(fault) => return Run { ending: Ending::Fault(fault), facts: RunFacts::default() },
+        };
+        let started = Instant::now();
+        let _ticking = self.ground.ticker.tick();
+        let (stop, mut stopped) = mpsc::unbounded_channel();
+        let invocation = types::Invocation {
+            tool: permit.get().tool().as_str().to_owned(),
+            arguments: permit.get().arguments().to_string(),
+            settings: plugin.settings.clone(),
+        };
+        let desk = Arc::new(Desk::new(Arc::clone(&plugin.gate), Arc::clone(&plugin.upstreams), permit, plugin.limits.clone(), stop));
+        let capture = Capture::default();
+        let state = State {
+            egress: Egress::new(Arc::clone(&desk)),
+            progress: Progress::new(settings.progress),
+            sources: Sources(Arc::clone(&plugin.sources)),
+            ..empty_state(&capture, &plugin.limits)
+        };
+        let mut store = self.ground.store(state, &plugin.limits, started, Some(settings.cancel.clone()));
+        let ending = {
+            let guest = async {
+                let instance = plugin.pre.instantiate_async(&mut store).await?;
+                instance.casemate_plugin_tools().call_call(&mut store, &invocation).await
+            };
+            tokio::select! {
+                biased;
+                Some(ending) = stopped.recv() => Ok(ending),
+                () = settings.cancel.cancelled() => Ok(Ending::Fault(Fault::Cancelled)),
+                () = tokio::time::sleep_until((started + plugin.limits.deadline).into()) => Ok(Ending::Fault(Fault::Limit(Limit::deadline(plugin.limits.deadline)))),
+                result = guest => result.map(returned),
+            }
+        };
+        // A guest that was told to stop may have returned in the same moment: what stopped it wins.
+        let ending = match stopped.try_recv() {
+            Ok(ending) => ending,
+            Err(_) => ending.unwrap_or_else(|error| {
+                Ending::Fault(trap::fault(&error, &plugin.limits, &store.data().room, host_call_bytes(&plugin.limits)))
+            }),
+        };
+        let spent = Spent {
+            fuel: plugin.limits.fuel.saturating_sub(store.get_fuel().unwrap_or_default()),
+            memory: store.data().room.used(),
+            wall: started.elapsed(),
+        };
+        // Dropping the store drops the guest's handles, and with them the requests that are under way.
+        drop(store);
+        Run { ending, facts: RunFacts { spent, exchanges: desk.exchanges(), log: capture.take() } }
+    }
+
+    async fn take_places(&self, plugin: &Loaded) -> Result<[OwnedSemaphorePermit; 2], Fault> {
+        let busy = |whose, places| Fault::Busy { whose, places };
+        let take = |places: &Arc<Semaphore>| tokio::time::timeout(QUEUE, Arc::clone(places).acquire_owned());
+        // The plugin's first: a plugin that is full must not hold the host's places while it waits.
+        let Ok(Ok(own)) = take(&plugin.places).await else { return Err(busy("the plugin's", PLACES_PER_PLUGIN)) };
+        let Ok(Ok(host)) = take(&self.places).await else { return Err(busy("the host's", SLOTS as usize)) };
+        Ok([own, host])
+    }
+}
+
+/// Ask a component for its tools, in an instance without network, sources or settings. For `casemate pack` alone.
+///
+/// # Errors
+/// When the component does not validate, compile, or answer.
+pub async fn describe(component: &[u8], worker: &Worker) -> Result<String, DescribeError> {
+    let (imports, exports) = imports::imports_of(component)?;
+    imports::check(&imports, &exports, &imports, imports::SERVED_WIT)?;
+    let fail = |error: wasmtime::Error| DescribeError::Run(format!("{error:#}"));
+    let ground = Ground::new()?;
+    let code = Authentic::from_worker(worker.compile(component)?);
+    let pre = ground.link(&precompiled::deserialize(&ground.engine, &code).map_err(fail)?).map_err(fail)?;
+    let limits = Limits { deadline: DESCRIBE_DEADLINE, ..Limits::effective(&manifest::Limits::default(), &Maxima::default()) };
+    let capture = Capture::default();
+    let _ticking = ground.ticker.tick();
+    let mut store = ground.store(empty_state(&capture, &limits), &limits, Instant::now(), None);
+    let instance = pre.instantiate_async(&mut store).await.map_err(fail)?;
+    instance.casemate_plugin_tools().call_describe(&mut store).await.map_err(fail)
+}
+
+impl Ground {
+    fn new() -> Result<Self, RuntimeError> {
+        // Only fails when a provider is there already, which is as good.
+        let _ = rustls::crypto::ring::default_provider().install_default();
+        let fail = |error: wasmtime::Error| RuntimeError(format!("{error:#}"));
+        let engine = engine::serving().map_err(fail)?;
+        let mut linker = Linker::new(&engine);
+        add_to_linker(&mut linker).map_err(fail)?;
+        let ticker = Ticker::start(engine.clone()).map_err(|error| RuntimeError(error.to_string()))?;
+        Ok(Self { engine, linker, ticker })
+    }
+
+    fn link(&self, component: &Component) -> wasmtime::Result<PluginPre<State>> {
+        PluginPre::new(self.linker.instantiate_pre(component)?)
+    }
+
+    fn store(&self, state: State, limits: &Limits, started: Instant, cancel: Option<tokio_util::sync::CancellationToken>) -> Store<State> {
+        let mut store = Store::new(&self.engine, state);
+        store.limiter(|state| &mut state.room);
+        // Both fail only on an engine without fuel; this one has it.
+        let _ = store.set_fuel(limits.fuel);
+        let _ = store.fuel_async_yield_interval(Some(YIELD_FUEL));
+        store.set_hostcall_fuel(host_call_bytes(limits));
+        store.set_max_component_handles(HANDLES);
+        store.set_epoch_deadline(1);
+        let deadline = started + limits.deadline;
+        store.epoch_deadline_callback(move |_| {
+            if Instant::now() >= deadline {
+                return Err(trap::DeadlinePassed.into());
+            }
+            if cancel.as_ref().is_some_and(tokio_util::sync::CancellationToken::is_cancelled) {
+                return Err(trap::CallCancelled.into());
+            }
+            Ok(UpdateDeadline::Continue(1))
+        });
+        store
+    }
+}
+
+fn host_call_bytes(limits: &Limits) -> usize {
+    HOST_CALL_BYTES.saturating_add(limits.output_bytes)
+}
+
+fn empty_state(capture: &Capture, limits: &Limits) -> State {
+    let mut table = ResourceTable::new();
+    table.set_max_capacity(HANDLES);
+    let mut http = WasiHttpCtx::new();
+    http.set_field_size_limit(FIELD_BYTES);
+    State {
+        table,
+        wasi: wasi::context(capture),
+        http,
+        egress: Egress::none(),
+        log: Log(capture.clone()),
+        progress: Progress::new(None),
+        sources: Sources(Arc::default()),
+        room: Room::new(limits.memory_bytes),
+    }
+}
+
+/// The plugin's answer in the words of `policy`, unchecked.
+fn returned(result: Result<tools::Outcome, tools::Failure>) -> Ending {
+    match result {
+        Ok(outcome) => Ending::Returned(RawOutput {
+            content: outcome.content.into_iter().map(content).collect(),
+            structured: outcome.structured,
+        }),
+        Err(failure) => Ending::Failed(RawFailure {
+            kind: kind(failure.kind),
+            code: failure.code,
+            message: failure.message,
+            retry_after_ms: failure.retry_after_ms,
+        }),
+    }
+}
+
+fn content(content: types::Content) -> RawContent {
+    match content {
+        types::Content::Text(text) => RawContent::Text(text),
+        types::Content::Image(blob) => RawContent::Image { media_type: blob.media_type, data: blob.data },
+        types::Content::ResourceLink(link) => RawContent::Link { uri: link.uri, name: link.name, media_type: link.media_type },
+    }
+}
+
+fn kind(kind: types::FailureKind) -> FailureKind {
+    match kind {
+        types::FailureKind::InvalidArguments => FailureKind::InvalidArguments,
+        types::FailureKind::NotFound => FailureKind::NotFound,
+        types::FailureKind::Unauthorized => FailureKind::Unauthorized,
+        types::FailureKind::RateLimited => FailureKind::RateLimited,
+        types::FailureKind::Unavailable => FailureKind::Unavailable,
+        types::FailureKind::Upstream => FailureKind::Upstream,
+        types::FailureKind::Internal => FailureKind::Internal,
+    }
+}
+
+/// A text that changes with wasmtime's version and every setting that compiled code depends on.
+fn engine_key() -> wasmtime::Result<String> {
+    struct Into256(Sha256);
+    impl Hasher for Into256 {
+        fn finish(&self) -> u64 {
+            0
+        }
+        fn write(&mut self, bytes: &[u8]) {
+            self.0.update(bytes);
+        }
+    }
+    let engine = engine::compiling()?;
+    let mut hasher = Into256(Sha256::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    Ok(hasher.0.finalize().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}

@@ -1,0 +1,55 @@
+//! The commands, one file each: `Args` and `run`. Results go to standard output, everything else to standard error.
+
+pub mod audit;
+pub mod call;
+pub mod check;
+pub mod init;
+pub mod inspect;
+pub mod install;
+pub mod key;
+pub mod list;
+pub mod pack;
+mod print;
+pub mod serve;
+pub mod sign;
+pub mod token;
+pub mod trust;
+pub mod verify;
+
+use std::path::PathBuf;
+
+use casemate_sandbox::Worker;
+
+use crate::folders::Folders;
+
+/// What every command is given besides its own arguments.
+#[derive(Debug)]
+pub struct Context {
+    /// Where things are.
+    pub folders: Folders,
+    /// How results are printed.
+    pub format: Format,
+    /// This program, which compiles plugins in a process of its own.
+    pub program: PathBuf,
+}
+
+impl Context {
+    /// This program as the process that compiles.
+    pub(crate) fn worker(&self) -> Worker {
+        Worker { program: self.program.clone(), arguments: vec!["compile-worker".to_owned()] }
+    }
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum Format {
+    /// For people.
+    Text,
+    /// For programs: one JSON value.
+    Json,
+}
+
+/// Tell the person what went wrong, on standard error.
+pub fn complain(failure: &crate::exit::Failure) {
+    print::note(format_args!("casemate: {}", failure.message));
+}

@@ -1,0 +1,107 @@
+//! `casemate check`: is the configuration sound, and what does it allow?
+
+use casemate_policy::{Grant, Policy, ToolRule};
+use casemate_signing::manifest::Effect;
+use serde_json::{Value, json};
+
+use super::{Context, print};
+use crate::{
+    exit::{Exit, Outcome},
+    house::{House, Opening},
+};
+
+/// Check the configuration against what is installed, and show what each grant really allows.
+///
+/// Opens everything as `serve` would, secrets included, and serves nothing.
+#[derive(Debug, clap::Args)]
+pub struct Args {}
+
+/// Open, show, close. A plugin that is refused makes the check fail.
+pub fn run(_: &Args, context: &Context) -> Outcome {
+    let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
+    executor.block_on(async {
+        let house = House::open(Opening { context, via: "cli" }).await?;
+        print::result(context.format, || text(&house), || json(&house));
+        house.close().await?;
+        Ok(if house.refused().is_empty() { Exit::Done } else { Exit::Failed })
+    })
+}
+
+fn text(house: &House) -> String {
+    let mut text = format!("environment {}\n", house.environment());
+    for refused in house.refused() {
+        text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, refused.reason.replace('\n', "\n  ")));
+    }
+    for grant in house.policy().grants() {
+        let principals: Vec<&str> = grant.principals.iter().map(|principal| principal.as_str()).collect();
+        text.push_str(&format!("\ngrant {} for {}\n", grant.name, if principals.is_empty() { "nobody".to_owned() } else { principals.join(", ") }));
+        text.push_str(&format!("  expires  {}\n", grant.expires.map_or_else(|| "never".to_owned(), |at| at.to_string())));
+        for (dimension, values) in &grant.scope {
+            text.push_str(&format!("  targets  {dimension}: {}\n", if values.is_empty() { "none".to_owned() } else { values.join(", ") }));
+        }
+        for budget in &grant.budgets {
+            let tools: Vec<&str> = budget.tools.iter().map(|pattern| pattern.as_str()).collect();
+            let of = match (tools.is_empty(), budget.effect) {
+                (true, None) => "all of its tools".to_owned(),
+                (true, Some(effect)) => format!("tools that {effect} or worse"),
+                (false, None) => tools.join(", "),
+                (false, Some(effect)) => format!("{} that {effect} or worse", tools.join(", ")),
+            };
+            text.push_str(&format!("  budget   {} calls in {} of {of}\n", budget.calls, budget.per));
+        }
+        let rows: Vec<Vec<String>> = covered(house.policy(), grant).map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)]).collect();
+        text.push_str(&if rows.is_empty() { "  no tool\n".to_owned() } else { print::table(&rows) });
+    }
+    if house.policy().grants().next().is_none() {
+        text.push_str("\nNobody may call anything: there is no grant.\n");
+    }
+    text
+}
+
+fn covered<'a>(policy: &'a Policy, grant: &'a Grant) -> impl Iterator<Item = &'a ToolRule> {
+    policy.tools().filter(|tool| policy.covers(&grant.name, &tool.served))
+}
+
+/// What calling the tool comes to, in the words of the configuration.
+fn verdict(grant: &Grant, tool: &ToolRule) -> String {
+    let effect = tool.manifest_tool.effect;
+    if !tool.enabled {
+        return "off (enabled = false)".to_owned();
+    }
+    if effect > grant.max_effect {
+        return format!("denied: max_effect is {}", grant.max_effect);
+    }
+    let missing: Vec<&str> =
+        tool.manifest_tool.scope.keys().filter(|dimension| grant.scope.get(*dimension).is_none_or(Vec::is_empty)).map(|dimension| dimension.as_str()).collect();
+    if !missing.is_empty() {
+        return format!("denied: no target granted for {}", missing.join(", "));
+    }
+    let mut words = Vec::new();
+    if tool.approval == casemate_policy::ApprovalMode::Operator {
+        words.push("needs an approval");
+    }
+    words.push(if tool.dry_run && effect > Effect::Read { "dry run: plans, sends nothing above read" } else { "yes" });
+    words.join("; ")
+}
+
+fn json(house: &House) -> Value {
+    let grants: Vec<Value> = house
+        .policy()
+        .grants()
+        .map(|grant| {
+            let tools: Vec<Value> = covered(house.policy(), grant)
+                .map(|tool| json!({ "tool": tool.served.as_str(), "effect": tool.manifest_tool.effect.as_str(), "enabled": tool.enabled, "dry_run": tool.dry_run && tool.manifest_tool.effect > Effect::Read, "verdict": verdict(grant, tool) }))
+                .collect();
+            json!({
+                "grant": grant.name.as_str(),
+                "principals": grant.principals.iter().map(|principal| principal.as_str()).collect::<Vec<_>>(),
+                "max_effect": grant.max_effect.as_str(),
+                "expires": grant.expires.map(|at| at.to_string()),
+                "scope": grant.scope.iter().map(|(dimension, values)| (dimension.to_string(), json!(values))).collect::<serde_json::Map<_, _>>(),
+                "tools": tools,
+            })
+        })
+        .collect();
+    let refused: Vec<Value> = house.refused().iter().map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason })).collect();
+    json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused })
+}

@@ -1,0 +1,158 @@
+//! `casemate key`: a publisher's signing keys.
+
+use std::{
+    fs::OpenOptions,
+    io::{self, IsTerminal, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+};
+
+use casemate_signing::key::{PrivateKey, PublicKey};
+use clap::Subcommand;
+use rustix::fs::{Mode, OFlags};
+use zeroize::Zeroizing;
+
+use super::{Context, print};
+use crate::exit::{Exit, Failure, Outcome};
+
+/// A publisher's signing keys: Ed25519, in PEM files that openssl reads too.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a key pair: FILE (private, mode 0600) and FILE.pub.
+    New {
+        /// Where the private key goes.
+        file: PathBuf,
+        #[command(flatten)]
+        passphrase: Passphrase,
+        /// Leave the private key unencrypted. For development keys that only `environment = "dev"` accepts.
+        #[arg(long, conflicts_with = "passphrase_file")]
+        no_passphrase: bool,
+    },
+    /// Show the fingerprint of a public key, to compare over another channel.
+    Fingerprint {
+        /// A public key in PEM.
+        file: PathBuf,
+    },
+}
+
+/// Where a passphrase comes from: a file, or the terminal.
+#[derive(Debug, clap::Args)]
+pub struct Passphrase {
+    /// Read the passphrase from this file instead of asking; its last line break does not count.
+    #[arg(long, value_name = "FILE")]
+    passphrase_file: Option<PathBuf>,
+}
+
+/// A private key is a few hundred bytes.
+const MAX_KEY_BYTES: u64 = 16 << 10;
+
+impl Passphrase {
+    /// Ask for it, or read it. `twice` is for a new key.
+    ///
+    /// # Errors
+    /// When there is neither file nor terminal, or the two entries differ.
+    pub fn read(&self, twice: bool) -> Result<Zeroizing<String>, Failure> {
+        if let Some(path) = &self.passphrase_file {
+            let mut text = private_file(path)?;
+            let end = text.trim_end_matches(['\r', '\n']).len();
+            text.truncate(end);
+            return Ok(text);
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure::invalid("a passphrase is needed and there is no terminal to ask for it\nhelp: --passphrase-file FILE, or --no-passphrase for a development key"));
+        }
+        let first = Zeroizing::new(rpassword::prompt_password("Passphrase: ")?);
+        if twice && *first != *Zeroizing::new(rpassword::prompt_password("Again: ")?) {
+            return Err(Failure::invalid("the two passphrases differ"));
+        }
+        Ok(first)
+    }
+}
+
+/// Make a key pair, or show a fingerprint.
+pub fn run(command: &Command, context: &Context) -> Outcome {
+    match command {
+        Command::New { file, passphrase, no_passphrase } => new(file, (!no_passphrase).then_some(passphrase), context),
+        Command::Fingerprint { file } => {
+            let fingerprint = public_key(file)?.fingerprint().to_string();
+            print::result(context.format, || fingerprint.clone(), || serde_json::json!({ "fingerprint": fingerprint }));
+            Ok(Exit::Done)
+        }
+    }
+}
+
+fn new(file: &Path, passphrase: Option<&Passphrase>, context: &Context) -> Outcome {
+    let key = PrivateKey::generate()?;
+    let private = match passphrase {
+        Some(passphrase) => {
+            let text = passphrase.read(true)?;
+            if text.is_empty() {
+                return Err(Failure::invalid("the passphrase is empty\nhelp: --no-passphrase says so on purpose"));
+            }
+            key.to_encrypted_pem(&text)?
+        }
+        None => key.danger_to_plain_pem()?,
+    };
+    let public_path = public_path(file);
+    write_new(file, private.as_bytes(), 0o600)?;
+    write_new(&public_path, key.public_key().to_pem()?.as_bytes(), 0o644)?;
+    let fingerprint = key.public_key().fingerprint().to_string();
+    print::result(
+        context.format,
+        || format!("private key  {}\npublic key   {}\nfingerprint  {fingerprint}", file.display(), public_path.display()),
+        || serde_json::json!({ "private": file, "public": public_path, "fingerprint": fingerprint }),
+    );
+    Ok(Exit::Done)
+}
+
+fn public_path(private: &Path) -> PathBuf {
+    let mut name = private.as_os_str().to_owned();
+    name.push(".pub");
+    name.into()
+}
+
+fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => Failure::invalid(format!("`{}` is there already, and a key is never overwritten", path.display())),
+        _ => Failure::failed(format!("`{}` cannot be written: {error}", path.display())),
+    })?;
+    file.write_all(bytes)?;
+    Ok(file.sync_all()?)
+}
+
+/// The text of a file that only its owner can read; anything else is refused.
+fn private_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
+    let cannot = |error: io::Error| Failure::failed(format!("`{}` cannot be read: {error}", path.display()));
+    let file = std::fs::File::from(
+        rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).map_err(|error| cannot(error.into()))?,
+    );
+    let metadata = file.metadata().map_err(cannot)?;
+    if !metadata.is_file() {
+        return Err(Failure::invalid(format!("`{}` is not a regular file", path.display())));
+    }
+    if metadata.mode() & 0o077 != 0 {
+        return Err(Failure::denied(format!("others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others", path.display(), metadata.mode() & 0o777)));
+    }
+    let mut text = Zeroizing::new(String::new());
+    file.take(MAX_KEY_BYTES).read_to_string(&mut text).map_err(cannot)?;
+    Ok(text)
+}
+
+/// A private key from its file, decrypted.
+///
+/// # Errors
+/// When others can read the file, it is not a key, or the passphrase is wrong.
+pub fn private_key(path: &Path, passphrase: &Passphrase) -> Result<PrivateKey, Failure> {
+    let pem = private_file(path)?;
+    let secret = if PrivateKey::needs_passphrase(&pem) { Some(passphrase.read(false)?) } else { None };
+    Ok(PrivateKey::from_pem(&pem, secret.as_ref().map(|text| text.as_str()))?)
+}
+
+/// A public key from its file.
+///
+/// # Errors
+/// When it cannot be read or is not a key that may be trusted.
+pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
+    let pem = std::fs::read_to_string(path).map_err(|error| Failure::failed(format!("`{}` cannot be read: {error}", path.display())))?;
+    Ok(PublicKey::from_pem(&pem)?)
+}

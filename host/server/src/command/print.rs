@@ -1,0 +1,55 @@
+//! Results on standard output: text that is worth reading, or one JSON value.
+
+use std::io::{self, IsTerminal, Write};
+
+use serde_json::Value;
+
+use super::Format;
+
+/// Write a result; a reader that has gone away is not an error.
+pub(crate) fn line(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stdout().lock(), "{text}");
+}
+
+/// Write a note for the person, not part of the result.
+pub(crate) fn note(text: impl std::fmt::Display) {
+    let _ = writeln!(io::stderr().lock(), "{text}");
+}
+
+/// One JSON value, indented for a person and in one line for a program that reads lines.
+pub(crate) fn json(value: &Value) {
+    line(if io::stdout().is_terminal() { format!("{value:#}") } else { value.to_string() });
+}
+
+/// Text or JSON, as asked for.
+pub(crate) fn result(format: Format, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) {
+    match format {
+        Format::Text => line(text().trim_end()),
+        Format::Json => json(&value()),
+    }
+}
+
+/// A table with columns as wide as their widest cell; the first row is its head.
+pub(crate) fn table(rows: &[Vec<String>]) -> String {
+    let columns = rows.iter().map(Vec::len).max().unwrap_or_default();
+    let width = |column: usize| rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count()).max().unwrap_or_default();
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let cells: Vec<String> = row.iter().zip(&widths).map(|(cell, &width)| format!("{cell:width$}")).collect();
+        text.push_str(cells.join("  ").trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_and_lines_have_no_tail() {
+        let rows = [vec!["NAME".to_owned(), "V".to_owned()], vec!["a".to_owned(), "0.1.0".to_owned()], vec!["long".to_owned()]];
+        assert_eq!(table(&rows), "NAME  V\na     0.1.0\nlong\n");
+    }
+}

@@ -1,0 +1,299 @@
+//! The operator's configuration: what a person typed ([`file::File`]) becomes resolved values ([`Config`]), or an error with a place.
+//!
+//! Nothing downstream sees `File`. A field that is parsed is enforced; a field that is not known is an error.
+
+pub mod file;
+mod place;
+mod secret;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+use casemate_policy::{ApprovalMode, Budget, Grant, GrantName, PrincipalId, Timestamp, ToolPattern, egress::UpstreamBinding};
+use casemate_sandbox::{BoundSource, Maxima, Secrets};
+use casemate_signing::{
+    Environment,
+    manifest::{PluginName, SecretName, SourceName, ToolName, UpstreamName},
+};
+use semver::VersionReq;
+use serde_json::Value;
+
+pub use place::{Located, distance, nearest};
+pub use secret::{SecretError, SecretSource};
+
+/// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.
+#[derive(Debug)]
+pub struct Config {
+    /// Where it was read.
+    pub path: PathBuf,
+    /// Which environment this host is.
+    pub environment: Environment,
+    /// The most any plugin may use.
+    pub maxima: Maxima,
+    /// Whether every audit record is synced before the call goes on.
+    pub audit_sync_always: bool,
+    /// What HTTP clients may name in `Host` and `Origin` besides loopback.
+    pub http: HttpSettings,
+    /// Plugins by their short name.
+    pub plugins: BTreeMap<PluginName, PluginConfig>,
+    /// Grants, in name order.
+    pub grants: Vec<Located<Grant>>,
+}
+
+/// Settings of the HTTP transport.
+#[derive(Debug, Clone, Default)]
+pub struct HttpSettings {
+    /// Accepted values of `Host` besides loopback names.
+    pub hosts: Vec<String>,
+    /// Accepted values of `Origin` besides loopback origins.
+    pub origins: Vec<String>,
+}
+
+/// One plugin's section.
+#[derive(Debug)]
+pub struct PluginConfig {
+    /// Where the section is.
+    pub place: place::Place,
+    /// Which versions may be served.
+    pub version: Option<VersionReq>,
+    /// Where its upstreams are.
+    pub upstreams: BTreeMap<UpstreamName, UpstreamBinding>,
+    /// Where its secrets come from.
+    pub secrets: BTreeMap<SecretName, SecretSource>,
+    /// Its settings, not yet checked against the manifest.
+    pub settings: Value,
+    /// Its byte sources.
+    pub sources: BTreeMap<SourceName, BoundSource>,
+    /// Per-tool switches.
+    pub tools: BTreeMap<ToolName, Located<ToolConfig>>,
+}
+
+impl PluginConfig {
+    /// Read every secret of this plugin.
+    ///
+    /// # Errors
+    /// The first secret that cannot be read, by name and never by value.
+    pub fn resolve_secrets(&self, plugin: &PluginName, variables: &dyn Fn(&str) -> Option<String>) -> Result<Secrets, SecretError> {
+        let read = |(name, source): (&SecretName, &SecretSource)| Ok((name.clone(), source.read(plugin, name, variables)?));
+        self.secrets.iter().map(read).collect::<Result<BTreeMap<_, _>, _>>().map(Secrets::new)
+    }
+}
+
+/// One tool's switches; what is absent has the default of the tool's effect.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ToolConfig {
+    /// Whether it can be called at all.
+    pub enabled: Option<bool>,
+    /// Whether it only plans.
+    pub dry_run: Option<bool>,
+    /// Whether a human must agree.
+    pub approval: Option<ApprovalMode>,
+}
+
+/// A configuration that cannot be used. Every fault is reported, not only the first.
+#[derive(Debug, thiserror::Error)]
+#[error("{}", faults.join("\n\n"))]
+pub struct ConfigError {
+    faults: Vec<String>,
+}
+
+impl ConfigError {
+    /// An error of several faults, each with its place and help.
+    pub fn new(faults: Vec<String>) -> Self {
+        Self { faults }
+    }
+}
+
+impl Config {
+    /// Read and resolve the configuration file.
+    ///
+    /// # Errors
+    /// When it cannot be read, does not parse, or has values of the wrong form; each with file, line and help.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|error| {
+            ConfigError::new(vec![format!("`{}` cannot be read: {error}\nhelp: `casemate init` writes a commented starter configuration", path.display())])
+        })?;
+        Self::parse(path, &text)
+    }
+
+    /// Resolve the text of a configuration file; `path` is for messages and for relative paths.
+    ///
+    /// # Errors
+    /// As [`Config::read`].
+    pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
+        let file = file::File::parse(text).map_err(|error| ConfigError::new(vec![place::of_toml(path, text, &error)]))?;
+        let mut resolver = Resolver { path, text, faults: Vec::new() };
+        let config = resolver.config(file);
+        if resolver.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(resolver.faults)) }
+    }
+}
+
+/// Turns typed text into values and collects every fault on the way.
+struct Resolver<'a> {
+    path: &'a Path,
+    text: &'a str,
+    faults: Vec<String>,
+}
+
+impl Resolver<'_> {
+    fn place(&self, span: std::ops::Range<usize>) -> place::Place {
+        place::Place::new(self.path, self.text, span.start)
+    }
+
+    /// A value of its kind, or a fault at its place.
+    fn form<T: std::str::FromStr<Err: std::fmt::Display>>(&mut self, text: &toml::Spanned<String>) -> Option<T> {
+        match text.get_ref().parse() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.faults.push(format!("{}: {error}", self.place(text.span())));
+                None
+            }
+        }
+    }
+
+    fn config(&mut self, file: file::File) -> Config {
+        let default = Maxima::default();
+        let maxima = Maxima {
+            memory_mib: file.limits.memory_mib.unwrap_or(default.memory_mib),
+            deadline_ms: file.limits.deadline_ms.unwrap_or(default.deadline_ms),
+            fuel_millions: file.limits.fuel_millions.unwrap_or(default.fuel_millions),
+            output_kib: file.limits.output_kib.unwrap_or(default.output_kib),
+            requests: file.limits.requests.unwrap_or(default.requests),
+            request_kib: file.limits.request_kib.unwrap_or(default.request_kib),
+            response_kib: file.limits.response_kib.unwrap_or(default.response_kib),
+        };
+        let plugins = file.plugins.into_iter().filter_map(|(name, plugin)| Some((self.form(&name)?, self.plugin(&name, plugin)))).collect();
+        let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
+        Config {
+            path: self.path.to_owned(),
+            environment: file.environment,
+            maxima,
+            audit_sync_always: file.audit.sync == file::AuditSync::Always,
+            http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins },
+            plugins,
+            grants,
+        }
+    }
+
+    fn plugin(&mut self, name: &toml::Spanned<String>, file: file::Plugin) -> PluginConfig {
+        let beside = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        PluginConfig {
+            place: self.place(name.span()),
+            version: file.version.and_then(|version| self.form(&version)),
+            upstreams: file.upstream.into_iter().filter_map(|(name, upstream)| Some((self.form(&name)?, self.upstream(upstream)))).collect(),
+            secrets: file.secret.into_iter().filter_map(|(name, source)| Some((self.form(&name)?, SecretSource::new(source, &beside)))).collect(),
+            settings: file.settings.map_or_else(|| Value::Object(serde_json::Map::new()), json),
+            sources: file.source.into_iter().filter_map(|(name, source)| Some((self.form(&name)?, BoundSource::file(beside.join(source.file))))).collect(),
+            tools: file.tools.into_iter().filter_map(|(name, tool)| Some((self.form(&name)?, Located::new(self.place(name.span()), tool_config(&tool))))).collect(),
+        }
+    }
+
+    fn upstream(&mut self, file: file::Upstream) -> UpstreamBinding {
+        let allow_private = file.allow_private.iter().filter_map(|network| self.form(network)).collect();
+        UpstreamBinding { origin: file.origin, allow_private }
+    }
+
+    fn grant(&mut self, name: &toml::Spanned<String>, file: file::Grant) -> Option<Located<Grant>> {
+        let place = self.place(name.span());
+        let name: Option<GrantName> = self.form(name);
+        let principals: BTreeSet<PrincipalId> = file.principals.iter().filter_map(|principal| self.form(principal)).collect();
+        let tools: Vec<ToolPattern> = file.tools.iter().filter_map(|pattern| self.form(pattern)).collect();
+        let scope = file.scope.into_iter().filter_map(|(dimension, values)| Some((self.form(&dimension)?, values))).collect();
+        let expires: Option<Timestamp> = file.expires.and_then(|at| {
+            let at = toml::Spanned::new(at.span(), at.into_inner().to_string());
+            self.form(&at)
+        });
+        let budgets = file.budget.into_iter().filter_map(|budget| self.budget(budget)).collect();
+        let grant = Grant { name: name?, principals, tools, max_effect: file.max_effect, scope, expires, budgets };
+        Some(Located::new(place, grant))
+    }
+
+    fn budget(&mut self, file: file::Budget) -> Option<Budget> {
+        let tools = file.tools.into_iter().flat_map(file::OneOrMany::into_vec).filter_map(|pattern| self.form(&pattern)).collect();
+        Some(Budget { tools, effect: file.effect, calls: file.calls, per: self.form(&file.per)? })
+    }
+}
+
+fn tool_config(file: &file::Tool) -> ToolConfig {
+    ToolConfig {
+        enabled: file.enabled,
+        dry_run: file.dry_run,
+        approval: file.approval.map(|mode| match mode {
+            file::Approval::None => ApprovalMode::None,
+            file::Approval::Operator => ApprovalMode::Operator,
+        }),
+    }
+}
+
+/// TOML as JSON; date-times become strings.
+fn json(value: toml::Table) -> Value {
+    fn convert(value: toml::Value) -> Value {
+        match value {
+            toml::Value::String(text) => Value::String(text),
+            toml::Value::Integer(number) => Value::from(number),
+            toml::Value::Float(number) => Value::from(number),
+            toml::Value::Boolean(flag) => Value::Bool(flag),
+            toml::Value::Datetime(at) => Value::String(at.to_string()),
+            toml::Value::Array(items) => items.into_iter().map(convert).collect(),
+            toml::Value::Table(table) => json(table),
+        }
+    }
+    Value::Object(value.into_iter().map(|(key, value)| (key, convert(value))).collect())
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(Path::new("casemate.toml"), text).map_err(|error| error.to_string())
+    }
+
+    #[track_caller]
+    fn refused(text: &str, expected: &[&str]) {
+        let error = parse(text).err().unwrap_or_default();
+        assert!(expected.iter().all(|part| error.contains(part)), "{error}");
+    }
+
+    #[test]
+    fn an_empty_file_has_no_environment_and_is_refused() {
+        refused("", &["environment"]);
+    }
+
+    #[test]
+    fn nothing_is_allowed_where_nothing_is_written() {
+        let config = parse("environment = \"dev\"").unwrap();
+        assert!(config.grants.is_empty() && config.plugins.is_empty());
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_its_line_and_a_suggestion() {
+        refused("environment = \"dev\"\n[plugins.virustotal]\nversoin = \"1\"\n", &["casemate.toml:3", "versoin", "did you mean `version`"]);
+        refused("environment = \"dev\"\n[grants.a]\nprincipals = []\ntools = []\nmax_effects = \"read\"", &["casemate.toml:5", "max_effect"]);
+    }
+
+    #[test]
+    fn every_fault_is_reported() {
+        let text = "environment = \"dev\"\n[plugins.Bad]\n[grants.a]\nprincipals = [\"loc al\"]\ntools = [\"x y\"]\nmax_effect = \"read\"\n";
+        refused(text, &["casemate.toml:2", "casemate.toml:4", "casemate.toml:5"]);
+    }
+
+    #[test]
+    fn a_grant_is_resolved() {
+        let text = "environment = \"dev\"\n[grants.soc]\nprincipals = [\"local\"]\ntools = [\"virustotal_*\"]\nmax_effect = \"read\"\nexpires = 2027-01-01T00:00:00Z\n\
+                    scope.group = [\"lab\"]\nbudget = [{ tools = \"*\", calls = 4, per = \"1m\" }]";
+        let config = parse(text).unwrap();
+        let grant = &config.grants[0].value;
+        assert_eq!(grant.budgets[0].calls, 4);
+        assert_eq!(grant.expires.unwrap().to_string(), "2027-01-01T00:00:00.000Z");
+        assert_eq!(grant.scope.len(), 1);
+    }
+
+    #[test]
+    fn a_local_date_is_not_a_moment() {
+        refused("environment = \"dev\"\n[grants.a]\nprincipals=[]\ntools=[]\nmax_effect=\"read\"\nexpires = 2027-01-01", &["casemate.toml:6"]);
+    }
+}

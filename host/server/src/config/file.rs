@@ -1,0 +1,213 @@
+//! The configuration as a person types it. Unknown keys are errors.
+
+use std::collections::BTreeMap;
+
+use casemate_signing::{Environment, manifest::Effect};
+use serde::Deserialize;
+use toml::Spanned;
+
+/// `casemate.toml`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct File {
+    /// `dev`, `stage` or `prod`: trust, tokens, state and audit are separate for each.
+    pub environment: Environment,
+    /// The most any plugin may use.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How the audit log is written.
+    #[serde(default)]
+    pub audit: Audit,
+    /// The HTTP transport.
+    #[serde(default)]
+    pub http: Http,
+    /// Installed plugins, by short name.
+    #[serde(default)]
+    pub plugins: BTreeMap<Spanned<String>, Plugin>,
+    /// Who may do what.
+    #[serde(default)]
+    pub grants: BTreeMap<Spanned<String>, Grant>,
+}
+
+impl File {
+    /// Parse the text.
+    ///
+    /// # Errors
+    /// When it is not TOML, has unknown keys, or lacks required ones.
+    pub fn parse(text: &str) -> Result<Self, toml::de::Error> {
+        toml::from_str(text)
+    }
+}
+
+/// `[limits]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[expect(missing_docs, reason = "as in `casemate_sandbox::Maxima`")]
+pub struct Limits {
+    pub memory_mib: Option<u64>,
+    pub deadline_ms: Option<u64>,
+    pub fuel_millions: Option<u64>,
+    pub output_kib: Option<u64>,
+    pub requests: Option<u64>,
+    pub request_kib: Option<u64>,
+    pub response_kib: Option<u64>,
+}
+
+/// `[audit]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    /// When records reach the disk.
+    #[serde(default)]
+    pub sync: AuditSync,
+}
+
+/// When audit records reach the disk.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditSync {
+    /// Records of `write` and above before their effect; reads within 50 ms.
+    #[default]
+    Group,
+    /// Every record before the call goes on.
+    Always,
+}
+
+/// `[http]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    /// Accepted values of `Host` besides loopback names.
+    #[serde(default)]
+    pub hosts: Vec<String>,
+    /// Accepted values of `Origin` besides loopback origins.
+    #[serde(default)]
+    pub origins: Vec<String>,
+}
+
+/// `[plugins.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Plugin {
+    /// A SemVer requirement such as `0.1`.
+    pub version: Option<Spanned<String>>,
+    /// Where its upstreams are.
+    #[serde(default)]
+    pub upstream: BTreeMap<Spanned<String>, Upstream>,
+    /// Where its secrets come from.
+    #[serde(default)]
+    pub secret: BTreeMap<Spanned<String>, Secret>,
+    /// Its settings.
+    pub settings: Option<toml::Table>,
+    /// Its byte sources.
+    #[serde(default)]
+    pub source: BTreeMap<Spanned<String>, Source>,
+    /// Per-tool switches.
+    #[serde(default)]
+    pub tools: BTreeMap<Spanned<String>, Tool>,
+}
+
+/// `upstream.NAME = { origin = "https://…", allow_private = ["10.0.0.0/8"] }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Upstream {
+    /// `scheme://host[:port]`
+    pub origin: Option<String>,
+    /// Networks that may be connected to although they are not public.
+    #[serde(default)]
+    pub allow_private: Vec<Spanned<String>>,
+}
+
+/// Where a secret comes from: exactly one of these.
+#[derive(Debug, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Secret {
+    /// An environment variable of the host.
+    Env(String),
+    /// A file that only the host's user can read. A line break at its end is not part of the secret.
+    File(std::path::PathBuf),
+}
+
+/// `source.NAME = { file = "/var/log/…" }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Source {
+    /// The file; relative to the configuration file.
+    pub file: std::path::PathBuf,
+}
+
+/// `[plugins.NAME.tools.TOOL]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tool {
+    /// Default: true for `read`, false above.
+    pub enabled: Option<bool>,
+    /// Default: true for `write` and above.
+    pub dry_run: Option<bool>,
+    /// Default: `operator` for `execute` and `destructive`.
+    pub approval: Option<Approval>,
+}
+
+/// Whether a human must agree first.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Approval {
+    /// Nobody is asked.
+    None,
+    /// An operator must agree.
+    Operator,
+}
+
+/// `[grants.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grant {
+    /// `local` (stdio) or `token:NAME`.
+    pub principals: Vec<Spanned<String>>,
+    /// Served tool names; `*` stands for any run of characters.
+    pub tools: Vec<Spanned<String>>,
+    /// The worst a granted tool may do.
+    pub max_effect: Effect,
+    /// Values of each scope dimension; none means every target is refused.
+    #[serde(default)]
+    pub scope: BTreeMap<Spanned<String>, Vec<String>>,
+    /// When it ends.
+    pub expires: Option<Spanned<toml::value::Datetime>>,
+    /// How much it may spend.
+    #[serde(default)]
+    pub budget: Vec<Budget>,
+}
+
+/// One budget of a grant.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Budget {
+    /// Which tools it counts; default: all of the grant's.
+    pub tools: Option<OneOrMany>,
+    /// Which effect and above it counts; default: every.
+    pub effect: Option<Effect>,
+    /// Calls in any window of that length.
+    pub calls: u32,
+    /// The length: `30s`, `1m`, `1h`, `1d`.
+    pub per: Spanned<String>,
+}
+
+/// A pattern, or several.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// `"virustotal_*"`
+    One(Spanned<String>),
+    /// `["virustotal_*", "caldera_list_*"]`
+    Many(Vec<Spanned<String>>),
+}
+
+impl OneOrMany {
+    /// All of them.
+    pub fn into_vec(self) -> Vec<Spanned<String>> {
+        match self {
+            Self::One(pattern) => vec![pattern],
+            Self::Many(patterns) => patterns,
+        }
+    }
+}

@@ -1,0 +1,308 @@
+//! Opening the house: configuration, trust, lock file and packages become prepared rules and loaded plugins.
+//!
+//! A plugin that is refused is not served, and the others are; a configuration that makes no sense opens nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+    sync::Arc,
+};
+
+use cap_std::fs::Dir;
+use casemate_audit::{EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, Sync};
+use casemate_ledger::Ledger;
+use casemate_policy::{
+    Policy, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
+    output::OutputRules,
+};
+use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime};
+use casemate_signing::{
+    Environment,
+    lock::{LockFile, Locked},
+    manifest::{Manifest, PluginId, PluginName},
+    package::Loadable,
+    trust::TrustStore,
+};
+use serde_json::{Value, json};
+
+use super::{House, Served, store};
+use crate::{
+    clock,
+    command::Context,
+    config::{Config, ConfigError, PluginConfig, nearest},
+    exit::Failure,
+    folders::{Folders, private},
+};
+
+/// Processes of one user that may write an audit chain at once.
+const MAX_CHAINS: u32 = 64;
+
+/// What opening needs from outside.
+pub struct Opening<'a> {
+    /// Folders and program.
+    pub context: &'a Context,
+    /// The entry point's name, for the log.
+    pub via: &'static str,
+}
+
+/// An installed plugin that is not served.
+#[derive(Debug, Clone)]
+pub struct Refused {
+    /// Which.
+    pub plugin: PluginId,
+    /// Why, for the operator.
+    pub reason: String,
+}
+
+impl House {
+    /// Open it.
+    ///
+    /// # Errors
+    /// When the configuration, the trust store, the lock file, the host's state or the audit log cannot be used.
+    pub async fn open(opening: Opening<'_>) -> Result<Self, Failure> {
+        let context = opening.context;
+        let config = Config::read(&context.folders.config)?;
+        let state = context.folders.state(config.environment);
+        let keys = store::keys(&state)?;
+        let shelf = Shelf {
+            folders: &context.folders,
+            environment: config.environment,
+            trust: store::trust(&context.folders)?,
+            lock: store::lock(&context.folders)?,
+            highwater: store::highwater(&state, &keys)?,
+        };
+        let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
+        let runtime = Runtime::new(cache, config.maxima.clone())?;
+        let (log, recovery) = open_log(&state, keys.audit, config.audit_sync_always)?;
+        for (id, intent) in &recovery.unfinished {
+            tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
+        }
+        let (loaded, refused) = shelf.load_all(&runtime, &config);
+        record(&log, &config, &loaded, &refused).await?;
+        let policy = rules(&config, &shelf, &loaded)?;
+        let plugins = loaded
+            .into_iter()
+            .map(|plugin| Ok((plugin.id().clone(), Arc::new(Served { rules: output_rules(&plugin)?, plugin }))))
+            .collect::<Result<_, Failure>>()?;
+        let ledger = Ledger::open(&state.join("ledger.db"))?;
+        Ok(Self { environment: config.environment, http: config.http, via: opening.via, policy, ledger, log, runtime, plugins, refused })
+    }
+}
+
+/// The installed packages and everything that says which of them may be loaded.
+struct Shelf<'a> {
+    folders: &'a Folders,
+    environment: Environment,
+    trust: TrustStore,
+    lock: LockFile,
+    highwater: casemate_signing::highwater::HighWater,
+}
+
+impl Shelf<'_> {
+    /// Every locked plugin: loaded, or refused with its reason.
+    fn load_all(&self, runtime: &Runtime, config: &Config) -> (Vec<Loaded>, Vec<Refused>) {
+        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+        for (id, locked) in self.lock.plugins() {
+            let result = self.loadable(id, locked).and_then(|package| self.load(runtime, package, config.plugins.get(&id.name)));
+            match result {
+                Ok(plugin) => loaded.push(plugin),
+                Err(failure) => {
+                    tracing::warn!(plugin = %id, reason = failure.message, "a plugin is not served");
+                    refused.push(Refused { plugin: id.clone(), reason: failure.message });
+                }
+            }
+        }
+        (loaded, refused)
+    }
+
+    fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
+        let (package, _) = store::package(&store::installed(self.folders, id, &locked.version))?;
+        let verified = package.verify(&self.trust, self.environment).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
+        if verified.id() != id {
+            return Err(Failure::denied(format!("the package installed as `{id}` is `{}`", verified.id())));
+        }
+        let approved = verified.approve(&self.lock, &self.highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
+        Ok(approved.loadable())
+    }
+
+    fn load(&self, runtime: &Runtime, package: Loadable, config: Option<&PluginConfig>) -> Result<Loaded, Failure> {
+        let prepared = runtime.prepare(package)?;
+        let bindings = bindings(prepared.manifest(), config)?;
+        Ok(runtime.bind(prepared, bindings)?)
+    }
+}
+
+/// What the operator bound a plugin to, checked against what its manifest declares.
+fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<PluginBindings, Failure> {
+    let Some(config) = config else {
+        // Installed and not configured: its upstreams may have defaults, its secrets have none.
+        return match manifest.secrets.keys().next() {
+            Some(secret) => Err(unset(&manifest.plugin.name, secret.as_str())),
+            None => Ok(PluginBindings { settings: "{}".to_owned(), ..PluginBindings::default() }),
+        };
+    };
+    let name = &manifest.plugin.name;
+    if let Some(version) = config.version.as_ref().filter(|version| !version.matches(&manifest.plugin.version)) {
+        return Err(Failure::invalid(format!("{}: version `{version}` is asked for, `{}` is installed", config.place, manifest.plugin.version)));
+    }
+    if let Some(secret) = manifest.secrets.keys().find(|secret| !config.secrets.contains_key(*secret)) {
+        return Err(unset(name, secret.as_str()));
+    }
+    let settings = settings(manifest, config)?;
+    let variables = |variable: &str| std::env::var(variable).ok();
+    Ok(PluginBindings {
+        upstreams: config.upstreams.clone(),
+        secrets: config.resolve_secrets(name, &variables)?,
+        sources: config.sources.iter().map(|(name, source)| (name.to_string(), source.clone())).collect(),
+        settings,
+    })
+}
+
+fn unset(plugin: &PluginName, secret: &str) -> Failure {
+    Failure::invalid(format!("plugin `{plugin}` needs the secret `{secret}`\nhelp: under [plugins.{plugin}], secret.{secret} = {{ env = \"…\" }} or {{ file = \"…\" }}"))
+}
+
+fn settings(manifest: &Manifest, config: &PluginConfig) -> Result<String, Failure> {
+    let empty = config.settings.as_object().is_none_or(serde_json::Map::is_empty);
+    match &manifest.settings {
+        None if empty => Ok("{}".to_owned()),
+        None => Err(Failure::invalid(format!("{}: plugin `{}` has no settings", config.place, manifest.plugin.name))),
+        Some(schema) => match casemate_policy::check_settings(schema, &config.settings) {
+            Ok(()) => Ok(config.settings.to_string()),
+            Err(error) => Err(Failure::invalid(format!("{}: settings of plugin `{}`: {error}", config.place, manifest.plugin.name))),
+        },
+    }
+}
+
+/// The prepared rules: every name in the configuration must be of something that exists.
+fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy, ConfigError> {
+    let mut faults = Vec::new();
+    let mut tools = Vec::new();
+    for plugin in loaded {
+        let manifest = plugin.manifest();
+        let settings = config.plugins.get(&manifest.plugin.name);
+        let dimensions = Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect::<BTreeMap<_, _>>());
+        let pinned = shelf.lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
+        for (name, tool) in &manifest.tool {
+            let switches = settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value).unwrap_or_default();
+            let Ok(served) = ServedName::of(&manifest.plugin.name, name) else { continue };
+            tools.push(ToolRule {
+                served,
+                plugin: plugin.id().clone(),
+                digest: plugin.digest().to_owned(),
+                tool: name.clone(),
+                manifest_tool: Arc::new(tool.clone()),
+                dimensions: Arc::clone(&dimensions),
+                pinned,
+                enabled: switches.enabled.unwrap_or_else(|| default_enabled(tool.effect)),
+                dry_run: switches.dry_run.unwrap_or_else(|| default_dry_run(tool.effect)),
+                approval: switches.approval.unwrap_or_else(|| default_approval(tool.effect)),
+            });
+        }
+        if let Some(settings) = settings {
+            unknown_names(manifest, settings, &mut faults);
+        }
+    }
+    let installed: BTreeSet<&PluginName> = shelf.lock.plugins().keys().map(|id| &id.name).collect();
+    for (name, plugin) in &config.plugins {
+        if !installed.contains(name) {
+            faults.push(missing(&plugin.place.to_string(), "plugin", name.as_str(), "casemate install adds it; casemate list shows what is there", installed.iter().map(|name| name.as_str())));
+        }
+    }
+    // Names of plugins that are installed and not served now are no fault of the configuration.
+    if loaded.len() == shelf.lock.plugins().len() {
+        for grant in &config.grants {
+            for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
+                faults.push(missing(&grant.place.to_string(), "tool for the pattern", pattern.as_str(), "casemate list shows every tool", tools.iter().map(|tool| tool.served.as_str())));
+            }
+        }
+    }
+    if !faults.is_empty() {
+        return Err(ConfigError::new(faults));
+    }
+    let grants = config.grants.iter().map(|grant| grant.value.clone()).collect();
+    Policy::new(config.environment, grants, tools).map_err(|errors| {
+        let file = config.path.display();
+        ConfigError::new(errors.iter().map(|error| format!("{file}: {error}")).collect())
+    })
+}
+
+/// Names in a plugin's section that its manifest does not have.
+fn unknown_names(manifest: &Manifest, settings: &PluginConfig, faults: &mut Vec<String>) {
+    let plugin = &manifest.plugin.name;
+    let mut check = |place: String, kind: &str, name: &str, known: Vec<&str>| {
+        if !known.contains(&name) {
+            faults.push(missing(&place, &format!("{kind} of plugin `{plugin}`"), name, &format!("casemate inspect {plugin} shows what it has"), known.into_iter()));
+        }
+    };
+    for (name, tool) in &settings.tools {
+        check(tool.place.to_string(), "tool", name.as_str(), manifest.tool.keys().map(|name| name.as_str()).collect());
+    }
+    for name in settings.upstreams.keys() {
+        check(settings.place.to_string(), "upstream", name.as_str(), manifest.upstream.keys().map(|name| name.as_str()).collect());
+    }
+    for name in settings.secrets.keys() {
+        check(settings.place.to_string(), "secret", name.as_str(), manifest.secrets.keys().map(|name| name.as_str()).collect());
+    }
+    for name in settings.sources.keys() {
+        check(settings.place.to_string(), "source", name.as_str(), manifest.sources.keys().map(|name| name.as_str()).collect());
+    }
+}
+
+fn missing<'a>(place: &str, kind: &str, name: &str, help: &str, known: impl Iterator<Item = &'a str>) -> String {
+    match nearest(name, known) {
+        Some(meant) => format!("{place}: there is no {kind} `{name}`\nhelp: did you mean `{meant}`?"),
+        None => format!("{place}: there is no {kind} `{name}`\nhelp: {help}"),
+    }
+}
+
+fn output_rules(plugin: &Loaded) -> Result<BTreeMap<String, OutputRules>, Failure> {
+    let manifest = plugin.manifest();
+    manifest.tool.iter().map(|(name, tool)| Ok((manifest.served_name(name), OutputRules::new(tool, plugin.limits().output_bytes)?))).collect()
+}
+
+/// The folders of an environment's audit chains.
+pub(crate) struct Chains(pub(crate) Vec<(PathBuf, Dir)>);
+
+/// Every chain there is, in order.
+pub(crate) fn chains(state: &Path) -> Result<Chains, Failure> {
+    let mut found = Vec::new();
+    for number in 0..MAX_CHAINS {
+        let path = chain(state, number);
+        if path.is_dir() {
+            found.push((path.clone(), Dir::open_ambient_dir(&path, cap_std::ambient_authority())?));
+        }
+    }
+    Ok(Chains(found))
+}
+
+fn chain(state: &Path, number: u32) -> PathBuf {
+    state.join("audit").join(format!("chain-{number}"))
+}
+
+/// The first chain that no other process writes to: each process has one of its own.
+pub(crate) fn open_log(state: &Path, key: ed25519_dalek::SigningKey, always: bool) -> Result<(Log, casemate_audit::Recovery), Failure> {
+    let options = Options { sync: if always { Sync::Always } else { Sync::Group }, ..Options::default() };
+    for number in 0..MAX_CHAINS {
+        match Log::open(private(&chain(state, number))?, key.clone(), options.clone(), clock::now()) {
+            Err(OpenError::InUse) => {}
+            other => return Ok(other?),
+        }
+    }
+    Err(Failure::failed(format!("{MAX_CHAINS} casemate processes write to `{}` already\nhelp: end some of them", state.display())))
+}
+
+async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refused]) -> Result<(), Failure> {
+    let event = |kind, outcome, fields: Value| EventFacts { kind, principal: HOST.to_owned(), outcome, fields };
+    let now: Timestamp = clock::now();
+    log.event(event(EventKind::HostStarted, Outcome::Allowed, json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() })), now).await?;
+    for plugin in loaded {
+        let fields = json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+        log.event(event(EventKind::PluginLoaded, Outcome::Allowed, fields), now).await?;
+    }
+    for refusal in refused {
+        let fields = json!({ "plugin": refusal.plugin.to_string(), "reason": refusal.reason });
+        log.event(event(EventKind::PluginLoadFailed, Outcome::Denied, fields), now).await?;
+    }
+    Ok(())
+}

@@ -1,0 +1,288 @@
+//! The host's files: read once without following links, written whole or not at all.
+
+use std::{
+    fs::{self, File, OpenOptions},
+    io::{self, Read, Write},
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
+    time::SystemTime,
+};
+
+use casemate_signing::{
+    bundle::MAX_BUNDLE,
+    highwater::{HOST_KEY_BYTES, HighWater, HostKey, MAX_STATE},
+    key::PrivateKey,
+    lock::{LockFile, MAX_LOCK_FILE},
+    manifest::{PluginId, check::MAX_COMPONENT},
+    package::Untrusted,
+    trust::{MAX_TRUST_FILE, TrustStore},
+};
+use rustix::fs::{FlockOperation, Mode, OFlags, flock};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+use crate::{
+    exit::Failure,
+    folders::{Folders, private},
+    token::TokenFile,
+};
+
+/// Tokens are a few hundred bytes each.
+const MAX_TOKENS: usize = 1 << 20;
+/// A PKCS#8 key.
+const MAX_KEY: usize = 16 << 10;
+
+/// Held while trust, lock file or packages are changed: two changes at once would lose one of them.
+pub(crate) struct Changing(#[expect(dead_code, reason = "the lock lives as long as the file")] File);
+
+/// Wait for other changes to end, and keep new ones out.
+pub(crate) fn changing(folders: &Folders) -> Result<Changing, Failure> {
+    private(&folders.policy)?;
+    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folders.policy.join(".changing"))?;
+    flock(&file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+    Ok(Changing(file))
+}
+
+/// At most `cap` bytes of a regular file, opened once, its last name not a link. Absent is `None`.
+fn read(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
+    let fail = |error: io::Error| Failure::failed(format!("`{}` cannot be read: {error}", path.display()));
+    let file = match rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(error) => return Err(fail(error.into())),
+    };
+    if !file.metadata().map_err(fail)?.is_file() {
+        return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    file.take(u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
+    if bytes.len() > cap {
+        return Err(Failure::invalid(format!("`{}` is larger than the {cap} bytes it may have", path.display())));
+    }
+    Ok(Some(bytes))
+}
+
+fn read_text(path: &Path, cap: usize) -> Result<Option<String>, Failure> {
+    read(path, cap)?.map(|bytes| String::from_utf8(bytes).map_err(|_| Failure::invalid(format!("`{}` is not UTF-8", path.display())))).transpose()
+}
+
+/// Replace a file whole: a reader sees the old or the new, and after a power cut one of them is there.
+pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let fail = |error: io::Error| Failure::failed(format!("`{}` cannot be written: {error}", path.display()));
+    let folder = path.parent().unwrap_or(Path::new("."));
+    private(folder).map_err(fail)?;
+    let mut scratch = path.as_os_str().to_owned();
+    scratch.push(format!(".{}", std::process::id()));
+    let scratch = PathBuf::from(scratch);
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()).open(&scratch).map_err(fail)?;
+    file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
+    fs::rename(&scratch, path).map_err(fail)?;
+    File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)
+}
+
+fn nofollow() -> i32 {
+    i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default()
+}
+
+/// The trust store; nobody is trusted where there is no file.
+pub(crate) fn trust(folders: &Folders) -> Result<TrustStore, Failure> {
+    let path = folders.trust();
+    match read_text(&path, MAX_TRUST_FILE)? {
+        Some(text) => TrustStore::parse(&text).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display()))),
+        None => Ok(TrustStore::new()),
+    }
+}
+
+/// The lock file; nothing is installed where there is none.
+pub(crate) fn lock(folders: &Folders) -> Result<LockFile, Failure> {
+    let path = folders.lock();
+    match read_text(&path, MAX_LOCK_FILE)? {
+        Some(text) => LockFile::parse(&text).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display()))),
+        None => Ok(LockFile::new()),
+    }
+}
+
+/// High-water marks and approvals, if this host wrote them.
+pub(crate) fn highwater(state: &Path, keys: &Keys) -> Result<HighWater, Failure> {
+    let path = state.join("packages.state");
+    match read(&path, MAX_STATE)? {
+        Some(bytes) => HighWater::open(&bytes, &keys.host).map_err(|error| Failure::denied(format!("`{}`: {error}", path.display()))),
+        None => Ok(HighWater::new()),
+    }
+}
+
+/// Keep high-water marks and approvals.
+pub(crate) fn keep_highwater(state: &Path, keys: &Keys, highwater: &HighWater) -> Result<(), Failure> {
+    replace(&state.join("packages.state"), &highwater.seal(&keys.host))
+}
+
+/// The bearer tokens of an environment.
+pub(crate) fn tokens(state: &Path) -> Result<TokenFile, Failure> {
+    let path = state.join("tokens.toml");
+    match read_text(&path, MAX_TOKENS)? {
+        Some(text) => TokenFile::parse(&text).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display()))),
+        None => Ok(TokenFile::default()),
+    }
+}
+
+/// Keep the bearer tokens of an environment.
+pub(crate) fn keep_tokens(state: &Path, tokens: &TokenFile) -> Result<(), Failure> {
+    replace(&state.join("tokens.toml"), tokens.to_text().as_bytes())
+}
+
+/// What tells that the token file is another one: its inode and time.
+pub(crate) fn tokens_changed(state: &Path) -> Option<(u64, SystemTime)> {
+    let metadata = fs::metadata(state.join("tokens.toml")).ok()?;
+    Some((metadata.ino(), metadata.modified().ok()?))
+}
+
+/// The file beside a component that holds its signature.
+pub(crate) fn bundle_of(component: &Path) -> PathBuf {
+    beside(component, ".sigstore.json")
+}
+
+/// The file beside a component that holds the statement to sign.
+pub(crate) fn statement_of(component: &Path) -> PathBuf {
+    beside(component, ".statement.json")
+}
+
+fn beside(component: &Path, suffix: &str) -> PathBuf {
+    let mut name = component.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
+}
+
+/// The two files of a package, unbelieved.
+pub(crate) fn package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
+    let bytes = file(component, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
+    let bundle_path = bundle_of(component);
+    let bundle = read(&bundle_path, MAX_BUNDLE)?.ok_or_else(|| {
+        Failure::denied(format!("`{}` is not signed: there is no `{}`\nhelp: casemate sign makes it; nothing unsigned runs", component.display(), bundle_path.display()))
+    })?;
+    Ok((Untrusted::new(bytes.clone(), bundle.clone()), [bytes, bundle]))
+}
+
+/// A file that has to be there.
+pub(crate) fn file(path: &Path, cap: usize) -> Result<Vec<u8>, Failure> {
+    read(path, cap)?.ok_or_else(|| Failure::invalid(format!("there is no `{}`", path.display())))
+}
+
+/// Where an installed package's component is.
+pub(crate) fn installed(folders: &Folders, plugin: &PluginId, version: &semver::Version) -> PathBuf {
+    folders.plugins.join(plugin.publisher.as_str()).join(format!("{}-{version}.wasm", plugin.name))
+}
+
+/// This host's own keys, made on first start, each in a file of mode 0600.
+pub(crate) struct Keys {
+    /// Authenticates the host's own state.
+    pub(crate) host: HostKey,
+    /// Authenticates compiled code.
+    pub(crate) code: [u8; 32],
+    /// Signs the audit log.
+    pub(crate) audit: ed25519_dalek::SigningKey,
+}
+
+/// Read the keys of an environment, or make them.
+pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
+    private(state)?;
+    let host = own(&state.join("host.key"), || {
+        let mut bytes = Zeroizing::new(vec![0; HOST_KEY_BYTES]);
+        getrandom::fill(&mut bytes).map_err(|error| Failure::failed(format!("the system has no random bytes: {error}")))?;
+        Ok(bytes)
+    })?;
+    let host: &[u8; HOST_KEY_BYTES] =
+        host.as_slice().try_into().map_err(|_| Failure::denied(format!("`{}` is not a host key\nhelp: it was changed; find out by whom before you remove it", state.join("host.key").display())))?;
+    let audit_path = state.join("audit.pem");
+    let pem = own(&audit_path, || Ok(Zeroizing::new(PrivateKey::generate()?.danger_to_plain_pem()?.as_bytes().to_vec())))?;
+    let pem = std::str::from_utf8(&pem).map_err(|_| Failure::invalid(format!("`{}` is not PEM", audit_path.display())))?;
+    let public = PrivateKey::from_pem(pem, None)?.public_key().to_pem()?;
+    let public_path = state.join("audit.pub");
+    if read_text(&public_path, MAX_KEY)?.as_deref() != Some(public.as_str()) {
+        replace(&public_path, public.as_bytes())?;
+    }
+    let audit = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_pem(pem).map_err(|error| Failure::invalid(format!("`{}`: {error}", audit_path.display())))?;
+    Ok(Keys { host: HostKey::from_bytes(host), code: Sha256::new_with_prefix(b"casemate code cache key v1\0").chain_update(host).finalize().into(), audit })
+}
+
+/// A file of our own that only we may read; made by `make` where it is absent. Two processes that start at once agree on one.
+fn own(path: &Path, make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Failure>) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    if read(path, MAX_KEY)?.is_none() {
+        let bytes = make()?;
+        let mut scratch = path.as_os_str().to_owned();
+        scratch.push(format!(".{}", std::process::id()));
+        let scratch = PathBuf::from(scratch);
+        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()).open(&scratch)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        // A link is made only where nothing is: whoever came first wins, and everyone reads theirs.
+        let linked = fs::hard_link(&scratch, path);
+        fs::remove_file(&scratch)?;
+        if let Err(error) = linked
+            && error.kind() != io::ErrorKind::AlreadyExists
+        {
+            return Err(error.into());
+        }
+    }
+    let mode = fs::symlink_metadata(path)?.mode();
+    if mode & 0o077 != 0 {
+        return Err(Failure::denied(format!("others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others", path.display(), mode & 0o777)));
+    }
+    file(path, MAX_KEY).map(Zeroizing::new)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+
+    #[test]
+    fn keys_are_made_once_and_private() {
+        let dir = tempfile::tempdir().unwrap();
+        let (first, second) = (keys(dir.path()).unwrap(), keys(dir.path()).unwrap());
+        assert_eq!(first.code, second.code);
+        assert_eq!(first.audit.to_bytes(), second.audit.to_bytes());
+        for name in ["host.key", "audit.pem"] {
+            assert_eq!(fs::metadata(dir.path().join(name)).unwrap().mode() & 0o777, 0o600, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_key_that_others_can_read_is_refused() {
+        let dir = tempfile::tempdir().unwrap();
+        keys(dir.path()).unwrap();
+        fs::set_permissions(dir.path().join("host.key"), fs::Permissions::from_mode(0o640)).unwrap();
+        assert!(keys(dir.path()).is_err_and(|failure| failure.message.contains("chmod 600")));
+    }
+
+    #[test]
+    fn links_fifos_and_folders_are_not_read() {
+        let dir = tempfile::tempdir().unwrap();
+        symlink("/etc/hostname", dir.path().join("link")).unwrap();
+        assert!(read(&dir.path().join("link"), 100).is_err());
+        assert!(read(dir.path(), 100).is_err());
+        assert!(read(Path::new("/dev/zero"), 100).is_err());
+        assert!(read(&dir.path().join("absent"), 100).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_file_over_its_cap_is_refused_and_one_at_it_is_not() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("file");
+        fs::write(&path, [0; 11]).unwrap();
+        assert!(read(&path, 10).is_err());
+        assert_eq!(read(&path, 11).unwrap().unwrap().len(), 11);
+    }
+
+    #[test]
+    fn many_first_starts_agree_on_one_key() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path();
+        let codes: Vec<[u8; 32]> = std::thread::scope(|scope| {
+            // One process each in life; here the scratch names would clash, so they take turns and the link decides.
+            (0..4).map(|_| scope.spawn(move || keys(path).map(|keys| keys.code)).join().unwrap().unwrap()).collect()
+        });
+        assert!(codes.windows(2).all(|pair| pair[0] == pair[1]));
+    }
+}

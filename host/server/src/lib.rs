@@ -1,0 +1,19 @@
+//! Serve: the `casemate` program as a library, so that its rooms can be tested.
+//!
+//! This is the one crate that knows MCP, the command line, the clock, the environment and the folders. A call comes in
+//! through [`mcp`], and [`pipeline`] is the one way through.
+
+pub mod clock;
+pub mod command;
+pub mod config;
+pub mod exit;
+pub mod folders;
+pub mod house;
+pub mod identity;
+pub mod log;
+pub mod mcp;
+pub mod pipeline;
+mod record;
+mod reply;
+pub mod sheet;
+pub mod token;

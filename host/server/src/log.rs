@@ -1,0 +1,29 @@
+//! The program's own log, on standard error: one line per call at `info`, `warn` only for what an operator can act on.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::{EnvFilter, fmt};
+
+/// How much is logged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+#[expect(missing_docs, reason = "the levels are their own names")]
+pub enum Level {
+    Error,
+    Warn,
+    Info,
+    Debug,
+}
+
+/// Start logging. Whatever the level, the protocol library stays at `warn`: below it, it prints requests with their arguments.
+pub fn start(level: Level, json: bool) {
+    let level = match level {
+        Level::Error => "error",
+        Level::Warn => "warn",
+        Level::Info => "info",
+        Level::Debug => "debug",
+    };
+    let filter = EnvFilter::new(format!("warn,casemate={level},casemate_sandbox={level},casemate_audit={level},casemate_ledger={level}"));
+    let subscriber = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // Only fails when a subscriber is there already, as in a test.
+    let _ = if json { subscriber.json().try_init() } else { subscriber.try_init() };
+}

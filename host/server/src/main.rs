@@ -1,0 +1,105 @@
+//! The `casemate` program: reads the command line, the environment and the clock, and hands them down.
+
+use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
+
+use casemate::{
+    command::{self, Context, Format},
+    exit::{Exit, Failure, Outcome},
+    folders::{Folders, Xdg},
+};
+use clap::{Parser, Subcommand};
+
+/// Security tools for AI agents, in a sandbox, behind a gate that neither the model nor the plugin can reach.
+///
+/// Each tool is a signed WebAssembly component. What an agent may do is written in one configuration file; everything else is
+/// denied, and everything is recorded.
+#[derive(Debug, Parser)]
+#[command(name = "casemate", version, propagate_version = true, after_help = AFTER_HELP)]
+struct Cli {
+    /// Keep configuration, plugins and state in this folder instead of the XDG folders.
+    #[arg(long, global = true, value_name = "FOLDER", env = "CASEMATE_DIR")]
+    dir: Option<PathBuf>,
+    /// The configuration file; wins over --dir.
+    #[arg(long, global = true, value_name = "FILE", env = "CASEMATE_CONFIG")]
+    config: Option<PathBuf>,
+    /// How results are printed.
+    #[arg(long, global = true, value_enum, default_value = "text")]
+    format: Format,
+    #[command(subcommand)]
+    command: Command,
+}
+
+const AFTER_HELP: &str = "\
+First steps:  casemate init · casemate trust add · casemate install FILE.wasm · casemate check · casemate serve
+Exit codes:   0 done · 1 failed · 2 denied by policy or trust · 3 input that makes no sense";
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    Init(command::init::Args),
+    Check(command::check::Args),
+    Serve(command::serve::Args),
+    Call(command::call::Args),
+    List(command::list::Args),
+    Inspect(command::inspect::Args),
+    Install(command::install::Args),
+    Verify(command::verify::Args),
+    #[command(subcommand)]
+    Trust(command::trust::Command),
+    #[command(subcommand)]
+    Token(command::token::Command),
+    #[command(subcommand)]
+    Audit(command::audit::Command),
+    #[command(subcommand)]
+    Key(command::key::Command),
+    Pack(command::pack::Args),
+    Sign(command::sign::Args),
+    /// Compile one component from standard input to standard output, within limits of its own.
+    #[command(hide = true)]
+    CompileWorker,
+}
+
+fn main() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            let exit = if error.use_stderr() { Exit::Invalid } else { Exit::Done };
+            let _ = error.print();
+            return exit.into();
+        }
+    };
+    if matches!(cli.command, Command::CompileWorker) {
+        // The worker's own codes are its parent's business.
+        return ExitCode::from(u8::try_from(casemate_sandbox::worker_main()).unwrap_or(1));
+    }
+    match run(cli) {
+        Ok(exit) => exit.into(),
+        Err(failure) => {
+            command::complain(&failure);
+            failure.exit.into()
+        }
+    }
+}
+
+fn run(cli: Cli) -> Outcome {
+    let variable = |name: &str| env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
+    let xdg = Xdg { home: variable("HOME"), config: variable("XDG_CONFIG_HOME"), data: variable("XDG_DATA_HOME"), state: variable("XDG_STATE_HOME") };
+    let folders = Folders::choose(cli.dir.as_deref(), cli.config.as_deref(), &xdg).map_err(Failure::invalid)?;
+    let context = Context { folders, format: cli.format, program: env::current_exe()? };
+    match cli.command {
+        Command::Init(args) => command::init::run(&args, &context),
+        Command::Check(args) => command::check::run(&args, &context),
+        Command::Serve(args) => command::serve::run(args, &context),
+        Command::Call(args) => command::call::run(&args, &context),
+        Command::List(args) => command::list::run(&args, &context),
+        Command::Inspect(args) => command::inspect::run(&args, &context),
+        Command::Install(args) => command::install::run(&args, &context),
+        Command::Verify(args) => command::verify::run(&args, &context),
+        Command::Trust(command) => command::trust::run(&command, &context),
+        Command::Token(command) => command::token::run(&command, &context),
+        Command::Audit(command) => command::audit::run(&command, &context),
+        Command::Key(command) => command::key::run(&command, &context),
+        Command::Pack(args) => command::pack::run(&args, &context),
+        Command::Sign(args) => command::sign::run(&args, &context),
+        Command::CompileWorker => Ok(Exit::Done),
+    }
+}

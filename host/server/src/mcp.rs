@@ -1,0 +1,41 @@
+//! Speak the Model Context Protocol, and know nothing of policy.
+//!
+//! Everything a client says ends up in one of two questions to a [`House`]: which tools does this principal see, and
+//! what happens when it calls one. Who the principal is was settled before (see [`crate::identity`]); what may happen
+//! is settled after, by the house. This module decides neither, and no word a client sends here changes either.
+//!
+//! Protocol revisions served, on both transports: 2026-07-28 (stateless requests, `server/discover`) and the
+//! `initialize` revisions 2025-11-25 and 2025-06-18. `rmcp` implements the revisions. What it leaves open is closed
+//! here, each with a test of its own in `tests`:
+//!
+//! | gap | closed in |
+//! |---|---|
+//! | bytes that are no JSON get no answer on stdio, and 415 on HTTP | `decode`, `lines`, `http` |
+//! | a message over the size limit gets no answer | `lines`, `http` |
+//! | a known method with wrong params is "method not found", or taken without them | `decode`, `handler` |
+//! | a handler that panics never answers | `handler` |
+//! | two requests in flight with one id share one answer | `in_flight` |
+//! | calls in flight are not bounded | `in_flight`, `handler` |
+//! | calls outlive the client that asked for them | `lines`, `http::sessions` |
+//! | a notification before `initialize` ends a stdio session | `stdio` |
+//! | sockets as standard streams cost a thread's hand-over for every read and write | `stdio::socket` |
+//! | a session id works for whoever knows it | `http` |
+
+mod decode;
+mod handler;
+mod house;
+pub mod http;
+mod in_flight;
+mod limits;
+mod lines;
+mod page;
+mod progress;
+mod stdio;
+#[cfg(test)]
+#[expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+mod tests;
+
+pub use house::{Annotations, CallRequest, Content, House, Reply, ToolListing};
+pub use limits::Limits;
+pub use progress::ProgressSink;
+pub use stdio::{StdioError, serve_stdio};

@@ -1,0 +1,129 @@
+//! The house as the protocol sees it: a list of tools, and calls.
+
+use std::sync::Arc;
+
+use casemate_policy::Principal;
+use serde_json::{Map, Value};
+use tokio_util::sync::CancellationToken;
+
+use super::ProgressSink;
+
+/// What answers the protocol's two questions. The server's pipeline is one; tests have another.
+pub trait House: Send + Sync + 'static {
+    /// The tools `principal` may see. Asked on every listing, so it should be prepared and cheap.
+    ///
+    /// Order does not matter here: clients are shown the list in the order of the names.
+    fn tools(&self, principal: &Principal) -> Arc<[ToolListing]>;
+
+    /// Makes one call and gives what the client is told.
+    ///
+    /// A tool that does not exist comes here like any other: whether and how that differs from a tool that is not
+    /// allowed is for the house to say. `cancel` fires when nobody waits for the answer any more (the client cancelled
+    /// or went away, or the server is stopping). The future is never dropped half way: it must end soon after.
+    fn call(
+        &self,
+        principal: Principal,
+        request: CallRequest,
+        cancel: CancellationToken,
+        progress: Option<ProgressSink>,
+    ) -> impl Future<Output = Reply> + Send;
+}
+
+/// One tool as a client sees it. Every text and schema comes from the signed manifest and is passed on as it is.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ToolListing {
+    /// The served name, `{plugin}_{tool}`; fits `^[a-zA-Z0-9_-]{1,64}$`.
+    pub name: String,
+    /// The name for people.
+    pub title: String,
+    /// What the tool does, for the model.
+    pub description: String,
+    /// JSON Schema of the arguments, an object schema. Keys keep their order.
+    pub input_schema: Arc<Map<String, Value>>,
+    /// JSON Schema of the structured result, where the tool declares one.
+    pub output_schema: Option<Arc<Map<String, Value>>>,
+    /// What the signed effect says about the tool.
+    pub annotations: Annotations,
+}
+
+/// Hints about what a tool does, derived by the house from the signed effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Annotations {
+    /// The tool changes nothing.
+    pub read_only: bool,
+    /// The tool may destroy or overwrite.
+    pub destructive: bool,
+    /// Calling it twice does no more than calling it once.
+    pub idempotent: bool,
+    /// The tool talks to something outside this server.
+    pub open_world: bool,
+}
+
+/// A call as the client asked for it, unchecked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct CallRequest {
+    /// The served name the client used; it may be the name of nothing.
+    pub tool: String,
+    /// The arguments; absent arguments are an empty object.
+    pub arguments: Map<String, Value>,
+}
+
+/// What the client is told about a call, finished, failed or denied.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Reply {
+    /// What the model reads.
+    pub content: Vec<Content>,
+    /// The same for programs, where there is one. Clients of the 2025 revisions get it only if it is an object.
+    pub structured: Option<Value>,
+    /// Whether the call failed or was denied.
+    pub is_error: bool,
+    /// The result's `_meta`: labels, provenance, audit id.
+    pub meta: Map<String, Value>,
+}
+
+impl Reply {
+    /// A finished call that says `text`.
+    pub fn text(text: impl Into<String>) -> Self {
+        Self { content: vec![Content::Text(text.into())], structured: None, is_error: false, meta: Map::new() }
+    }
+
+    /// A failed or denied call that says `text`.
+    pub fn error(text: impl Into<String>) -> Self {
+        Self { is_error: true, ..Self::text(text) }
+    }
+
+    /// Adds the structured form.
+    #[must_use]
+    pub fn with_structured(self, structured: Value) -> Self {
+        Self { structured: Some(structured), ..self }
+    }
+
+    /// Sets the result's `_meta`.
+    #[must_use]
+    pub fn with_meta(self, meta: Map<String, Value>) -> Self {
+        Self { meta, ..self }
+    }
+}
+
+/// One part of what a model reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Content {
+    /// Plain text.
+    Text(String),
+    /// An image.
+    Image {
+        /// IANA media type.
+        media_type: String,
+        /// Its bytes.
+        data: Vec<u8>,
+    },
+    /// A pointer to something that can be read elsewhere.
+    Link {
+        /// An absolute URI.
+        uri: String,
+        /// What a person would call it.
+        name: String,
+        /// IANA media type, where known.
+        media_type: Option<String>,
+    },
+}

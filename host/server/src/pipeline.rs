@@ -1,0 +1,219 @@
+//! The one way through. Every call, from every entry point, is one call of [`pass`].
+
+use casemate_audit::{AuditError, CallFacts, EventId, Outcome, OutcomeFacts};
+use casemate_ledger::{ChargeError, Receipt};
+use casemate_policy::{
+    Call, Decision, Denied, Permit, Principal, charges, decide,
+    egress::Plan,
+    output::{check, check_failure},
+};
+use casemate_sandbox::{CallSettings, Ending, ExchangeStatus, Fault, Run, RunFacts};
+use tracing::{error, info};
+
+use crate::{
+    clock,
+    house::{House, Served},
+    mcp::Reply,
+    record,
+    reply::{self, Refused},
+};
+
+/// One call, from the moment its caller is known to the answer.
+///
+/// policy → ledger → audit (intent) → sandbox (with egress inside) → output → audit (outcome). Each step takes what only the
+/// step before can make; a step that fails ends the call with an answer that says so. `via` is the entry point's name.
+pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'static str, settings: CallSettings) -> Reply {
+    let facts = record::call(house, &call, via);
+
+    // policy: every layer looks at the call, and one no is enough
+    let permit = match judge(house, principal, &call) {
+        Ok(Decision::Permit(permit)) => permit,
+        Ok(Decision::Denied(denied)) => return refused(house, &denied, facts).await,
+        Ok(Decision::Deferred(deferred)) => {
+            let recorded = house.log.deferred(&deferred, facts, clock::now()).await;
+            return told(recorded, |id| reply::deferred(&deferred, id));
+        }
+        Err(reason) => return unavailable(&reason),
+    };
+    let Some(served) = house.served(permit.plugin()) else { return unavailable("the plugin is not loaded") };
+
+    // ledger: what the call costs, taken whole or not at all
+    let receipt = match house.ledger.charge(&permit, clock::now()) {
+        Ok(receipt) => receipt,
+        Err(error) => return not_charged(house, principal, &call, &permit, facts, error).await,
+    };
+
+    // audit: the intent is written, and from `write` up it is on disk, before anything happens
+    let call_id = facts.call_id.clone();
+    let line = Line { call_id: &call_id, tool: permit.served().to_string(), principal: principal.id().to_string(), mode: permit.mode().as_str() };
+    let recorded = match house.log.begin(permit, facts, clock::now()).await {
+        Ok(recorded) => recorded,
+        Err(reason) => {
+            give_back(house, receipt);
+            return unavailable(&reason);
+        }
+    };
+    let id = recorded.id();
+
+    // sandbox: a fresh instance, whose every request goes through the egress gate
+    let Run { ending, facts: spent } = house.runtime.run(&served.plugin, recorded, settings).await;
+    served.log(&call_id, &spent.log);
+    if nothing_happened(&ending, &spent) {
+        give_back(house, receipt);
+    }
+
+    // output: what the plugin says is checked before anybody sees it
+    let (reply, outcome) = examine(&served, &line, ending, &spent, id);
+
+    // audit: the outcome, chained to the intent
+    let ended = outcome.ending.clone();
+    match house.log.outcome(id, outcome, clock::now()).await {
+        Ok(_) => {
+            info!(audit_id = %id, tool = %line.tool, principal = %line.principal, mode = line.mode, ended = %ended, ms = spent.spent.wall.as_millis(), "call");
+            reply
+        }
+        Err(reason) => unavailable(&reason),
+    }
+}
+
+/// What the log line of a call says.
+struct Line<'a> {
+    call_id: &'a str,
+    tool: String,
+    principal: String,
+    mode: &'static str,
+}
+
+/// The layers' word on a call, with the ledger's readings of this moment.
+fn judge(house: &House, principal: &Principal, call: &Call) -> Result<Decision, String> {
+    let now = clock::now();
+    let readings = house.ledger.readings(&charges(&house.policy, principal, call.tool()), now).map_err(|error| error.to_string())?;
+    Ok(decide(&house.policy, principal, call, &readings, now))
+}
+
+async fn refused(house: &House, denied: &Denied, facts: CallFacts) -> Reply {
+    let recorded = house.log.denied(denied, facts, clock::now()).await;
+    info!(tool = %denied.tool().escape_debug(), reason = denied.reason().code(), layer = denied.layer().as_str(), "denied");
+    told(recorded, |id| reply::denied(denied, id))
+}
+
+/// Another call took the last of the budget between the reading and the charge, or the ledger is out of order.
+async fn not_charged(house: &House, principal: &Principal, call: &Call, permit: &Permit, facts: CallFacts, error: ChargeError) -> Reply {
+    // The layers say it best: asked again, with the readings of now, they deny for the budget.
+    if matches!(error, ChargeError::Exhausted { .. })
+        && let Ok(Decision::Denied(denied)) = judge(house, principal, call)
+    {
+        return refused(house, &denied, facts).await;
+    }
+    let (withdrawal, retry_after_ms) = record::withdrawal(&error);
+    let recorded = house.log.withdrawn(permit, facts, withdrawal, clock::now()).await;
+    let message = error.to_string();
+    told(recorded, |id| {
+        Refused {
+            decision: "denied",
+            reason: if retry_after_ms.is_some() { "budget-exhausted" } else { "unavailable" },
+            message: message.lines().next().unwrap_or_default(),
+            remedy: "Wait before calling again.",
+            retry_after_ms,
+        }
+        .reply(id)
+    })
+}
+
+/// Nothing left the host, and the plugin did not answer either: the call costs nothing.
+fn nothing_happened(ending: &Ending, facts: &RunFacts) -> bool {
+    let answered = matches!(ending, Ending::Returned(_) | Ending::Failed(_));
+    !answered && facts.exchanges.iter().all(|exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. }))
+}
+
+fn give_back(house: &House, receipt: Receipt) {
+    if let Err(reason) = house.ledger.refund(receipt) {
+        // Spent although nothing was sent: wrong on the safe side, and worth knowing.
+        tracing::warn!(%reason, "a budget could not be given back");
+    }
+}
+
+/// What the client is told of how a call ended, and what the log is.
+fn examine(served: &Served, line: &Line<'_>, ending: Ending, facts: &RunFacts, id: EventId) -> (Reply, OutcomeFacts) {
+    let audit_id = id.to_string();
+    let plugin = served.plugin.id().to_string();
+    let redactor = served.plugin.redactor();
+    let mut outcome = record::outcome(line.call_id, facts);
+    let reply = match ending {
+        Ending::Returned(raw) => match served.rules(&line.tool).map(|rules| check(raw, rules, redactor)) {
+            Some(Ok(output)) => {
+                outcome.outcome = Outcome::Allowed;
+                outcome.ending = "returned".into();
+                outcome.labels = output.labels().iter().map(ToString::to_string).collect();
+                outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
+                reply::result(output, &plugin, &audit_id)
+            }
+            Some(Err(withheld)) => {
+                outcome.ending = "withheld".into();
+                outcome.detail = Some(withheld.for_operator().to_owned());
+                reply::withheld(&withheld, &audit_id)
+            }
+            None => {
+                outcome.ending = "withheld".into();
+                outcome.detail = Some("the tool has no output rules".to_owned());
+                unavailable("the tool has no output rules")
+            }
+        },
+        Ending::Failed(raw) => {
+            let failure = check_failure(raw, redactor);
+            outcome.ending = "failed".into();
+            outcome.detail = Some(format!("{}: {}", failure.kind().as_str(), failure.message()));
+            reply::failed(&failure, &plugin, &audit_id)
+        }
+        Ending::Planned(plan) => {
+            planned(&plan, &mut outcome);
+            reply::planned(&plan, &audit_id)
+        }
+        Ending::Refused(refusal) => {
+            outcome.outcome = Outcome::Denied;
+            outcome.ending = "egress-refused".into();
+            outcome.detail = Some(format!("{}: {}", refusal.reason().code(), refusal.for_operator()));
+            tracing::warn!(audit_id, tool = line.tool, reason = refusal.reason().code(), detail = refusal.for_operator(), "a plugin's request was refused");
+            reply::gate(&refusal, &audit_id)
+        }
+        Ending::Fault(fault) => {
+            let unknown = facts.outcome_unknown();
+            outcome.outcome = if unknown { Outcome::Unknown } else { Outcome::Error };
+            let (ending, detail) = record::fault(&fault);
+            outcome.ending = ending.into();
+            outcome.detail = Some(detail.clone());
+            if !matches!(fault, Fault::Cancelled) {
+                tracing::warn!(audit_id, tool = line.tool, ending, detail = %detail.escape_debug(), "a call ended in a fault");
+            }
+            reply::fault(&fault, unknown, &audit_id)
+        }
+    };
+    (reply, outcome)
+}
+
+fn planned(plan: &Plan, outcome: &mut OutcomeFacts) {
+    outcome.outcome = Outcome::Allowed;
+    outcome.ending = "planned".into();
+    outcome.plan_digest = Some(plan.digest());
+}
+
+/// An answer, if what it is about could be written down.
+fn told(recorded: Result<EventId, AuditError>, reply: impl FnOnce(&str) -> Reply) -> Reply {
+    match recorded {
+        Ok(id) => reply(&id.to_string()),
+        Err(reason) => unavailable(&reason),
+    }
+}
+
+/// The host cannot keep its own rules, so it does nothing. The cause is the operator's.
+fn unavailable(reason: &(impl std::fmt::Display + ?Sized)) -> Reply {
+    error!(%reason, "a call was refused because the host cannot record or account for it");
+    Refused {
+        decision: "denied",
+        reason: "unavailable",
+        message: "the host cannot record or account for calls, so it makes none",
+        remedy: "Nothing you can do helps. The operator has to look at the host's log.",
+        retry_after_ms: None,
+    }
+    .reply("none")
+}

@@ -1,0 +1,151 @@
+//! What the audit log is told, in its words.
+
+use std::borrow::Cow;
+
+use casemate_audit::{CallFacts, Outcome, OutcomeFacts, RequestFacts, RequestStatus, Withdrawal};
+use casemate_ledger::ChargeError;
+use casemate_policy::Call;
+use casemate_sandbox::{Exchange, ExchangeStatus, Fault, RunFacts};
+use serde_json::{Map, Value};
+
+use crate::house::House;
+
+/// What stands in the log for an argument that the schema marks `x-secret`.
+const HIDDEN: &str = "‹x-secret›";
+/// Schemas that refer to themselves end here.
+const MAX_DEPTH: usize = 32;
+
+/// A call as it was asked for. Arguments that the signed schema marks `x-secret` are left out; for a tool that is not
+/// known, there is no schema that could say so, and all of them are.
+pub(crate) fn call(house: &House, call: &Call, via: &'static str) -> CallFacts {
+    let arguments = match house.input_schema(call.tool()) {
+        Some(schema) => redacted(call.arguments(), schema, schema, 0),
+        None => Value::String("‹arguments of an unknown tool›".to_owned()),
+    };
+    CallFacts { call_id: crate::house::call_id(), via, arguments }
+}
+
+/// A value without what its schema marks `x-secret`.
+fn redacted(value: &Value, schema: &Value, root: &Value, depth: usize) -> Value {
+    if depth > MAX_DEPTH || schema.get("x-secret") == Some(&Value::Bool(true)) {
+        return Value::String(HIDDEN.to_owned());
+    }
+    if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.strip_prefix('#')?)) {
+        return redacted(value, target, root, depth + 1);
+    }
+    let branches = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
+    let value = branches.fold(value.clone(), |value, branch| redacted(&value, branch, root, depth + 1));
+    match value {
+        Value::Object(map) => {
+            let field = |(name, value): (String, Value)| {
+                let value = match schema.pointer("/properties").and_then(|properties| properties.get(&name)) {
+                    Some(schema) => redacted(&value, schema, root, depth + 1),
+                    None => value,
+                };
+                (name, value)
+            };
+            Value::Object(map.into_iter().map(field).collect::<Map<_, _>>())
+        }
+        Value::Array(items) => match schema.get("items") {
+            Some(schema) => items.iter().map(|item| redacted(item, schema, root, depth + 1)).collect(),
+            None => Value::Array(items),
+        },
+        other => other,
+    }
+}
+
+/// What a call used and sent; how it ended is filled in by whoever knows.
+pub(crate) fn outcome(call_id: &str, facts: &RunFacts) -> OutcomeFacts {
+    OutcomeFacts {
+        call_id: call_id.to_owned(),
+        outcome: Outcome::Error,
+        ending: Cow::Borrowed("fault"),
+        detail: None,
+        requests: facts.exchanges.iter().map(request).collect(),
+        labels: Vec::new(),
+        fuel: facts.spent.fuel,
+        memory_bytes: count(facts.spent.memory),
+        duration_us: u64::try_from(facts.spent.wall.as_micros()).unwrap_or(u64::MAX),
+        output_bytes: 0,
+        redactions: 0,
+        plan_digest: None,
+    }
+}
+
+fn request(exchange: &Exchange) -> RequestFacts {
+    RequestFacts {
+        upstream: exchange.upstream.to_string(),
+        contract: exchange.contract.to_string(),
+        method: exchange.method.as_str().to_owned(),
+        url: exchange.url.clone(),
+        effect: exchange.effect.to_string(),
+        request_bytes: count(exchange.request_bytes),
+        request_sha256: exchange.request_sha256.clone(),
+        status: match &exchange.status {
+            ExchangeStatus::Pending => RequestStatus::Pending,
+            ExchangeStatus::NotSent { reason } => RequestStatus::NotSent { reason: reason.clone() },
+            ExchangeStatus::Answered { status, bytes, address } => RequestStatus::Answered { status: *status, bytes: count(*bytes), address: *address },
+            ExchangeStatus::Broken { reason } => RequestStatus::Broken { reason: reason.clone() },
+        },
+    }
+}
+
+fn count(bytes: usize) -> u64 {
+    u64::try_from(bytes).unwrap_or(u64::MAX)
+}
+
+/// How a fault is called in the log, and what the operator should know of it.
+pub(crate) fn fault(fault: &Fault) -> (&'static str, String) {
+    match fault {
+        Fault::Limit(limit) => ("limit-reached", limit.to_string()),
+        Fault::Address { detail } => ("address-refused", detail.clone()),
+        Fault::Trap(text) => ("plugin-fault", text.clone()),
+        Fault::Cancelled => ("cancelled", "the caller no longer wanted it".to_owned()),
+        Fault::Busy { whose, places } => ("busy", format!("all {places} of {whose} places were taken")),
+    }
+}
+
+/// Why a permitted call was not charged, and when trying again can help.
+pub(crate) fn withdrawal(error: &ChargeError) -> (Withdrawal, Option<u64>) {
+    let (reason, retry_after_ms) = match error {
+        ChargeError::Exhausted { retry_after_ms, .. } => ("budget-exhausted", *retry_after_ms),
+        ChargeError::Ledger(_) => ("ledger-unavailable", None),
+    };
+    (Withdrawal { layer: "ledger".into(), reason: reason.into(), message: error.to_string(), retry_after_ms }, retry_after_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[track_caller]
+    fn check(schema: &Value, value: &Value, expected: &Value) {
+        assert_eq!(&redacted(value, schema, schema, 0), expected);
+    }
+
+    #[test]
+    fn marked_fields_are_hidden_wherever_they_are() {
+        let schema = json!({
+            "properties": {
+                "open": { "type": "string" },
+                "password": { "type": "string", "x-secret": true },
+                "nested": { "$ref": "#/$defs/login" },
+                "list": { "items": { "$ref": "#/$defs/login" } },
+                "either": { "anyOf": [{ "type": "null" }, { "$ref": "#/$defs/login" }] },
+            },
+            "$defs": { "login": { "properties": { "token": { "x-secret": true } } } },
+        });
+        check(&schema, &json!({ "open": "a", "password": "s" }), &json!({ "open": "a", "password": HIDDEN }));
+        check(&schema, &json!({ "nested": { "token": "s", "x": 1 } }), &json!({ "nested": { "token": HIDDEN, "x": 1 } }));
+        check(&schema, &json!({ "list": [{ "token": "s" }] }), &json!({ "list": [{ "token": HIDDEN }] }));
+        check(&schema, &json!({ "either": { "token": "s" } }), &json!({ "either": { "token": HIDDEN } }));
+    }
+
+    #[test]
+    fn a_schema_without_end_hides_instead_of_looping() {
+        let schema = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/a" } } });
+        check(&schema, &json!("s"), &json!(HIDDEN));
+    }
+}

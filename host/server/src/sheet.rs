@@ -1,0 +1,251 @@
+//! The capability sheet: a page that tells a reviewer everything a plugin can ever do.
+//!
+//! It is made of the signed manifest and nothing else, and leaves nothing of it out. Publisher's text is shown with invisible
+//! characters made visible.
+
+use std::fmt::Write;
+
+use casemate_policy::text::visible;
+use casemate_sandbox::{Limits, Maxima};
+use casemate_signing::manifest::{
+    Credential, Effect, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings, Tool, Upstream,
+};
+use serde_json::Value;
+
+/// Who vouches for the package, as far as it is known where the sheet is shown.
+#[derive(Debug, Default)]
+pub struct Provenance {
+    /// Fingerprints of the keys that signed.
+    pub signers: Vec<String>,
+    /// Digest of everything that needs consent.
+    pub capabilities: String,
+}
+
+/// The whole page. Ends with a line break.
+pub fn page(manifest: &Manifest, provenance: &Provenance) -> String {
+    let mut page = Page(String::new());
+    page.identity(manifest, provenance);
+    page.worst(manifest);
+    page.network(manifest);
+    page.tools(manifest);
+    page.operator(manifest);
+    page.limits(manifest);
+    page.never(manifest);
+    page.0
+}
+
+struct Page(String);
+
+impl Page {
+    fn line(&mut self, text: impl std::fmt::Display) {
+        // Writing to a string does not fail.
+        let _ = writeln!(self.0, "{text}");
+    }
+
+    fn head(&mut self, text: &str) {
+        self.line(format_args!("\n{text}\n{}", "─".repeat(text.chars().count())));
+    }
+
+    fn field(&mut self, name: &str, value: impl std::fmt::Display) {
+        self.line(format_args!("  {name:<14}{value}"));
+    }
+
+    fn identity(&mut self, manifest: &Manifest, provenance: &Provenance) {
+        let plugin = &manifest.plugin;
+        self.line(format_args!("{}/{} {} (release {})", plugin.publisher, plugin.name, plugin.version, plugin.release));
+        self.line(visible(&plugin.description));
+        self.line("");
+        self.field("component", format_args!("sha256:{} ({} bytes)", manifest.component.sha256, manifest.component.size));
+        self.field("contract", &manifest.wit);
+        self.field("license", visible(&plugin.license));
+        self.field("source", visible(&plugin.source));
+        for signer in &provenance.signers {
+            self.field("signed by", signer);
+        }
+        if !provenance.capabilities.is_empty() {
+            self.field("capabilities", format_args!("sha256:{}", provenance.capabilities));
+        }
+    }
+
+    fn worst(&mut self, manifest: &Manifest) {
+        self.head("The worst it may do");
+        for effect in [Effect::Destructive, Effect::Execute, Effect::Write, Effect::Read] {
+            let tools: Vec<&str> = manifest.tool.iter().filter(|(_, tool)| tool.effect == effect).map(|(name, _)| name.as_str()).collect();
+            if !tools.is_empty() {
+                self.field(effect.as_str(), tools.join(", "));
+            }
+        }
+    }
+
+    fn network(&mut self, manifest: &Manifest) {
+        self.head("Network: every request it can send");
+        if manifest.upstream.is_empty() {
+            self.line("  none");
+        }
+        for (name, upstream) in &manifest.upstream {
+            self.line(format_args!("  {name} at {}", origin(upstream)));
+            self.line(format_args!("    credential  {}", credential(upstream.credential.as_ref())));
+            for contract in &upstream.request {
+                self.contract(contract);
+            }
+        }
+    }
+
+    fn contract(&mut self, contract: &RequestContract) {
+        let effect = contract.effect().map_or("?", Effect::as_str);
+        self.line(format_args!("    {effect:<12}{} {}   ({})", contract.method.as_str(), contract.path, contract.name));
+        for (name, pattern) in &contract.parameters {
+            self.line(format_args!("                  {{{name}}} matches {}", visible(pattern)));
+        }
+        for (name, pattern) in &contract.query {
+            self.line(format_args!("                  ?{name}= matches {}", visible(pattern)));
+        }
+        for (name, pattern) in &contract.headers {
+            self.line(format_args!("                  header {name} matches {}", visible(pattern)));
+        }
+        if let Some(content_type) = &contract.content_type {
+            let closed = if contract.closed { ", closed: nothing the contract does not name" } else { "" };
+            self.line(format_args!("                  body {}{closed}", visible(content_type)));
+        }
+        match &contract.scope {
+            ScopeBindings::Unset => {}
+            ScopeBindings::None(_) => self.line("                  no target to limit"),
+            ScopeBindings::Bound(places) => {
+                for (dimension, at) in places {
+                    self.line(format_args!("                  target `{dimension}` is {}", place(at)));
+                }
+            }
+        }
+        for (at, requirement) in contract.require.body.iter().map(|(at, r)| (format!("body {at}"), r)).chain(contract.require.query.iter().map(|(at, r)| (format!("?{at}="), r))) {
+            self.line(format_args!("                  must have {} {}", visible(&at), requirement_text(requirement)));
+        }
+        for at in &contract.forbid.body {
+            self.line(format_args!("                  must not have body {}", visible(at)));
+        }
+        for at in &contract.allow.body {
+            self.line(format_args!("                  may have body {}", visible(at)));
+        }
+        if let Some(reason) = &contract.reason {
+            self.line(format_args!("                  because: {}", visible(reason)));
+        }
+    }
+
+    fn tools(&mut self, manifest: &Manifest) {
+        self.head("Tools: every word the model will see");
+        for (name, tool) in &manifest.tool {
+            self.tool(&format!("{}_{name}", manifest.plugin.name), tool);
+        }
+    }
+
+    fn tool(&mut self, served: &str, tool: &Tool) {
+        let again = if tool.idempotent { ", idempotent" } else { "" };
+        self.line(format_args!("  {served} ({}{again})", tool.effect));
+        self.line(format_args!("    title       {}", visible(&tool.title)));
+        for (at, line) in tool.description.lines().enumerate() {
+            self.line(format_args!("    {:<12}{}", if at == 0 { "description" } else { "" }, visible(line)));
+        }
+        let requests: Vec<&str> = tool.requests.iter().map(|name| name.as_str()).collect();
+        self.line(format_args!("    requests    {}", if requests.is_empty() { "none".to_owned() } else { requests.join(", ") }));
+        for (dimension, place) in &tool.scope {
+            self.line(format_args!("    target      `{dimension}` is argument {}", visible(&place.argument)));
+        }
+        for label in &tool.labels.produces {
+            self.line(format_args!("    result is   {label}"));
+        }
+        self.line(format_args!("    arguments   {}", visible(&tool.input_schema.to_string())));
+        if let Some(schema) = &tool.output_schema {
+            self.line(format_args!("    result      {}", visible(&schema.to_string())));
+        }
+    }
+
+    fn operator(&mut self, manifest: &Manifest) {
+        self.head("What you supply");
+        for (name, secret) in &manifest.secrets {
+            self.line(format_args!("  secret `{name}`: {}", visible(&secret.description)));
+        }
+        for (name, source) in &manifest.sources {
+            self.line(format_args!("  file `{name}`: {}", visible(&source.description)));
+        }
+        for (name, dimension) in &manifest.scope {
+            let kind = serde_json::to_value(dimension.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+            self.line(format_args!("  targets `{name}` ({kind}): {}", visible(&dimension.description)));
+        }
+        if let Some(settings) = &manifest.settings {
+            self.line(format_args!("  settings: {}", visible(&settings.to_string())));
+        }
+        if manifest.secrets.is_empty() && manifest.sources.is_empty() && manifest.scope.is_empty() && manifest.settings.is_none() {
+            self.line("  nothing");
+        }
+    }
+
+    fn limits(&mut self, manifest: &Manifest) {
+        self.head("Limits of one call (within your own maxima)");
+        let limits = Limits::effective(&manifest.limits, &Maxima::default());
+        self.field("memory", format_args!("{} MiB", limits.memory_bytes >> 20));
+        self.field("time", format_args!("{} ms", limits.deadline.as_millis()));
+        self.field("fuel", format_args!("{} million units", limits.fuel / 1_000_000));
+        self.field("requests", format_args!("{}, each up to {} KiB", limits.requests, limits.request_bytes >> 10));
+        self.field("responses", format_args!("{} KiB each", limits.response_bytes >> 10));
+        self.field("output", format_args!("{} KiB", limits.output_bytes >> 10));
+        self.field("imports", "");
+        for import in &manifest.imports {
+            self.line(format_args!("    {}", visible(import)));
+        }
+    }
+
+    fn never(&mut self, manifest: &Manifest) {
+        self.head("What it can never do");
+        let hosts: Vec<String> = manifest.upstream.values().map(origin).collect();
+        if hosts.is_empty() {
+            self.line("  - use the network");
+        } else {
+            self.line(format_args!("  - reach a host other than {}", hosts.join(", ")));
+            self.line("  - send a request that is not listed above, whatever the model or an upstream tells it");
+            self.line("  - see, keep or return a credential: they are added behind the sandbox and removed from answers");
+        }
+        self.line("  - read or write a file of this machine, its environment or its processes");
+        self.line("  - open a socket, listen, or start anything");
+        self.line("  - keep anything from one call to the next");
+        if manifest.tool.values().all(|tool| tool.effect == Effect::Read) {
+            self.line("  - change anything at an upstream by a declared request");
+        }
+    }
+}
+
+fn origin(upstream: &Upstream) -> String {
+    match (&upstream.origin, &upstream.default_origin) {
+        (Origin::Fixed(origin), _) => visible(origin).into_owned(),
+        (Origin::Operator, Some(default)) => format!("{} (or where you bind it)", visible(default)),
+        (Origin::Operator, None) => "the origin you bind it to".to_owned(),
+    }
+}
+
+fn credential(credential: Option<&Credential>) -> String {
+    match credential {
+        None => "none".to_owned(),
+        Some(Credential::Header(c)) => format!("secret `{}` in header {}", c.secret, visible(&c.header)),
+        Some(Credential::Scheme(c)) => format!("secret `{}` in Authorization: {}", c.secret, visible(&c.scheme)),
+        Some(Credential::Basic(c)) => format!("secrets `{}` and `{}` in Authorization: Basic", c.username, c.secret),
+        Some(Credential::Query(c)) => format!("secret `{}` in query parameter {}", c.secret, visible(&c.query)),
+    }
+}
+
+fn place(place: &Place) -> String {
+    match place {
+        Place::Path(name) => format!("path {{{name}}}"),
+        Place::Query(name) => format!("query ?{name}="),
+        Place::Header(name) => format!("header {name}"),
+        Place::Body(pointer) => format!("body {pointer}"),
+        Place::Form(name) => format!("form field {name}"),
+    }
+}
+
+fn requirement_text(requirement: &Requirement) -> String {
+    match requirement {
+        Requirement::Digest(digest) => format!("with sha256 {}", visible(&digest.sha256)),
+        Requirement::Scope(scope) => format!("within the granted `{}`", scope.scope),
+        Requirement::Pattern(pattern) => format!("that matches {}", visible(&pattern.pattern)),
+        Requirement::Exactly(Value::String(text)) => format!("exactly \"{}\"", visible(text)),
+        Requirement::Exactly(value) => format!("exactly {value}"),
+    }
+}

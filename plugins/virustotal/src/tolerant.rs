@@ -1,0 +1,255 @@
+//! Reading what VirusTotal sends: take what has the expected type, pass over everything else.
+//!
+//! Its objects have hundreds of attributes, any of which may be absent, null, or of another type next year; a report is
+//! still worth having without one of them. What is passed over is never kept, so an answer made to be huge costs no more
+//! memory than its own bytes. Text is made short and plain on the way in.
+
+use std::marker::PhantomData;
+
+use casemate_plugin::{Timestamp, clip};
+use serde::{
+    Deserialize, Deserializer,
+    de::{Error, IgnoredAny, MapAccess, SeqAccess, Visitor, value::MapAccessDeserializer},
+};
+
+/// What to make of each JSON type; nothing, where a type does not say.
+pub(crate) trait Take<'de>: Default {
+    fn text(_: &str) -> Self {
+        Self::default()
+    }
+
+    fn number(_: i64) -> Self {
+        Self::default()
+    }
+
+    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self::default())
+    }
+
+    fn map<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self::default())
+    }
+}
+
+struct Taker<T>(PhantomData<T>);
+
+impl<'de, T: Take<'de>> Visitor<'de> for Taker<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        Ok(T::number(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        Ok(i64::try_from(number).map_or_else(|_| T::default(), T::number))
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<T, E> {
+        Ok(T::default())
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<T, E> {
+        Ok(T::text(text))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<T, A::Error> {
+        T::list(list)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<T, A::Error> {
+        T::map(map)
+    }
+}
+
+/// Deserialize by [`Take`].
+pub(crate) fn take<'de, T: Take<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_any(Taker(PhantomData))
+}
+
+macro_rules! deserialize {
+    ($($type:ty $(where [$($generics:tt)+])?;)+) => {
+        $(impl<'de $(, $($generics)+)?> Deserialize<'de> for $type {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                take(deserializer)
+            }
+        })+
+    };
+}
+
+deserialize! {
+    Text<MAX> where [const MAX: usize];
+    Number;
+    Few<T, MAX> where [T: Deserialize<'de>, const MAX: usize];
+    Entries<V, MAX> where [V: Deserialize<'de>, const MAX: usize];
+    Object<T> where [T: Deserialize<'de> + Default];
+}
+
+/// A string that is not empty, on one line, of at most `MAX` characters.
+#[derive(Debug, Default)]
+pub(crate) struct Text<const MAX: usize>(pub(crate) Option<String>);
+
+impl<const MAX: usize> Take<'_> for Text<MAX> {
+    fn text(text: &str) -> Self {
+        Self(Some(clip(text, MAX)).filter(|text| !text.is_empty()))
+    }
+}
+
+/// An integer.
+#[derive(Debug, Default, Clone, Copy)]
+pub(crate) struct Number(pub(crate) Option<i64>);
+
+impl Number {
+    /// As a count; what cannot be one is none.
+    pub(crate) fn count(self) -> Option<u32> {
+        self.0.and_then(|number| number.try_into().ok())
+    }
+
+    /// As seconds since 1970, where VirusTotal writes 0 for "never".
+    pub(crate) fn time(self) -> Option<Timestamp> {
+        self.0.filter(|seconds| *seconds > 0).and_then(Timestamp::from_unix)
+    }
+}
+
+impl Take<'_> for Number {
+    fn number(number: i64) -> Self {
+        Self(Some(number))
+    }
+}
+
+/// The first `MAX` elements of a list.
+#[derive(Debug)]
+pub(crate) struct Few<T, const MAX: usize>(pub(crate) Vec<T>);
+
+impl<T, const MAX: usize> Default for Few<T, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Take<'de> for Few<T, MAX> {
+    fn list<A: SeqAccess<'de>>(mut list: A) -> Result<Self, A::Error> {
+        let mut few = Vec::new();
+        while few.len() < MAX {
+            match list.next_element()? {
+                Some(value) => few.push(value),
+                None => return Ok(Self(few)),
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Self(few))
+    }
+}
+
+impl<const LENGTH: usize, const MAX: usize> Few<Text<LENGTH>, MAX> {
+    /// The texts, each once, in their order.
+    pub(crate) fn texts(self) -> Vec<String> {
+        let mut texts = Vec::new();
+        for text in self.0.into_iter().filter_map(|text| text.0) {
+            if !texts.contains(&text) {
+                texts.push(text);
+            }
+        }
+        texts
+    }
+}
+
+/// The first `MAX` entries of an object whose keys are data.
+#[derive(Debug)]
+pub(crate) struct Entries<V, const MAX: usize>(pub(crate) Vec<(String, V)>);
+
+impl<V, const MAX: usize> Default for Entries<V, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, V: Deserialize<'de>, const MAX: usize> Take<'de> for Entries<V, MAX> {
+    fn map<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut entries = Vec::new();
+        while entries.len() < MAX {
+            match map.next_entry::<Text<80>, V>()? {
+                Some((Text(name), value)) => entries.push((name.unwrap_or_default(), value)),
+                None => return Ok(Self(entries)),
+            }
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self(entries))
+    }
+}
+
+/// An object with known members; the default where there is none.
+#[derive(Debug, Default)]
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de> + Default> Take<'de> for Object<T> {
+    fn map<A: MapAccess<'de>>(map: A) -> Result<Self, A::Error> {
+        T::deserialize(MapAccessDeserializer::new(map)).map(Self)
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use serde::de::DeserializeOwned;
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn read<T: DeserializeOwned>(value: &Value) -> T {
+        serde_json::from_str(&value.to_string()).unwrap()
+    }
+
+    #[test]
+    fn takes_what_fits() {
+        assert_eq!(read::<Text<5>>(&json!(" abc\ndefg ")).0.as_deref(), Some("abc …"));
+        assert_eq!(read::<Number>(&json!(-3)).0, Some(-3));
+        assert_eq!(read::<Few<Number, 2>>(&json!([1, "x", 3])).0.iter().map(|it| it.0).collect::<Vec<_>>(), [Some(1), None]);
+        assert_eq!(read::<Few<Text<9>, 9>>(&json!(["a", null, "a", "b", "", 1])).texts(), ["a", "b"]);
+        assert_eq!(read::<Entries<Number, 1>>(&json!({ "a": 1, "b": 2 })).0.len(), 1);
+    }
+
+    #[test]
+    fn passes_over_what_does_not() {
+        for other in [
+            json!(null),
+            json!(true),
+            json!(1.5),
+            json!(u64::MAX),
+            json!([[1], {}]),
+            json!({ "a": [1] }),
+            json!(""),
+            json!(" \n"),
+        ] {
+            assert_eq!(read::<Text<5>>(&other).0, None, "{other}");
+            assert_eq!(read::<Number>(&other).0, None, "{other}");
+        }
+        for other in [json!(null), json!(true), json!(1), json!("x")] {
+            assert_eq!(read::<Few<Number, 2>>(&other).0.len(), 0, "{other}");
+            assert_eq!(read::<Entries<Number, 2>>(&other).0.len(), 0, "{other}");
+            assert_eq!(read::<Object<Number>>(&other).0.0, None, "{other}");
+        }
+    }
+
+    #[test]
+    fn counts_and_times_are_plausible() {
+        for (number, count, time) in [(0, true, false), (-1, false, false), (i64::MAX, false, false), (1_700_000_000, true, true)]
+        {
+            let number = Number(Some(number));
+            assert_eq!((number.count().is_some(), number.time().is_some()), (count, time), "{number:?}");
+        }
+    }
+}

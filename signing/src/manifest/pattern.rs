@@ -1,0 +1,94 @@
+//! Patterns: regular expressions that must describe a whole value.
+//!
+//! A pattern that is not anchored at both ends accepts anything around its match: `/etc/passwd?x=abc` for `[a-z]+`.
+//! Anchors are read from the parsed expression, not its spelling: `^a|b$` is not anchored, and neither is `(?m)^a$`.
+
+use regex::{Regex, RegexBuilder};
+use regex_syntax::hir::Look;
+
+/// Characters in a pattern.
+pub const MAX_PATTERN: usize = 1024;
+/// Bytes a compiled pattern may take; what one value of a request may cost to check.
+pub const MAX_COMPILED: usize = 1 << 20;
+
+/// Why a pattern is refused.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum PatternError {
+    /// More than [`MAX_PATTERN`] characters.
+    #[error("the pattern is longer than {MAX_PATTERN} characters")]
+    TooLong,
+    /// Not a regular expression of the `regex` crate.
+    #[error("the pattern is not valid: {0}\nhelp: look-around and back-references are not supported")]
+    Invalid(String),
+    /// Compiles to more than [`MAX_COMPILED`] bytes.
+    #[error("the pattern compiles to more than {MAX_COMPILED} bytes\nhelp: use smaller repetition counts")]
+    TooLarge,
+    /// Does not describe the whole value.
+    #[error(
+        "the pattern `{0}` does not describe the whole value\nhelp: write `^(?:…)$`, with no alternative outside the anchors"
+    )]
+    Unanchored(String),
+}
+
+/// Compile a pattern that describes whole values.
+pub fn compile(pattern: &str) -> Result<Regex, PatternError> {
+    if pattern.chars().count() > MAX_PATTERN {
+        return Err(PatternError::TooLong);
+    }
+    let parsed = regex_syntax::parse(pattern).map_err(|error| {
+        PatternError::Invalid(match &error {
+            regex_syntax::Error::Parse(error) => error.kind().to_string(),
+            regex_syntax::Error::Translate(error) => error.kind().to_string(),
+            _ => "it cannot be parsed".to_owned(),
+        })
+    })?;
+    let edges = parsed.properties();
+    if !edges.look_set_prefix().contains(Look::Start) || !edges.look_set_suffix().contains(Look::End) {
+        return Err(PatternError::Unanchored(pattern.to_owned()));
+    }
+    RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().map_err(|_| PatternError::TooLarge)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn verdict(pattern: &str) -> &'static str {
+        match compile(pattern) {
+            Ok(_) => "ok",
+            Err(PatternError::TooLong) => "long",
+            Err(PatternError::Invalid(_)) => "invalid",
+            Err(PatternError::TooLarge) => "large",
+            Err(PatternError::Unanchored(_)) => "unanchored",
+        }
+    }
+
+    #[test]
+    fn only_whole_values_are_described() {
+        let cases = [
+            ("^[0-9a-f]{64}$", "ok"),
+            ("^(?:a|b)$", "ok"),
+            ("^a$|^b$", "ok"),
+            (r"\Aa\z", "ok"),
+            ("^$", "ok"),
+            ("[0-9a-f]{64}", "unanchored"),
+            ("^abc", "unanchored"),
+            ("abc$", "unanchored"),
+            ("^a|b$", "unanchored"),
+            ("(?m)^a$", "unanchored"),
+            (r"^a\$", "unanchored"),
+            (r"\^a$", "unanchored"),
+            ("^?a$", "unanchored"),
+            ("(^a$)?", "unanchored"),
+            ("", "unanchored"),
+            ("^(a$", "invalid"),
+            ("^(?=a)a$", "invalid"),
+            (r"^(a)\1$", "invalid"),
+            (r"^\w{1000}{1000}$", "large"),
+        ];
+        for (pattern, expected) in cases {
+            assert_eq!(verdict(pattern), expected, "{pattern}");
+        }
+        assert_eq!(verdict(&format!("^{}$", "a".repeat(MAX_PATTERN))), "long");
+    }
+}

@@ -1,0 +1,141 @@
+//! A house to measure: keys, packages, trust and configuration in a folder of its own, made with the `casemate` program.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Stdio},
+};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::call::Result;
+
+/// The plugin's source, from which the packages are made.
+const PLUGIN: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/echo");
+
+/// The tool that no budget counts.
+pub(crate) const PLAIN: &str = "echo_echo";
+/// The same tool of another plugin, which a budget counts.
+pub(crate) const BUDGETED: &str = "echo-2_echo";
+
+pub(crate) struct Stage {
+    casemate: PathBuf,
+    folder: TempDir,
+    component: PathBuf,
+    installed: usize,
+}
+
+impl Stage {
+    /// A house with one plugin.
+    pub(crate) fn new(casemate: &Path) -> Result<Self> {
+        let folder = tempfile::Builder::new().prefix("casemate-bench.").tempdir()?;
+        let mut stage = Self { casemate: casemate.to_owned(), component: PathBuf::new(), folder, installed: 0 };
+        fs::create_dir(stage.dir())?;
+        let key = stage.key();
+        let made = stage.json(&["key", "new", &key, "--no-passphrase"])?;
+        let (public, fingerprint) = (format!("{key}.pub"), member(&made, "fingerprint")?);
+        stage.json(&["trust", "add", "casemate", "--key", &public, "--fingerprint", &fingerprint, "--environment", "dev"])?;
+        let packed = stage.json(&["pack", PLUGIN, "--out", &stage.path("packages")])?;
+        stage.component = member(&packed, "component")?.into();
+        stage.configure(1)?;
+        stage.install(&stage.component.display().to_string())?;
+        stage.installed = 1;
+        Ok(stage)
+    }
+
+    /// Install copies of the plugin, under names of their own, until there are `plugins`.
+    pub(crate) fn grow(&mut self, plugins: usize) -> Result<()> {
+        let source = fs::read_to_string(Path::new(PLUGIN).join("plugin.toml"))?;
+        let component = self.component.display().to_string();
+        for number in self.installed + 1..=plugins {
+            let folder = self.path(&format!("echo-{number}"));
+            fs::create_dir(&folder)?;
+            fs::write(Path::new(&folder).join("plugin.toml"), source.replace("name = \"echo\"", &format!("name = \"echo-{number}\"")))?;
+            let packed = self.json(&["pack", &folder, "--component", &component, "--out", &self.path("packages")])?;
+            self.configure(number)?;
+            self.install(&member(&packed, "component")?)?;
+            self.installed = number;
+        }
+        Ok(())
+    }
+
+    /// A bearer token for the principal `token:bench`.
+    pub(crate) fn token(&self) -> Result<String> {
+        member(&self.json(&["token", "new", "bench"])?, "token")
+    }
+
+    /// `casemate serve` in this house, with more arguments.
+    pub(crate) fn serve(&self, arguments: &[&str]) -> Command {
+        let mut command = self.command();
+        command.args(["serve", "--log", "error"]).args(arguments);
+        command
+    }
+
+    /// The same with a configuration that has every audit record on disk before the call goes on.
+    pub(crate) fn serve_synced(&self) -> Result<Command> {
+        let path = Path::new(&self.dir()).join("synced.toml");
+        fs::write(&path, format!("{}\n[audit]\nsync = \"always\"\n", configuration(self.installed)))?;
+        let mut command = self.command();
+        command.arg("--config").arg(path).args(["serve", "--log", "error"]);
+        Ok(command)
+    }
+
+    fn install(&self, package: &str) -> Result<()> {
+        self.json(&["sign", package, "--key", &self.key()])?;
+        let capabilities = member(&self.json(&["verify", package])?, "capabilities")?;
+        self.json(&["install", package, "--yes", "--approve", &capabilities]).map(drop)
+    }
+
+    fn configure(&self, plugins: usize) -> Result<()> {
+        Ok(fs::write(Path::new(&self.dir()).join("casemate.toml"), configuration(plugins))?)
+    }
+
+    /// What a command prints as JSON; nothing where it prints nothing.
+    fn json(&self, arguments: &[&str]) -> Result<Value> {
+        let output = self.command().args(["--format", "json"]).args(arguments).stdin(Stdio::null()).output()?;
+        if !output.status.success() {
+            return Err(format!("casemate {}: {}", arguments.join(" "), String::from_utf8_lossy(&output.stderr)).into());
+        }
+        if output.stdout.is_empty() { Ok(Value::Null) } else { Ok(serde_json::from_slice(&output.stdout)?) }
+    }
+
+    fn command(&self) -> Command {
+        let mut command = Command::new(&self.casemate);
+        command.arg("--dir").arg(self.dir());
+        command
+    }
+
+    fn dir(&self) -> String {
+        self.path("house")
+    }
+
+    fn key(&self) -> String {
+        self.path("publisher.pem")
+    }
+
+    fn path(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
+    }
+}
+
+/// One grant over all plugins but the second, whose grant has a budget that nobody spends.
+fn configuration(plugins: usize) -> String {
+    let names = (1..=plugins).filter(|&number| number != 2).map(|number| match number {
+        1 => "\"echo_*\"".to_owned(),
+        number => format!("\"echo-{number}_*\""),
+    });
+    let grant = |name: &str, tools: &str| {
+        format!("\n[grants.{name}]\nprincipals = [\"local\", \"token:bench\"]\ntools = [{tools}]\nmax_effect = \"read\"\n")
+    };
+    let mut text = format!("environment = \"dev\"\n{}", grant("plain", &names.collect::<Vec<_>>().join(", ")));
+    if plugins >= 2 {
+        text += &grant("budgeted", "\"echo-2_*\"");
+        text += "budget = [{ calls = 1_000_000_000, per = \"1h\" }]\n";
+    }
+    text
+}
+
+fn member(value: &Value, name: &str) -> Result<String> {
+    value.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("`{name}` is not in {value}").into())
+}

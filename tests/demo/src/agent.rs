@@ -1,0 +1,92 @@
+//! The agent's side: rmcp's client over a child process.
+
+use std::{
+    error::Error,
+    io::{Read, Write},
+    net::TcpStream,
+    time::Duration,
+};
+
+use rmcp::{
+    RoleClient, ServiceExt,
+    model::{CallToolRequestParams, CallToolResult},
+    service::RunningService,
+    transport::TokioChildProcess,
+};
+use serde_json::Value;
+use tokio::process::Command;
+
+use crate::{
+    shell::{answer, good, prompt},
+    stage::Stage,
+};
+
+type Result<T> = std::result::Result<T, Box<dyn Error>>;
+
+pub(crate) struct Agent(RunningService<RoleClient, ()>);
+
+/// What a call should come to.
+#[derive(Clone, Copy)]
+pub(crate) enum Expected {
+    Answer,
+    Denied(&'static str),
+    Plan,
+}
+
+impl Agent {
+    pub(crate) async fn connect(stage: &Stage) -> Result<Self> {
+        let mut command = Command::new(&stage.casemate);
+        command.arg("--dir").arg(&stage.dir).args(["serve", "--log", "error"]);
+        let client = ().serve(TokioChildProcess::new(command)?).await?;
+        good("connected");
+        Ok(Self(client))
+    }
+
+    pub(crate) async fn list(&self) -> Result<()> {
+        prompt("> tools/list");
+        for tool in self.0.list_all_tools().await? {
+            let first = tool.description.as_deref().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
+            answer(&format!("{:<28}{first}", tool.name), 1);
+        }
+        Ok(())
+    }
+
+    /// Call a tool, show the answer, and end the demo if it is not the expected one. Returns everything that was answered.
+    pub(crate) async fn call(&self, tool: &'static str, arguments: Value, expected: Expected) -> Result<String> {
+        prompt(&format!("> {tool} {arguments}"));
+        let Value::Object(arguments) = arguments else { return Err("arguments are an object".into()) };
+        let result = self.0.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
+        let text: String = result.content.iter().filter_map(|block| block.as_text()).map(|block| format!("{}\n", block.text)).collect();
+        answer(&text, 24);
+        judge(&result, expected)?;
+        Ok(format!("{text}{}", serde_json::to_string(&result)?))
+    }
+
+    /// Close standard input and wait for the program to end.
+    pub(crate) async fn leave(self) -> Result<()> {
+        self.0.cancel().await?;
+        good("the client left and the program ended");
+        Ok(())
+    }
+}
+
+fn judge(result: &CallToolResult, expected: Expected) -> Result<()> {
+    let of = |name: &str| result.structured_content.as_ref().and_then(|value| value.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let error = result.is_error.unwrap_or_default();
+    let met = match expected {
+        Expected::Answer => !error,
+        Expected::Denied(reason) => error && of("reason") == reason,
+        Expected::Plan => !error && of("decision") == "planned",
+    };
+    if met { Ok(()) } else { Err(format!("this was not expected: {}", serde_json::to_string(result)?).into()) }
+}
+
+/// A plain HTTP GET on loopback: enough for the fake's control endpoint, and no reason for a client library.
+pub(crate) fn get(address: &str, path: &str) -> Result<String> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(Duration::from_secs(5)))?;
+    write!(stream, "GET {path} HTTP/1.0\r\nHost: {address}\r\n\r\n")?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer)?;
+    Ok(answer)
+}

@@ -1,0 +1,154 @@
+#!/usr/bin/env bash
+# Clients that the tests did not write, against a configured casemate and the VirusTotal fake: run.sh BIN VENV NODE
+#
+# BIN holds the programs `casemate` and `casemate-upstreams`, VENV the packages of requirements.txt, NODE those of package.json.
+# Everything is set up as a publisher and an operator would, in a folder that is gone afterwards. The last line is the sum.
+set -euo pipefail
+
+if [ $# != 3 ]; then
+  echo "usage: run.sh BIN VENV NODE" >&2
+  exit 3
+fi
+bin=$(realpath "$1") venv=$(realpath "$2") node=$(realpath "$3")
+here=$(realpath "$(dirname "${BASH_SOURCE[0]}")")
+python=$venv/bin/python
+work=$(mktemp -d "${TMPDIR:-/tmp}/casemate-interop.XXXXXX")
+export PYTHONDONTWRITEBYTECODE=1
+
+# What the programs of this run must never write down.
+vt_key=interop-7b1d5ecure0key0that0must0not0leak0000000000000000000000000000
+token=
+
+serving=
+finish() {
+  local status=$?
+  trap - EXIT
+  if [ -n "$serving" ]; then
+    kill "$serving" 2> "$work/kill.log" || true
+    wait "$serving" || true
+  fi
+  # The fakes end when their input does.
+  if [ -n "${upstreams[1]:-}" ]; then
+    exec {upstreams[1]}>&-
+    wait "$upstreams_pid" || true
+  fi
+  rm -rf "$work"
+  exit "$status"
+}
+trap finish EXIT
+trap 'exit 130' INT
+trap 'exit 143' TERM
+
+passed=0
+failed=0
+logs=0
+
+# one WHAT COMMAND… : a check that is a command; what it printed is shown when it fails.
+one() {
+  local what=$1
+  shift
+  if "$@" > "$work/one.out" 2>&1; then
+    passed=$((passed + 1))
+    echo "ok    $what"
+  else
+    failed=$((failed + 1))
+    echo "FAIL  $what"
+    sed 's/^/      /' "$work/one.out"
+  fi
+}
+
+# many WHAT COMMAND… : a program of checks. Its lines are shown, its closing line is added up; a program that ends badly and
+# counts no failure is one failure.
+many() {
+  local what=$1 status=0 log p f _
+  shift
+  log=$work/program-$((logs += 1)).log
+  echo "── $what"
+  timeout 300 "$@" 2>&1 < /dev/null | tee "$log" | grep -vE '^[0-9]+ passed, [0-9]+ failed$' || status=${PIPESTATUS[0]}
+  read -r p _ f _ < <(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1 || true) || { p=0 f=0; }
+  passed=$((passed + p)) failed=$((failed + f))
+  if [ "$f" = 0 ] && { [ "$status" != 0 ] || [ "$p" = 0 ]; }; then
+    failed=$((failed + 1))
+    echo "FAIL  $what: ended with status $status after $p checks"
+  fi
+}
+
+# field NAME : one member of the JSON object on standard input.
+field() {
+  "$python" -c 'import json, sys; print(json.load(sys.stdin)[sys.argv[1]])' "$1"
+}
+
+casemate() {
+  "$bin/casemate" --dir "$work/operator" "$@"
+}
+
+# ── The fakes, on ports of their own.
+export CASEMATE_UPSTREAMS_VIRUSTOTAL_KEY=$vt_key
+coproc upstreams { exec "$bin/casemate-upstreams" 2> "$work/upstreams.log"; }
+upstreams_pid=$!
+read -r -t 20 -u "${upstreams[0]}" origins || { cat "$work/upstreams.log" >&2; exit 1; }
+unset CASEMATE_UPSTREAMS_VIRUSTOTAL_KEY
+origin=$(field virustotal <<< "$origins")
+
+# ── A publisher packs and signs; an operator trusts, configures and installs.
+mkdir -m 700 "$work/operator"
+fingerprint=$(casemate --format json key new "$work/publisher.pem" --no-passphrase | field fingerprint)
+package=$(casemate --format json pack "$here/../../plugins/virustotal" --out "$work/packages" | field component)
+casemate sign "$package" --key "$work/publisher.pem"
+casemate trust add casemate --key "$work/publisher.pem.pub" --fingerprint "$fingerprint" --environment dev
+(umask 077 && printf '%s\n' "$vt_key" > "$work/operator/virustotal.key")
+cat > "$work/operator/casemate.toml" <<CONFIG
+environment = "dev"
+
+[plugins.virustotal]
+upstream.virustotal = { origin = "$origin", allow_private = ["127.0.0.1/32"] }
+secret.api_key = { file = "virustotal.key" }
+tools.submit_file.enabled = true
+
+[grants.interop]
+principals = ["local", "token:interop"]
+tools = ["virustotal_*"]
+max_effect = "write"
+budget = [{ calls = 10_000, per = "1h" }]
+CONFIG
+capabilities=$(casemate --format json verify "$package" | field capabilities)
+casemate install "$package" --yes --approve "$capabilities"
+token=$(casemate --format json token new interop 2> "$work/token.log" | field token)
+
+# ── The same server over HTTP; over stdio each client starts its own.
+"$bin/casemate" --dir "$work/operator" serve --http 127.0.0.1:0 2> "$work/serve.log" &
+serving=$!
+url=
+for _ in $(seq 100); do
+  url=$(sed -n 's|.*serving \(http://[^ ]*\)$|\1|p' "$work/serve.log")
+  [ -z "$url" ] || break
+  sleep 0.1
+done
+[ -n "$url" ] || { cat "$work/serve.log" >&2; exit 1; }
+
+stdio=("$bin/casemate" --dir "$work/operator" serve --log error)
+inspector=(node "$here/inspector_check.mjs" --inspector "$node/node_modules/.bin/mcp-inspector")
+
+many "vt-py against the VirusTotal fake" "$python" "$here/vt_py_check.py" "$origin" "$vt_key"
+many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
+many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"
+export CASEMATE_TOKEN=$token
+many "the MCP Python SDK over HTTP" "$python" "$here/mcp_py_check.py" --http "$url"
+many "the MCP Inspector over HTTP" "${inspector[@]}" --http "$url"
+unset CASEMATE_TOKEN
+
+echo "── afterwards"
+kill "$serving"
+one "the HTTP server ends well when it is told to" wait "$serving"
+serving=
+one "the audit log of all of it verifies" casemate audit verify
+# Status 1 of grep: it read everything and found nothing.
+no_secret() {
+  local status=0
+  grep -rlF -e "$vt_key" -e "$token" "$work/operator/state" "$work"/*.log || status=$?
+  [ "$status" = 1 ]
+}
+one "no key and no token in the host's state and logs" no_secret
+
+echo "$passed passed, $failed failed"
+[ "$failed" = 0 ] && [ "$passed" -gt 0 ]

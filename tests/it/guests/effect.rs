@@ -1,0 +1,68 @@
+//! Guests that do more than their tool says, or than this run may.
+
+use serde_json::json;
+
+use crate::harness::{Guest, House};
+
+#[test]
+pub(super) fn effect_above_tool() {
+    // The write is on, is no dry run, and is within the grant: for the tool that may send it.
+    let house = House::new(&Guest::new("effect_above_tool"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .set("grants.tester.max_effect", "write")
+        .serve();
+    house.refused("run", json!({ "case": "lab" }), "contract-not-granted");
+    house.refused("report", json!({ "case": "lab" }), "contract-not-granted");
+    assert!(house.received().is_empty());
+    house.call("change", json!({ "group": "lab", "case": "lab" })).done(&["200"]);
+    assert_eq!(house.received()[0].target(), "/changes");
+    house.goes_on();
+}
+
+#[test]
+pub(super) fn dry_run_probe() {
+    let house = House::new(&Guest::new("dry_run_probe"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("grants.tester.max_effect", "write")
+        .serve();
+    let reply = house.call("change", json!({ "group": "lab" }));
+    assert_eq!((reply.is_error(), reply.decision()), (false, "planned"), "{reply:?}");
+    let reply = reply.done(&["/changes", "POST", "‹secret api_key›"]).silent(&["first write is behind us", "Ok("]);
+    assert_eq!(reply.structured()["plan"]["requests"].as_array().map(Vec::len), Some(1), "{reply:?}");
+    let received = house.received();
+    assert_eq!(
+        received.iter().map(|request| request.target()).collect::<Vec<_>>(),
+        ["/items/before"],
+        "the read, and nothing after it"
+    );
+    house.goes_on();
+}
+
+#[test]
+fn without_dry_run_the_probe_writes() {
+    let house = House::new(&Guest::new("dry_run_probe"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .set("grants.tester.max_effect", "write")
+        .serve();
+    house.call("change", json!({ "group": "lab" })).done(&["Ok(200) Ok(200) Ok(200)"]);
+    assert_eq!(house.received().len(), 3);
+    house.goes_on();
+}
+
+#[test]
+fn what_is_off_or_not_granted_does_not_run() {
+    // Off by default, and above the grant.
+    let house = House::serving(&Guest::new("dry_run_probe"));
+    let reply = house.call("change", json!({ "group": "lab" }));
+    assert_eq!((reply.is_error(), reply.decision()), (true, "denied"), "{reply:?}");
+    // On, and still above the grant.
+    let house = House::new(&Guest::new("dry_run_probe"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .serve();
+    let reply = house.call("change", json!({ "group": "lab" })).ended("denied", "effect-above-grant", &[]);
+    assert!(house.received().is_empty(), "{reply:?}");
+    house.goes_on();
+}

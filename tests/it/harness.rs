@@ -1,0 +1,14 @@
+//! What the tests share: a house with one guest in it, and everything around that house.
+
+mod guest;
+mod house;
+mod program;
+mod raw;
+mod reply;
+mod secret;
+mod server;
+mod upstreams;
+
+pub(crate) use guest::Guest;
+pub(crate) use house::{House, only_json_rpc};
+pub(crate) use raw::Raw;

@@ -1,0 +1,133 @@
+//! A guest on its way to being a package: its component, its manifest, its signature.
+
+use std::collections::BTreeSet;
+
+use casemate_signing::{
+    Digest,
+    approval::capability_digest,
+    bundle::Bundle,
+    key::PrivateKey,
+    manifest::ComponentFacts,
+    source::{PluginToml, assemble, parse_description},
+    statement,
+};
+use toml::{Table, Value};
+use wasmparser::{Parser, Payload};
+use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
+use wit_parser::Resolve;
+
+use super::program::built_guest;
+
+const MANIFEST: &str = include_str!("../../guests/plugin.toml");
+const TOOLS: &str = include_str!("../../guests/tools.json");
+const WIT: &str = "casemate:plugin@0.1.0";
+
+/// A guest, and what its manifest says of it.
+#[derive(Debug, Clone)]
+pub(crate) struct Guest {
+    /// Its plugin's name.
+    pub(crate) name: String,
+    component: Vec<u8>,
+    manifest: Table,
+    imports: BTreeSet<String>,
+    wit: String,
+}
+
+/// A signed package: the two files.
+#[derive(Debug, Clone)]
+pub(crate) struct Package {
+    pub(crate) component: Vec<u8>,
+    pub(crate) bundle: Vec<u8>,
+    /// What a person agrees to.
+    pub(crate) capabilities: Digest,
+}
+
+impl Guest {
+    /// The guest of that name, with the manifest that every guest has.
+    pub(crate) fn new(name: &str) -> Self {
+        let component = built_guest(name).or_else(|| from_text(name)).unwrap_or_else(|| {
+            panic!("the guest `{name}` is not built\nhelp: cargo build -p casemate-guests --examples --release --target wasm32-wasip2")
+        });
+        Self::of(name, component)
+    }
+
+    /// Any bytes at all as a component.
+    pub(crate) fn of(name: &str, component: Vec<u8>) -> Self {
+        let mut manifest: Table = MANIFEST.parse().unwrap();
+        let name = name.replace('_', "-");
+        manifest["plugin"]["name"] = name.clone().into();
+        Self { imports: imports(&component), name, component, manifest, wit: WIT.to_owned() }
+    }
+
+    /// What the component imports.
+    pub(crate) fn imports(&self) -> &BTreeSet<String> {
+        &self.imports
+    }
+
+    /// Ask for another limit than the host's default.
+    pub(crate) fn limit(mut self, name: &str, value: i64) -> Self {
+        self.manifest["limits"].as_table_mut().unwrap().insert(name.to_owned(), value.into());
+        self
+    }
+
+    /// Change a value of the manifest.
+    pub(crate) fn with(mut self, section: &str, key: &str, value: impl Into<Value>) -> Self {
+        self.manifest[section].as_table_mut().unwrap().insert(key.to_owned(), value.into());
+        self
+    }
+
+    /// Declare fewer imports than the component has.
+    pub(crate) fn undeclared(mut self, interface: &str) -> Self {
+        let before = self.imports.len();
+        self.imports.retain(|import| !import.starts_with(interface));
+        assert!(self.imports.len() < before, "{interface} is not imported");
+        self
+    }
+
+    /// Claim to be built for another WIT version.
+    pub(crate) fn built_for(self, wit: &str) -> Self {
+        Self { wit: wit.to_owned(), ..self }
+    }
+
+    /// Sign it. Whatever the component is: what is signed is only what the manifest says.
+    pub(crate) fn package(&self, key: &PrivateKey) -> Package {
+        let source = PluginToml::parse(&toml::to_string(&self.manifest).unwrap()).unwrap();
+        let described = parse_description(TOOLS.as_bytes()).unwrap();
+        let facts = ComponentFacts { sha256: Digest::of(&self.component).to_string(), size: self.component.len() as u64 };
+        let manifest = assemble(&source, &described, facts, self.imports.clone(), self.wit.clone()).unwrap();
+        Package {
+            component: self.component.clone(),
+            bundle: Bundle::sign(statement::to_bytes(&manifest), key).to_json().into_bytes(),
+            capabilities: capability_digest(&manifest),
+        }
+    }
+}
+
+/// The outermost imports of a component; none where the bytes are no component.
+fn imports(component: &[u8]) -> BTreeSet<String> {
+    let mut imports = BTreeSet::new();
+    let mut depth = 0;
+    for payload in Parser::new(0).parse_all(component) {
+        match payload {
+            Ok(Payload::Version { .. }) => depth += 1,
+            Ok(Payload::End(_)) => depth -= 1,
+            Ok(Payload::ComponentImportSection(section)) if depth == 1 => {
+                imports.extend(section.into_iter().flatten().map(|import| import.name.name.to_owned()));
+            }
+            Ok(_) => {}
+            Err(_) => return BTreeSet::new(),
+        }
+    }
+    imports
+}
+
+/// A guest written as the text of a core module, for what no compiler emits.
+fn from_text(name: &str) -> Option<Vec<u8>> {
+    let text = std::fs::read_to_string(format!("{}/guests/examples/{name}.wat", env!("CARGO_MANIFEST_DIR"))).ok()?;
+    let mut module = wat::parse_str(text).unwrap();
+    let mut resolve = Resolve::default();
+    let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
+    let world = resolve.select_world(&[package], Some("plugin")).unwrap();
+    embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
+    Some(ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap())
+}

@@ -1,0 +1,12 @@
+//! Casemate from outside: the built program, signed packages, a real MCP client over stdio, and upstreams that record what reached them.
+//!
+//! Nothing in here knows the host's insides. A test says what a guest does and asserts what the client was told, what reached the
+//! upstream, and that the next call is served; [`harness`] adds to every test, as it ends, that no secret is anywhere and that the
+//! audit log verifies.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
+
+mod guests;
+mod harness;
+mod stdout;
+mod stopping;
+mod tampering;

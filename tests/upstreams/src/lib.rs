@@ -1,0 +1,140 @@
+//! Faithful loopback fakes of the services that plugins talk to, and two that are anything but faithful.
+//!
+//! | listener | what it is |
+//! |---|---|
+//! | `virustotal` | VirusTotal API v3: envelopes, cursors, submissions, quota, every documented error |
+//! | `echo` | answers with exactly what it received, credential included |
+//! | `hostile` | the path chooses a misbehaviour: `/gzip-bomb?mib=64` |
+//! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
+//!
+//! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
+//! upstream, byte by byte, and a hostile upstream writes what no HTTP library would.
+//!
+//! A new fake is one module with one [`Upstream`] and a line in [`start`].
+
+pub mod control;
+pub mod echo;
+pub mod hostile;
+pub mod http;
+pub mod misbehaviour;
+pub mod record;
+pub mod script;
+mod serve;
+pub mod virustotal;
+
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use tokio::net::TcpListener;
+
+use control::Control;
+use http::{Request, Response};
+use misbehaviour::Misbehaviour;
+use record::Record;
+use script::Scripts;
+
+/// What an upstream says to one request: an answer, and what to do to that answer on its way out.
+#[derive(Debug)]
+pub struct Reply {
+    /// The answer.
+    pub response: Response,
+    /// How to spoil it, when the request asked for that.
+    pub misbehaviour: Option<Misbehaviour>,
+}
+
+impl From<Response> for Reply {
+    fn from(response: Response) -> Self {
+        Reply { response, misbehaviour: None }
+    }
+}
+
+/// One fake service.
+pub trait Upstream: Send + Sync + 'static {
+    /// Its name: the key in the ready line, in the record and in scripts.
+    fn name(&self) -> &'static str;
+
+    /// Answers one request. `origin` is this listener's own, such as `http://127.0.0.1:4000`.
+    fn answer(&self, request: &Request, origin: &str) -> Reply;
+
+    /// The answer that carries one of the service's documented error codes; `None` for a code it does not document.
+    fn failure(&self, code: &str) -> Option<Response> {
+        let _ = code;
+        None
+    }
+
+    /// Forgets what earlier requests left behind.
+    fn reset(&self) {}
+}
+
+/// What to serve, and where.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Where to listen. With port 0 every listener gets a free port; otherwise they take this port and those after it, in the
+    /// order of the table above.
+    pub listen: SocketAddr,
+    /// The one API key that the VirusTotal fake takes.
+    pub virustotal_key: String,
+    /// Calls a minute the VirusTotal fake allows; `None` for no limit.
+    pub quota: Option<u32>,
+    /// A file that gets one line of JSON for each request, the key blotted out.
+    pub log: Option<PathBuf>,
+}
+
+/// Why the fakes could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The address is not loopback.
+    #[error("`{0}` is not a loopback address\nhelp: these fakes misbehave on purpose and are for this machine only")]
+    NotLoopback(SocketAddr),
+    /// A listener could not be bound.
+    #[error("cannot listen on `{0}`: {1}")]
+    Listen(SocketAddr, std::io::Error),
+    /// The log file could not be opened.
+    #[error("cannot write the log file `{0}`: {1}")]
+    Log(PathBuf, std::io::Error),
+}
+
+/// Starts every fake on the current tokio runtime and returns their origins by name.
+///
+/// # Errors
+/// See [`StartError`].
+pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>, StartError> {
+    if !settings.listen.ip().is_loopback() {
+        return Err(StartError::NotLoopback(settings.listen));
+    }
+    let record = Arc::new(Record::new(settings.log.as_deref(), vec![settings.virustotal_key.clone()])?);
+    let scripts = Arc::new(Scripts::default());
+    let upstreams: Vec<Arc<dyn Upstream>> = vec![
+        Arc::new(virustotal::VirusTotal::new(settings.virustotal_key.clone(), settings.quota)),
+        Arc::new(echo::Echo),
+        Arc::new(hostile::Hostile),
+    ];
+
+    let mut origins = BTreeMap::new();
+    let mut address = settings.listen;
+    for upstream in &upstreams {
+        let (listener, origin) = listen(address).await?;
+        origins.insert(upstream.name(), origin.clone());
+        tokio::spawn(serve::upstream(listener, origin, Arc::clone(upstream), Arc::clone(&record), Arc::clone(&scripts)));
+        address = next(address);
+    }
+    let (listener, origin) = listen(address).await?;
+    origins.insert(control::NAME, origin);
+    tokio::spawn(serve::control(listener, Arc::new(Control::new(upstreams, record, scripts))));
+    Ok(origins)
+}
+
+async fn listen(address: SocketAddr) -> Result<(TcpListener, String), StartError> {
+    let listener = TcpListener::bind(address).await.map_err(|error| StartError::Listen(address, error))?;
+    let bound = listener.local_addr().map_err(|error| StartError::Listen(address, error))?;
+    Ok((listener, format!("http://{bound}")))
+}
+
+fn next(mut address: SocketAddr) -> SocketAddr {
+    if address.port() != 0 {
+        address.set_port(address.port().wrapping_add(1));
+    }
+    address
+}

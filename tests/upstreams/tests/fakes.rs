@@ -1,0 +1,488 @@
+//! The fakes, asked over real sockets by a client that sends and reads bytes.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use casemate_upstreams::misbehaviour::Kind;
+use casemate_upstreams::virustotal::Code;
+use casemate_upstreams::{Settings, start};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+const KEY: &str = "test-key-1";
+const EICAR: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
+
+/// The fakes on a runtime of their own, gone when dropped.
+struct Fakes {
+    origins: BTreeMap<&'static str, String>,
+    _runtime: tokio::runtime::Runtime,
+}
+
+struct Answer {
+    status: u16,
+    head: String,
+    body: Vec<u8>,
+}
+
+impl Answer {
+    fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
+    }
+
+    fn error(&self) -> (u16, String) {
+        (self.status, self.json()["error"]["code"].as_str().unwrap().to_owned())
+    }
+}
+
+impl Fakes {
+    fn new() -> Self {
+        Fakes::with_quota(None)
+    }
+
+    fn with_quota(quota: Option<u32>) -> Self {
+        let runtime = tokio::runtime::Runtime::new().unwrap();
+        let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), virustotal_key: KEY.into(), quota, log: None };
+        let origins = runtime.block_on(start(&settings)).unwrap();
+        Fakes { origins, _runtime: runtime }
+    }
+
+    fn connect(&self, upstream: &str) -> TcpStream {
+        let stream = TcpStream::connect(self.origins[upstream].strip_prefix("http://").unwrap()).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
+        stream
+    }
+
+    /// Sends bytes and reads all that comes, up to a mebibyte.
+    fn bytes(&self, upstream: &str, request: &[u8]) -> Vec<u8> {
+        let mut stream = self.connect(upstream);
+        stream.write_all(request).unwrap();
+        let mut all = Vec::new();
+        // A reset, or a connection that stays open, ends the reading too.
+        let _ = stream.take(1 << 20).read_to_end(&mut all);
+        all
+    }
+
+    fn send(&self, upstream: &str, method: &str, target: &str, headers: &str, body: &[u8]) -> Answer {
+        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: fake\r\nConnection: close\r\n{headers}").into_bytes();
+        request.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
+        request.extend(body);
+        let all = self.bytes(upstream, &request);
+        let end =
+            all.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| panic!("no head for {method} {target}"));
+        let head = String::from_utf8_lossy(&all[..end]).into_owned();
+        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
+        Answer { status, head, body: all[end + 4..].to_vec() }
+    }
+
+    fn get(&self, path: &str) -> Answer {
+        self.send("virustotal", "GET", path, &format!("x-apikey: {KEY}\r\n"), b"")
+    }
+
+    fn script(&self, script: &Value) -> Answer {
+        self.send("control", "POST", "/_casemate/script", "", script.to_string().as_bytes())
+    }
+
+    fn requests(&self) -> Vec<Value> {
+        self.send("control", "GET", "/_casemate/requests", "", b"").json()["requests"].as_array().unwrap().clone()
+    }
+}
+
+#[test]
+fn without_the_right_key_nothing_is_answered() {
+    let fakes = Fakes::new();
+    for (header, code, message) in [
+        ("", "AuthenticationRequiredError", "X-Apikey header is missing"),
+        ("x-apikey: \r\n", "AuthenticationRequiredError", "X-Apikey header is missing"),
+        ("x-apikey: another\r\n", "WrongCredentialsError", "Wrong API key"),
+        ("authorization: Bearer test-key-1\r\n", "AuthenticationRequiredError", "X-Apikey header is missing"),
+    ] {
+        for path in [&format!("/api/v3/files/{EICAR}"), "/api/v3/nothing", "/"] {
+            let answer = fakes.send("virustotal", "GET", path, header, b"");
+            assert_eq!(answer.status, 401, "{header}{path}");
+            assert_eq!(answer.json(), json!({ "error": { "code": code, "message": message } }), "{header}{path}");
+        }
+    }
+}
+
+#[test]
+fn every_kind_of_object_is_found_by_every_name_it_has() {
+    let fakes = Fakes::new();
+    let origin = &fakes.origins["virustotal"];
+    // base64url of `https://www.google.com/` and of the same without its path, which is the same URL.
+    let google = "d0e196a0c25d35dd0a84593cbae0f38333aa58529936444ea26453eab28dfc86";
+    for (path, kind, id) in [
+        (format!("files/{EICAR}"), "file", EICAR),
+        ("files/44d88612fea8a8f36de82e1278abb02f".into(), "file", EICAR),
+        ("files/3395856CE81F2B7382DEE72602F798B642F14140".into(), "file", EICAR),
+        ("urls/aHR0cHM6Ly93d3cuZ29vZ2xlLmNvbS8".into(), "url", google),
+        ("urls/aHR0cHM6Ly93d3cuZ29vZ2xlLmNvbQ".into(), "url", google),
+        (format!("urls/{google}"), "url", google),
+        ("ip_addresses/8.8.8.8".into(), "ip_address", "8.8.8.8"),
+        ("ip_addresses/2001:4860:4860:0::8888".into(), "ip_address", "2001:4860:4860::8888"),
+        ("domains/GOOGLE.com".into(), "domain", "google.com"),
+    ] {
+        let answer = fakes.get(&format!("/api/v3/{path}"));
+        assert_eq!(answer.status, 200, "{path}: {}", String::from_utf8_lossy(&answer.body));
+        let data = &answer.json()["data"];
+        assert_eq!((&data["type"], &data["id"]), (&json!(kind), &json!(id)), "{path}");
+        assert!(data["links"]["self"].as_str().unwrap().starts_with(&format!("{origin}/api/v3/")), "{path}");
+        let results = data["attributes"]["last_analysis_results"].as_object().unwrap();
+        let stats = data["attributes"]["last_analysis_stats"].as_object().unwrap();
+        assert!(results.len() >= 70, "{path}: {} engines", results.len());
+        assert_eq!(
+            stats.values().map(|count| count.as_u64().unwrap()).sum::<u64>(),
+            results.len() as u64,
+            "{path}: counts add up"
+        );
+        for (category, count) in stats {
+            let of = results.values().filter(|result| result["category"] == json!(category)).count();
+            assert_eq!(count, &json!(of), "{path}: {category}");
+        }
+    }
+}
+
+#[test]
+fn what_is_not_there_says_so_as_documented() {
+    let fakes = Fakes::new();
+    for (path, status, code, message) in [
+        ("files/00000000000000000000000000000000", 404, "NotFoundError", "File \"00000000000000000000000000000000\" not found"),
+        ("urls/thisurlidmakesnosenseatall", 404, "NotFoundError", "URL \"thisurlidmakesnosenseatall\" not found"),
+        ("domains/never-seen.example.org", 404, "NotFoundError", "Domain \"never-seen.example.org\" not found"),
+        ("domains/nodots", 400, "InvalidArgumentError", "\"nodots\" is not a valid domain pattern"),
+        ("ip_addresses/8.8.8", 400, "InvalidArgumentError", "\"8.8.8\" is not a valid IP address"),
+        ("analyses/none", 404, "NotFoundError", "Analysis \"none\" not found"),
+        (
+            "domains/google.com/no_such",
+            400,
+            "InvalidArgumentError",
+            "Invalid relationship \"no_such\" for object type \"domain\"",
+        ),
+        ("search", 400, "BadRequestError", "Missing query parameter: query"),
+        ("search?query=content:%22ab%22", 400, "UnselectiveContentQueryError", "Content search query is not selective enough"),
+        ("search?query=content:%22a.*b%22", 400, "UnsupportedContentQueryError", "Unsupported content search query"),
+        ("intelligence/search?query=x", 403, "ForbiddenError", "You are not authorized to perform the requested operation"),
+        ("elsewhere", 404, "NotFoundError", "Resource not found."),
+    ] {
+        let answer = fakes.get(&format!("/api/v3/{path}"));
+        assert_eq!(answer.status, status, "{path}");
+        assert_eq!(answer.json(), json!({ "error": { "code": code, "message": message } }), "{path}");
+    }
+}
+
+#[test]
+fn every_documented_error_can_be_had_by_domain_by_hash_and_by_script() {
+    let fakes = Fakes::new();
+    for code in Code::ALL {
+        let expected = (code.status(), code.name().to_owned());
+        let domain = format!("/api/v3/domains/{}.errors.example.org", code.name().to_lowercase());
+        assert_eq!(fakes.get(&domain).error(), expected);
+        let hash: String = Sha256::digest(code.name()).iter().map(|byte| format!("{byte:02x}")).collect();
+        assert_eq!(fakes.get(&format!("/api/v3/files/{hash}")).error(), expected);
+        let script = json!({ "upstream": "virustotal", "error": code.name(), "path": "/api/v3/ip_addresses/" });
+        assert_eq!(fakes.script(&script).status, 204);
+        assert_eq!(fakes.get("/api/v3/domains/google.com").status, 200, "the script is for another path");
+        assert_eq!(fakes.get("/api/v3/ip_addresses/8.8.8.8").error(), expected);
+        assert_eq!(fakes.get("/api/v3/ip_addresses/8.8.8.8").status, 200, "the script was for one request");
+    }
+}
+
+#[test]
+fn scripts_that_say_nothing_clear_are_refused() {
+    let fakes = Fakes::new();
+    for script in [
+        json!({ "upstream": "virustotal" }),
+        json!({ "upstream": "nowhere", "error": "ForbiddenError" }),
+        json!({ "upstream": "virustotal", "error": "NoSuchError" }),
+        json!({ "upstream": "echo", "error": "ForbiddenError" }),
+        json!({ "upstream": "virustotal", "error": "ForbiddenError", "misbehave": { "kind": "reset" } }),
+        json!({ "upstream": "virustotal", "misbehave": { "kind": "no-such" } }),
+        json!({ "upstream": "virustotal", "misbehave": { "kind": "reset", "typo": 1 } }),
+        json!({ "upstream": "virustotal", "answer": {}, "tmies": 2 }),
+    ] {
+        assert_eq!(fakes.script(&script).status, 400, "{script}");
+    }
+    let answer = json!({ "status": 418, "headers": [["x-a", "b"]], "body": { "tea": true } });
+    assert_eq!(fakes.script(&json!({ "upstream": "echo", "times": 2, "answer": answer })).status, 204);
+    for status in [418, 418, 200] {
+        assert_eq!(fakes.send("echo", "GET", "/", "", b"").status, status);
+    }
+}
+
+#[test]
+fn the_quota_refuses_the_call_after_the_last() {
+    let fakes = Fakes::with_quota(Some(2));
+    assert_eq!(fakes.get("/api/v3/domains/google.com").status, 200);
+    let wrong = fakes.send("virustotal", "GET", "/api/v3/domains/google.com", "x-apikey: no\r\n", b"");
+    assert_eq!(wrong.status, 401, "a stranger spends nothing");
+    assert_eq!(fakes.get("/api/v3/domains/google.com").status, 200);
+    assert_eq!(fakes.get("/api/v3/domains/google.com").error(), (429, "QuotaExceededError".into()));
+    assert_eq!(fakes.send("control", "POST", "/_casemate/reset", "", b"").status, 204);
+    assert_eq!(fakes.get("/api/v3/domains/google.com").status, 200);
+}
+
+#[test]
+fn cursors_lead_through_a_collection_once() {
+    let fakes = Fakes::new();
+    let (mut seen, mut pages, mut next) = (Vec::new(), 0, "/api/v3/domains/google.com/subdomains?limit=20".to_owned());
+    loop {
+        let body = fakes.get(&next).json();
+        seen.extend(body["data"].as_array().unwrap().iter().map(|object| object["id"].as_str().unwrap().to_owned()));
+        pages += 1;
+        assert_eq!(body["meta"]["count"], 45);
+        assert_eq!(body["meta"]["cursor"].is_string(), body["links"]["next"].is_string());
+        let Some(link) = body["links"]["next"].as_str() else { break };
+        next = link.strip_prefix(fakes.origins["virustotal"].as_str()).unwrap().to_owned();
+    }
+    let distinct: std::collections::BTreeSet<_> = seen.iter().collect();
+    assert_eq!((pages, seen.len(), distinct.len()), (3, 45, 45));
+
+    let cursor = fakes.get("/api/v3/domains/google.com/subdomains").json()["meta"]["cursor"].as_str().unwrap().to_owned();
+    for path in [
+        format!("/api/v3/domains/google.com/relationships/subdomains?cursor={cursor}"),
+        "/api/v3/domains/google.com/subdomains?cursor=made-up".into(),
+    ] {
+        assert_eq!(fakes.get(&path).error(), (400, "BadRequestError".into()), "{path}");
+    }
+    for limit in ["0", "41", "ten", "-1"] {
+        let answer = fakes.get(&format!("/api/v3/domains/google.com/subdomains?limit={limit}"));
+        assert_eq!(answer.error(), (400, "InvalidArgumentError".into()), "{limit}");
+    }
+    let bare = fakes.get("/api/v3/domains/google.com/relationships/subdomains?limit=1").json();
+    assert_eq!(bare["data"], json!([{ "type": "domain", "id": "www.google.com" }]));
+    let inline = fakes.get("/api/v3/domains/google.com?relationships=subdomains,resolutions").json();
+    assert_eq!(inline["data"]["relationships"]["subdomains"]["meta"]["count"], 45);
+    let resolution = fakes.get("/api/v3/domains/google.com/resolutions").json();
+    assert_eq!(resolution["data"][2]["attributes"]["ip_address"], "2607:f8b0:4005:80f::200e");
+    assert_eq!(resolution["data"][2]["attributes"]["host_name"], "google.com");
+}
+
+const FORM: &str = "Content-Type: multipart/form-data; boundary=b\r\n";
+const UPLOAD: &[u8] = b"--b\r\nContent-Disposition: form-data; name=\"file\"; filename=\"a.txt\"\r\n\r\nhello\r\n--b--\r\n";
+
+#[test]
+fn a_submission_is_queued_then_in_progress_then_completed_then_found() {
+    let fakes = Fakes::new();
+    let sha256 = "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824";
+    assert_eq!(fakes.get(&format!("/api/v3/files/{sha256}")).status, 404);
+    let key = format!("x-apikey: {KEY}\r\n");
+    let answer = fakes.send("virustotal", "POST", "/api/v3/files", &format!("{key}{FORM}"), UPLOAD).json();
+    assert_eq!(answer["data"]["type"], "analysis");
+    let id = answer["data"]["id"].as_str().unwrap();
+    for status in ["queued", "in-progress", "completed"] {
+        let analysis = fakes.get(&format!("/api/v3/analyses/{id}")).json();
+        assert_eq!(analysis["data"]["attributes"]["status"], status);
+        assert_eq!(analysis["meta"]["file_info"]["md5"], "5d41402abc4b2a76b9719d911017c592");
+        let results = analysis["data"]["attributes"]["results"].as_object().unwrap().len();
+        assert_eq!(results > 0, status == "completed");
+    }
+    let file = fakes.get(&format!("/api/v3/files/{sha256}")).json();
+    assert_eq!(file["data"]["attributes"]["meaningful_name"], "a.txt");
+
+    let url = b"url=http%3A%2F%2Fnew.example.org%2F";
+    let form = format!("{key}Content-Type: application/x-www-form-urlencoded\r\n");
+    let answer = fakes.send("virustotal", "POST", "/api/v3/urls", &form, url).json();
+    assert!(answer["data"]["id"].as_str().unwrap().starts_with("u-"));
+    let answer = fakes.send("virustotal", "POST", "/api/v3/urls", &form, b"url=not+a+url");
+    assert_eq!(answer.error(), (400, "InvalidArgumentError".into()));
+}
+
+#[test]
+fn an_upload_url_is_good_once_and_only_with_the_key() {
+    let fakes = Fakes::new();
+    let url = fakes.get("/api/v3/files/upload_url").json()["data"].as_str().unwrap().to_owned();
+    let path = url.strip_prefix(fakes.origins["virustotal"].as_str()).unwrap();
+    assert_eq!(fakes.send("virustotal", "POST", path, FORM, UPLOAD).status, 401);
+    let headers = format!("x-apikey: {KEY}\r\n{FORM}");
+    assert_eq!(fakes.send("virustotal", "POST", path, &headers, UPLOAD).status, 200);
+    assert_eq!(fakes.send("virustotal", "POST", path, &headers, UPLOAD).status, 404);
+    assert_eq!(fakes.send("virustotal", "POST", "/_ah/upload/guessed", &headers, UPLOAD).status, 404);
+}
+
+#[test]
+fn the_record_has_what_reached_each_upstream_and_nothing_else() {
+    let fakes = Fakes::new();
+    fakes.bytes("echo", b"PUT http://echo/a%2Fb?c=d HTTP/1.0\r\nX-One: 1\r\nx-one: 2\r\nContent-Length: 2\r\n\r\nhi");
+    fakes.bytes("hostile", b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n");
+    fakes.bytes("hostile", b"GET / HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n");
+    let requests = fakes.requests();
+    assert_eq!(requests.len(), 3);
+    assert_eq!(requests[0]["target"], "http://echo/a%2Fb?c=d");
+    assert_eq!((&requests[0]["path"], &requests[0]["query"]), (&json!("/a%2Fb"), &json!("c=d")));
+    assert_eq!(requests[0]["headers"], json!([["X-One", "1"], ["x-one", "2"], ["Content-Length", "2"]]));
+    assert_eq!((&requests[0]["body_base64"], &requests[0]["version"]), (&json!("aGk="), &json!("1.0")));
+    assert_eq!(requests[1]["malformed"], "both content-length and transfer-encoding");
+    assert_eq!(requests[2]["malformed"], "not exactly one host header");
+    let since = fakes.send("control", "GET", "/_casemate/requests?upstream=hostile&since=2", "", b"").json();
+    assert_eq!(since["requests"].as_array().unwrap().len(), 1);
+    let connections = fakes.send("control", "GET", "/_casemate/connections", "", b"").json();
+    assert_eq!(connections, json!({ "echo": 1, "hostile": 2 }));
+    assert_eq!(fakes.send("control", "DELETE", "/_casemate/requests", "", b"").status, 204);
+    assert!(fakes.requests().is_empty());
+}
+
+#[test]
+fn the_echo_gives_back_the_credential() {
+    let fakes = Fakes::new();
+    let answer = fakes.send("echo", "POST", "/x?y=z", "X-Apikey: sesame\r\n", b"body").json();
+    assert!(answer["headers"].as_array().unwrap().contains(&json!(["X-Apikey", "sesame"])));
+    assert_eq!((&answer["path"], &answer["query"], &answer["body_text"]), (&json!("/x"), &json!("y=z"), &json!("body")));
+}
+
+#[test]
+fn one_connection_carries_many_requests() {
+    let fakes = Fakes::new();
+    let all = fakes.bytes(
+        "echo",
+        b"POST /1 HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nab\r\n1;x=y\r\nc\r\n0\r\n\r\n\
+          GET /2 HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n",
+    );
+    let text = String::from_utf8(all).unwrap();
+    assert_eq!(text.matches("HTTP/1.1 200 OK").count(), 2);
+    assert!(text.contains(r#""body_text":"abc""#) && text.contains(r#""path":"/2""#));
+}
+
+/// What a client sees of a misbehaviour: a piece of text, or nothing at all.
+fn mark(kind: Kind) -> Option<&'static str> {
+    Some(match kind {
+        Kind::SlowHeaders | Kind::DripHeaders | Kind::SlowBody | Kind::Informational => r#"{"message":"all is well","list":["#,
+        Kind::StalledBody | Kind::Truncated => "content-length: 64\r\n\r\n{\"message\":\"all is well\",\"list\":",
+        Kind::EndlessBody => "10000\r\nAAAA",
+        Kind::EndlessHeaders => "x-more: and more and more and more\r\nx-more",
+        Kind::HugeBody => "content-length: 268435456\r\n\r\n{\"data\":\"AAAA",
+        Kind::GzipBomb => "content-encoding: gzip\r\n",
+        Kind::Redirect | Kind::RedirectMetadata => {
+            "302 Found\r\ncontent-type: text/html; charset=utf-8\r\nlocation: http://169.254.169.254/latest"
+        }
+        Kind::RedirectPath => "/redirected\r\n",
+        Kind::RedirectLoop => "location: /redirect-loop?ms=1\r\n",
+        Kind::Html => "HTTP/1.1 200 OK\r\ncontent-type: text/html",
+        Kind::TruncatedChunks => "\"count\":3}\r\n",
+        Kind::InvalidJson => "content-length: 32\r\n\r\n{",
+        Kind::InvalidUtf8 => "{\"message\":\"\u{fffd}",
+        Kind::DeepJson => "[[[[[[[[[[[",
+        Kind::DuplicateKeys => r#"{"message":null,"message":"all is well""#,
+        Kind::WrongShape => r#"{"data":"a text","error":7"#,
+        Kind::EmptyBody => "content-length: 0\r\n\r\n",
+        Kind::EchoKey => "x-echo-hex: 746573742d6b65792d31\r\n",
+        Kind::HostileText => "\\u001b[2J",
+        Kind::HugeHeader => "x-huge: hhhh",
+        Kind::ManyHeaders => "x-9999: h\r\n",
+        Kind::SwitchingProtocols => "101 Switching Protocols\r\n",
+        Kind::ChunkGarbage => "\r\n-5\r\nzz\r\n",
+        Kind::ChunkOverflow => "\r\n\r\nFFFFFFFFFFFFFFFFF\r\n",
+        Kind::SetCookie => "set-cookie: session=stolen",
+        Kind::TwoLengths => "content-length: 2\r\ncontent-length: 64\r\n",
+        Kind::LengthAndChunked => "transfer-encoding: chunked\r\ncontent-length: 64\r\n",
+        Kind::ExtraResponse => "\"count\":3}HTTP/1.1 200 OK\r\n",
+        Kind::OddHeaders => "x-folded: one\r\n two\r\nx-space : three\r\nx-cr: four\rx-hidden",
+        Kind::NotHttp => "SSH-2.0-",
+        Kind::Status => "HTTP/1.1 500 Internal",
+        Kind::ResetBody => "\"list\":",
+        Kind::Reset | Kind::Close => return None,
+    })
+}
+
+#[test]
+fn every_misbehaviour_is_what_it_says() {
+    let fakes = Fakes::new();
+    for kind in Kind::ALL {
+        let request = format!("GET /{}?ms=1 HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx-apikey: {KEY}\r\n\r\n", kind.name());
+        let mut stream = fakes.connect("hostile");
+        stream.set_read_timeout(Some(Duration::from_millis(400))).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut all = Vec::new();
+        let ended = stream.take(1 << 20).read_to_end(&mut all);
+        let text = String::from_utf8_lossy(&all);
+        match mark(*kind) {
+            Some(mark) => assert!(text.contains(mark), "{}: {:?}", kind.name(), text.chars().take(400).collect::<String>()),
+            None => assert!(all.is_empty(), "{}: {text:?}", kind.name()),
+        }
+        let reset = ended.is_err_and(|error| error.kind() == std::io::ErrorKind::ConnectionReset);
+        assert_eq!(reset, matches!(kind, Kind::Reset | Kind::ResetBody), "{}", kind.name());
+        assert_eq!(fakes.requests().last().unwrap()["answered"], kind.name());
+    }
+}
+
+#[test]
+fn misbehaviour_can_be_had_from_virustotal_by_domain_by_hash_and_by_script() {
+    let fakes = Fakes::new();
+    let hash: String = Sha256::digest("echo-key").iter().map(|byte| format!("{byte:02x}")).collect();
+    let by_name = ["/api/v3/domains/echo-key.misbehaves.example.org".to_owned(), format!("/api/v3/files/{hash}")];
+    for path in by_name {
+        let mut stream = fakes.connect("virustotal");
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nx-apikey: {KEY}\r\n\r\n").unwrap();
+        let mut all = Vec::new();
+        let _ = stream.read_to_end(&mut all);
+        let text = String::from_utf8_lossy(&all);
+        assert!(
+            text.contains("last_analysis_stats") && text.contains(KEY) && text.contains("dGVzdC1rZXktMQ=="),
+            "{path}: {text}"
+        );
+    }
+    assert_eq!(fakes.script(&json!({ "upstream": "virustotal", "misbehave": { "kind": "truncated" } })).status, 204);
+    let answer = fakes.get("/api/v3/domains/google.com");
+    let length: usize = answer.head.split("content-length: ").nth(1).unwrap().split("\r\n").next().unwrap().parse().unwrap();
+    assert_eq!(answer.body.len(), length / 2);
+}
+
+#[test]
+fn answers_are_compressed_for_those_who_ask() {
+    let fakes = Fakes::new();
+    let headers = format!("x-apikey: {KEY}\r\nAccept-Encoding: gzip, br\r\n");
+    let packed = fakes.send("virustotal", "GET", "/api/v3/domains/google.com", &headers, b"");
+    assert!(packed.head.contains("content-encoding: gzip"));
+    let mut unpacked = Vec::new();
+    flate2::read::GzDecoder::new(packed.body.as_slice()).read_to_end(&mut unpacked).unwrap();
+    assert_eq!(unpacked, fakes.get("/api/v3/domains/google.com").body);
+}
+
+#[test]
+fn only_loopback_is_served() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let settings = Settings { listen: "0.0.0.0:0".parse().unwrap(), virustotal_key: KEY.into(), quota: None, log: None };
+    assert!(runtime.block_on(start(&settings)).is_err());
+}
+
+fn binary() -> (Child, Value) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_casemate-upstreams"))
+        .args(["--quota", "4/min"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
+    (child, serde_json::from_str(&line).unwrap())
+}
+
+fn ends(child: &mut Child) -> bool {
+    let deadline = Instant::now() + Duration::from_secs(5);
+    while Instant::now() < deadline {
+        if child.try_wait().unwrap().is_some() {
+            return true;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    let _ = child.kill();
+    false
+}
+
+#[test]
+fn the_binary_says_where_it_is_and_ends_with_its_parent() {
+    let (mut child, ready) = binary();
+    let names: Vec<_> = ready.as_object().unwrap().keys().collect();
+    assert_eq!(names, ["control", "echo", "hostile", "virustotal"]);
+    for origin in ready.as_object().unwrap().values() {
+        TcpStream::connect(origin.as_str().unwrap().strip_prefix("http://").unwrap()).unwrap();
+    }
+    drop(child.stdin.take());
+    assert!(ends(&mut child), "it outlived its standard input");
+
+    let (mut child, _) = binary();
+    let terminated = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(terminated.success() && ends(&mut child), "it outlived SIGTERM");
+}
