@@ -71,10 +71,15 @@ impl Object<'_> {
     }
 
     pub(crate) fn texts<'t>(&mut self, key: &'static str, texts: impl IntoIterator<Item = &'t str>) {
-        self.items(key, texts, |out, text| write_text(out, text));
+        self.items(key, texts, write_text);
     }
 
-    pub(crate) fn objects<T>(&mut self, key: &'static str, items: impl IntoIterator<Item = T>, fill: impl Fn(&mut Object<'_>, T)) {
+    pub(crate) fn objects<T>(
+        &mut self,
+        key: &'static str,
+        items: impl IntoIterator<Item = T>,
+        fill: impl Fn(&mut Object<'_>, T),
+    ) {
         self.items(key, items, |out, item| Object::write(out, |object| fill(object, item)));
     }
 
@@ -174,7 +179,7 @@ fn normal(text: &str) -> Cow<'_, str> {
 fn write_escaped(out: &mut String, text: &str) {
     out.push('"');
     let mut rest = text;
-    while let Some(place) = rest.find(|c: char| c < ' ' || c == '"' || c == '\\') {
+    while let Some(place) = rest.bytes().position(|byte| byte < b' ' || matches!(byte, b'"' | b'\\')) {
         let (plain, from) = rest.split_at(place);
         out.push_str(plain);
         let mut chars = from.chars();
@@ -219,7 +224,10 @@ mod tests {
 
     #[test]
     fn numbers_are_strings() {
-        check(&json!({"b": 1, "a": -2.5, "c": [18_446_744_073_709_551_615_u64]}), r#"{"a":"-2.5","b":"1","c":["18446744073709551615"]}"#);
+        check(
+            &json!({"b": 1, "a": -2.5, "c": [18_446_744_073_709_551_615_u64]}),
+            r#"{"a":"-2.5","b":"1","c":["18446744073709551615"]}"#,
+        );
     }
 
     #[test]
@@ -254,7 +262,11 @@ mod tests {
 
     /// Any JSON without numbers.
     fn values() -> impl Strategy<Value = Value> {
-        let leaf = prop_oneof![Just(Value::Null), any::<bool>().prop_map(Value::from), "\\PC*|[\\x00-\\x1f\"\\\\e\u{301}]*".prop_map(Value::from)];
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            "\\PC*|[\\x00-\\x1f\"\\\\e\u{301}]*".prop_map(Value::from)
+        ];
         leaf.prop_recursive(4, 40, 6, |inner| {
             prop_oneof![
                 prop::collection::vec(inner.clone(), 0..6).prop_map(Value::from),

@@ -133,7 +133,10 @@ mod tests {
     #[test]
     fn a_signed_checkpoint_is_read_back() {
         let note = signed(12);
-        assert_eq!(Checkpoint::open(&note, &key().verifying_key()).unwrap(), Checkpoint { size: 12, root: Hash::of(&[&12_u64.to_be_bytes()]) });
+        assert_eq!(
+            Checkpoint::open(&note, &key().verifying_key()).unwrap(),
+            Checkpoint { size: 12, root: Hash::of(&[&12_u64.to_be_bytes()]) }
+        );
         assert!(note.starts_with("casemate.audit/") && note.lines().count() == 5, "{note}");
     }
 

@@ -50,7 +50,11 @@ pub(crate) fn write(dir: &Dir, chain: &Chain, key: &SigningKey) -> std::io::Resu
         last: chain.last.to_string(),
         last_id: chain.last_id.map(|id| id.to_string()),
         peaks: chain.tree.peaks().iter().map(Hash::to_string).collect(),
-        open: chain.open.iter().map(|(id, open)| Open { id: id.to_string(), principal: open.principal_id.clone(), tool: open.tool_name.clone() }).collect(),
+        open: chain
+            .open
+            .iter()
+            .map(|(id, open)| Open { id: id.to_string(), principal: open.principal_id.clone(), tool: open.tool_name.clone() })
+            .collect(),
     };
     let text = serde_json::to_string(&edge)?;
     let note = note::sign(&format!("{text}\n"), &signer(&key.verifying_key()), key);

@@ -7,11 +7,7 @@ use std::{borrow::Cow, net::IpAddr};
 use casemate_policy::{Charge, Deferred, Denied, Permit, Timestamp, Verdict};
 use serde_json::Value;
 
-use crate::{
-    EventId, OpenIntent, Outcome,
-    canonical::Object,
-    record::Draft,
-};
+use crate::{EventId, OpenIntent, Outcome, canonical::Object, record::Draft};
 
 /// Who the host itself is, in `principal_id`.
 pub const HOST: &str = "casemate";

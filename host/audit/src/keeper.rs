@@ -19,6 +19,9 @@ const GROUP: Duration = Duration::from_millis(25);
 /// With nothing written there is nothing to do; a look once in a while costs nothing.
 const IDLE: Duration = Duration::from_secs(3600);
 
+/// A file of this length is not continued after the log was closed: reading it again would be felt at the next start.
+const CLOSED: u64 = 512 << 10;
+
 /// Work until the log stops or fails.
 pub(crate) fn keep(shared: &Shared) {
     if let Err(error) = work(shared) {
@@ -60,10 +63,12 @@ fn work(shared: &Shared) -> io::Result<()> {
         if let Some(tree) = tree {
             sign(shared, &checkpoints, &tree)?;
         }
-        if stop.is_some() {
-            return Ok(());
+        match stop {
+            None => begin_segment(shared, shared.options.segment_bytes)?,
+            // The next opening has less to read.
+            Some(Stop::Close) => return begin_segment(shared, shared.options.segment_bytes.min(CLOSED)),
+            Some(Stop::Drop) => return Ok(()),
         }
-        begin_segment(shared)?;
     }
 }
 
@@ -104,10 +109,10 @@ fn sign(shared: &Shared, checkpoints: &std::fs::File, tree: &Tree) -> io::Result
     Ok(())
 }
 
-/// Begin a new file where the current one is long enough.
-fn begin_segment(shared: &Shared) -> io::Result<()> {
+/// Begin a new file where the current one has that many bytes.
+fn begin_segment(shared: &Shared, bytes: u64) -> io::Result<()> {
     let mut state = shared.lock();
-    if state.segment_bytes < shared.options.segment_bytes || state.failed.is_some() {
+    if state.segment_bytes < bytes || state.failed.is_some() {
         return Ok(());
     }
     // The few records since the last sync: a file that is complete must also be complete on the disk before the next one is.

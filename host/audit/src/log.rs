@@ -18,11 +18,7 @@ use tokio::sync::oneshot;
 
 use crate::{
     CallFacts, DeniedFacts, EventFacts, EventId, IntentFacts, OpenIntent, Outcome, OutcomeFacts, Recorded, Withdrawal,
-    chain::Chain,
-    disk::Disk,
-    facts,
-    id::IdSource,
-    record::Draft,
+    chain::Chain, disk::Disk, facts, id::IdSource, record::Draft,
 };
 
 /// How the log is written.
@@ -40,7 +36,7 @@ pub struct Options {
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sync: Sync::Group, checkpoint_every: 1024, checkpoint_after: Duration::from_secs(60), segment_bytes: 16 << 20 }
+        Self { sync: Sync::Group, checkpoint_every: 1024, checkpoint_after: Duration::from_secs(60), segment_bytes: 4 << 20 }
     }
 }
 
@@ -57,7 +53,9 @@ pub enum Sync {
 #[derive(Debug, Clone, thiserror::Error)]
 pub enum AuditError {
     /// Writing or syncing failed, now or before; nothing is written any more.
-    #[error("the audit log cannot be written: {cause}\nhelp: see to the disk that holds the audit folder, then start casemate again")]
+    #[error(
+        "the audit log cannot be written: {cause}\nhelp: see to the disk that holds the audit folder, then start casemate again"
+    )]
     Failed {
         /// The first failure.
         cause: Arc<str>,
@@ -86,8 +84,6 @@ pub(crate) struct Shared {
     pub(crate) dir: Dir,
     pub(crate) key: SigningKey,
     pub(crate) options: Options,
-    /// Held, as a lock on the folder, until both are gone.
-    pub(crate) _lock: File,
 }
 
 /// What changes with every record.
@@ -107,6 +103,8 @@ pub(crate) struct State {
     pub(crate) unsigned: Option<Instant>,
     pub(crate) stop: Option<Stop>,
     pub(crate) failed: Option<Arc<str>>,
+    /// Held, as a lock on the folder, until nothing can be written any more.
+    lock: Option<File>,
 }
 
 /// How the log ends.
@@ -126,7 +124,7 @@ enum Link {
 }
 
 impl State {
-    pub(crate) fn new(chain: Chain, tag: u64, file: File, segment_bytes: u64, signed: u64) -> Self {
+    pub(crate) fn new(lock: File, chain: Chain, tag: u64, file: File, segment_bytes: u64, signed: u64) -> Self {
         Self {
             ids: IdSource::after(chain.last_id, tag),
             unsigned: (chain.size() > signed).then(Instant::now),
@@ -139,6 +137,7 @@ impl State {
             signed,
             stop: None,
             failed: None,
+            lock: Some(lock),
         }
     }
 
@@ -161,8 +160,8 @@ impl State {
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, disk: Box<dyn Disk>, dir: Dir, key: SigningKey, options: Options, lock: File) -> Self {
-        Self { state: Mutex::new(state), work: Condvar::new(), disk, dir, key, options, _lock: lock }
+    pub(crate) fn new(state: State, disk: Box<dyn Disk>, dir: Dir, key: SigningKey, options: Options) -> Self {
+        Self { state: Mutex::new(state), work: Condvar::new(), disk, dir, key, options }
     }
 
     /// A thread that panicked under the lock leaves a state nobody can vouch for.
@@ -276,7 +275,13 @@ impl Log {
     }
 
     /// Write down that a permitted call is not made after all, and was not begun.
-    pub async fn withdrawn(&self, permit: &Permit, facts: CallFacts, why: Withdrawal, now: Timestamp) -> Result<EventId, AuditError> {
+    pub async fn withdrawn(
+        &self,
+        permit: &Permit,
+        facts: CallFacts,
+        why: Withdrawal,
+        now: Timestamp,
+    ) -> Result<EventId, AuditError> {
         self.write(&facts::withdrawn(permit, &facts, &why, now), Link::None).await
     }
 
@@ -343,6 +348,7 @@ impl Log {
         if keeper.is_some_and(|keeper| keeper.join().is_err()) {
             self.shared.lock().fail("the thread that syncs it stopped");
         }
+        self.shared.lock().lock = None;
     }
 }
 

@@ -12,8 +12,13 @@ const ED25519: u8 = 1;
 
 /// The first four bytes of SHA-256 over name, newline, type and key: which key a signature line means.
 fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
-    let digest: [u8; 32] =
-        Sha256::new().chain_update(name).chain_update(b"\n").chain_update([ED25519]).chain_update(key.as_bytes()).finalize().into();
+    let digest: [u8; 32] = Sha256::new()
+        .chain_update(name)
+        .chain_update(b"\n")
+        .chain_update([ED25519])
+        .chain_update(key.as_bytes())
+        .finalize()
+        .into();
     let [a, b, c, d, ..] = digest;
     [a, b, c, d]
 }

@@ -48,7 +48,7 @@ pub enum OpenError {
     InUse,
     /// Something is wrong with what is there. It is not continued, so that nothing covers it up.
     #[error("{0}\nhelp: `casemate audit verify` checks the whole log; keep the folder as evidence and begin a new one")]
-    Broken(Failure),
+    Broken(Box<Failure>),
     /// The folder cannot be used.
     #[error("the audit folder cannot be used: {0}")]
     Io(#[from] io::Error),
@@ -65,7 +65,13 @@ impl Log {
         Self::open_on(Box::new(Machine), dir, key, options, now)
     }
 
-    pub(crate) fn open_on(disk: Box<dyn Disk>, dir: Dir, key: SigningKey, options: Options, now: Timestamp) -> Result<(Self, Recovery), OpenError> {
+    pub(crate) fn open_on(
+        disk: Box<dyn Disk>,
+        dir: Dir,
+        key: SigningKey,
+        options: Options,
+        now: Timestamp,
+    ) -> Result<(Self, Recovery), OpenError> {
         let lock = lock(&dir)?;
         let start = edge::last(&dir, &key.verifying_key()).unwrap_or_else(Chain::new);
         let checkpoints = scan::checkpoints(&dir, &key.verifying_key(), start.size()).map_err(broken)?;
@@ -91,8 +97,8 @@ impl Log {
         let signed = checkpoints.signed.last().map_or(0, |signed| signed.checkpoint.size);
         let tag = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let length = file.metadata()?.len();
-        let state = State::new(scan.chain, tag, file, length, signed);
-        let log = Self::start(Arc::new(Shared::new(state, disk, dir, key, options, lock)))?;
+        let state = State::new(lock, scan.chain, tag, file, length, signed);
+        let log = Self::start(Arc::new(Shared::new(state, disk, dir, key, options)))?;
         log.note(&recovery, now)?;
         Ok((log, recovery))
     }
@@ -113,7 +119,7 @@ impl Log {
 fn broken(failure: Failure) -> OpenError {
     match failure {
         Failure::Io(error) => OpenError::Io(error),
-        failure => OpenError::Broken(failure),
+        failure => OpenError::Broken(Box::new(failure)),
     }
 }
 

@@ -189,7 +189,8 @@ pub(crate) fn check(line: &[u8]) -> Result<Checked<'_>, Damage> {
     }
     let core: Core<'_> = serde_json::from_slice(line).map_err(|error| Damage::Shape(error.to_string()))?;
     let id = core.event_id.parse().map_err(|_| Damage::Shape("its `event_id` is none".to_owned()))?;
-    let previous = Hash::from_hex(core.previous_hash.as_bytes()).ok_or_else(|| Damage::Shape("its `previous_hash` is none".to_owned()))?;
+    let previous =
+        Hash::from_hex(core.previous_hash.as_bytes()).ok_or_else(|| Damage::Shape("its `previous_hash` is none".to_owned()))?;
     let ends = match core.extensions.casemate.intent {
         Some(intent) => Some(intent.parse().map_err(|_| Damage::Shape("its `intent` is no event id".to_owned()))?),
         None => None,

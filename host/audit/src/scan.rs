@@ -44,7 +44,9 @@ pub enum Failure {
         found: String,
     },
     /// Records at the end are missing.
-    #[error("the log was cut short: it has {records} records, and the checkpoint on line {line} of `checkpoints` covers {signed}")]
+    #[error(
+        "the log was cut short: it has {records} records, and the checkpoint on line {line} of `checkpoints` covers {signed}"
+    )]
     Truncated {
         /// How many records there are.
         records: u64,

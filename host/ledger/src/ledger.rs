@@ -85,7 +85,8 @@ impl Ledger {
         }
         let mut inner = self.lock();
         let transaction = inner.connection.transaction()?;
-        let readings = keys.iter().map(|key| Ok((key.clone(), reading(&transaction, key, now)?))).collect::<Result<_, rusqlite::Error>>()?;
+        let readings =
+            keys.iter().map(|key| Ok((key.clone(), reading(&transaction, key, now)?))).collect::<Result<_, rusqlite::Error>>()?;
         Ok(readings)
     }
 
@@ -156,12 +157,13 @@ fn cut(key: &BudgetKey, now: Timestamp) -> i64 {
 }
 
 fn reading(transaction: &Transaction<'_>, key: &BudgetKey, now: Timestamp) -> Result<Reading, rusqlite::Error> {
-    transaction
-        .prepare_cached("SELECT count(*), min(at_ms) FROM spends WHERE budget = ?1 AND at_ms > ?2")?
-        .query_row(params![key.as_str(), cut(key, now)], |row| {
+    transaction.prepare_cached("SELECT count(*), min(at_ms) FROM spends WHERE budget = ?1 AND at_ms > ?2")?.query_row(
+        params![key.as_str(), cut(key, now)],
+        |row| {
             let oldest: Option<i64> = row.get(1)?;
             Ok(Reading { spent: row.get(0)?, oldest: oldest.map(Timestamp::from_millis) })
-        })
+        },
+    )
 }
 
 fn spend(transaction: &Transaction<'_>, charge: &Charge, now: Timestamp) -> Result<i64, ChargeError> {
@@ -178,12 +180,22 @@ fn spend(transaction: &Transaction<'_>, charge: &Charge, now: Timestamp) -> Resu
         .optional()?;
     let at = newest.unwrap_or(i64::MIN).max(now.as_millis());
     let until = at.saturating_add_unsigned(key.window().as_millis());
-    transaction.prepare_cached("INSERT INTO spends (budget, at_ms, until_ms) VALUES (?1, ?2, ?3)")?.execute(params![key.as_str(), at, until])?;
+    transaction.prepare_cached("INSERT INTO spends (budget, at_ms, until_ms) VALUES (?1, ?2, ?3)")?.execute(params![
+        key.as_str(),
+        at,
+        until
+    ])?;
     Ok(transaction.last_insert_rowid())
 }
 
 /// When so many of the counted spends have left the window that one fits again.
-fn free_at(transaction: &Transaction<'_>, key: &BudgetKey, spent: u32, limit: u32, now: Timestamp) -> Result<Option<Timestamp>, rusqlite::Error> {
+fn free_at(
+    transaction: &Transaction<'_>,
+    key: &BudgetKey,
+    spent: u32,
+    limit: u32,
+    now: Timestamp,
+) -> Result<Option<Timestamp>, rusqlite::Error> {
     if limit == 0 {
         return Ok(None);
     }

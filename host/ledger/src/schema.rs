@@ -4,6 +4,7 @@ use std::{
     fs, io,
     os::unix::fs::OpenOptionsExt as _,
     path::{Path, PathBuf},
+    sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
@@ -17,6 +18,9 @@ const VERSION: i64 = 1;
 
 /// How long a charge waits while another process charges.
 const BUSY: Duration = Duration::from_secs(5);
+
+/// Keeps the drafts of one process apart.
+static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
 /// `id` is never used twice, so a receipt can only ever mean its own spends.
 const SCHEMA: &str = "
@@ -45,7 +49,9 @@ pub enum LedgerError {
         detail: String,
     },
     /// A newer build wrote it.
-    #[error("the ledger `{path}` has version {found}, and this casemate knows {VERSION}\nhelp: use the casemate that wrote it, or a newer one")]
+    #[error(
+        "the ledger `{path}` has version {found}, and this casemate knows {VERSION}\nhelp: use the casemate that wrote it, or a newer one"
+    )]
     Newer {
         /// Which.
         path: PathBuf,
@@ -73,7 +79,9 @@ pub(crate) fn open(path: &Path) -> Result<Connection, LedgerError> {
     }
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
     let connection = Connection::open_with_flags(path, flags)?;
-    prepare(&connection).and_then(|()| check(&connection, path)).map_err(|error| sort(error, path))?;
+    connection.busy_timeout(BUSY)?;
+    // Looked at before anything is set: setting the mode would write to a file that is no ledger.
+    check(&connection, path).and_then(|()| prepare(&connection)).map_err(|error| sort(error, path))?;
     Ok(connection)
 }
 
@@ -90,7 +98,7 @@ pub(crate) fn open_in_memory() -> Result<Connection, LedgerError> {
 fn begin(path: &Path) -> Result<(), LedgerError> {
     let io = |cause| LedgerError::Io { path: path.to_owned(), cause };
     let mut draft = path.as_os_str().to_owned();
-    draft.push(format!(".new-{}", std::process::id()));
+    draft.push(format!(".new-{}-{}", std::process::id(), DRAFTS.fetch_add(1, Ordering::Relaxed)));
     let draft = PathBuf::from(draft);
     match fs::remove_file(&draft) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
@@ -113,6 +121,7 @@ fn begin(path: &Path) -> Result<(), LedgerError> {
 
 fn write_draft(draft: &Path) -> Result<(), LedgerError> {
     let connection = Connection::open_with_flags(draft, OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    prepare(&connection)?;
     write_schema(&connection)?;
     connection.close().map_err(|(_, error)| LedgerError::Sqlite(error))
 }
@@ -124,7 +133,6 @@ fn write_schema(connection: &Connection) -> Result<(), LedgerError> {
 }
 
 fn prepare(connection: &Connection) -> Result<(), LedgerError> {
-    connection.busy_timeout(BUSY)?;
     // WAL: readers do not wait for the writer, and one write to one file is one commit.
     connection.pragma_update(None, "journal_mode", "wal")?;
     connection.pragma_update(None, "synchronous", "normal")?;
@@ -157,12 +165,23 @@ fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
 
 /// What SQLite says of a file it cannot make sense of, as what it is.
 fn sort(error: LedgerError, path: &Path) -> LedgerError {
-    use rusqlite::ErrorCode::{DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, PermissionDenied, ReadOnly};
+    use rusqlite::ErrorCode::{
+        CannotOpen, DatabaseBusy, DatabaseLocked, DiskFull, OutOfMemory, PermissionDenied, ReadOnly, SystemIoFailure,
+    };
     match error {
         LedgerError::Sqlite(error)
             if !matches!(
                 error.sqlite_error_code(),
-                Some(DatabaseBusy | DatabaseLocked | DiskFull | OutOfMemory | PermissionDenied | ReadOnly)
+                Some(
+                    CannotOpen
+                        | DatabaseBusy
+                        | DatabaseLocked
+                        | DiskFull
+                        | OutOfMemory
+                        | PermissionDenied
+                        | ReadOnly
+                        | SystemIoFailure
+                )
             ) =>
         {
             LedgerError::Damaged { path: path.to_owned(), detail: error.to_string() }

@@ -73,7 +73,7 @@ fn manifest(number: usize) -> Manifest {
 fn policy(plugins: usize) -> Policy {
     let rules = (0..plugins).map(manifest).flat_map(|manifest| {
         let dimensions: Arc<BTreeMap<_, _>> =
-            Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind.clone())).collect());
+            Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect());
         manifest.tool.clone().into_iter().map(move |(name, tool)| ToolRule {
             served: ServedName::of(&manifest.plugin.name, &name).unwrap(),
             plugin: manifest.id(),

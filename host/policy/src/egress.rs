@@ -4,6 +4,7 @@
 //! are written again from their parsed form, so that the gate and the upstream cannot read two things. Whatever has
 //! a second reading is refused, not repaired. Credentials are added behind the gate.
 
+mod addressee;
 mod body;
 mod checked;
 mod closed;

@@ -31,6 +31,7 @@ fn base() -> Config {
         .async_stack_size(ASYNC_STACK)
         .wasm_component_model(true)
         .wasm_gc(false)
+        .gc_support(false)
         .wasm_threads(false)
         .wasm_memory64(false)
         .wasm_exceptions(false)

@@ -79,7 +79,7 @@ pub enum ImportError {
 
 /// The features a plugin may use: what wasm32-wasip2 toolchains emit today.
 fn features() -> WasmFeatures {
-    WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST
+    (WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST) - WasmFeatures::GC_TYPES
 }
 
 /// The outermost imports and exports of a component, validated whole.

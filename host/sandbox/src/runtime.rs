@@ -14,7 +14,7 @@ use casemate_policy::{
     output::{FailureKind, RawContent, RawFailure, RawOutput},
 };
 use casemate_signing::{
-    manifest::{self, Manifest},
+    manifest::{self, Credential, Manifest},
     package::Loadable,
 };
 use sha2::{Digest, Sha256};
@@ -149,7 +149,12 @@ impl Runtime {
     /// When its contracts do not fit the bindings.
     pub fn bind(&self, prepared: Prepared, bindings: PluginBindings) -> Result<Loaded, LoadError> {
         let Prepared { manifest, pre } = prepared;
-        let gate = Gate::new(&manifest, &bindings.upstreams)?;
+        let user_names = manifest.upstream.values().filter_map(|upstream| match &upstream.credential {
+            Some(Credential::Basic(basic)) => Some(&basic.username),
+            _ => None,
+        });
+        let guarded = bindings.secrets.redactor_without(&user_names.collect());
+        let gate = Gate::new(&manifest, &bindings.upstreams)?.guarding(Arc::new(guarded));
         let upstreams = Upstreams::new(&bindings.upstreams, manifest.upstream.keys().cloned(), bindings.secrets)?;
         Ok(Loaded {
             id: manifest.id(),

@@ -211,7 +211,12 @@ impl Resolver<'_> {
     }
 
     fn budget(&mut self, file: file::Budget) -> Option<Budget> {
-        let tools = file.tools.into_iter().flat_map(file::OneOrMany::into_vec).filter_map(|pattern| self.form(&pattern)).collect();
+        let tools = file.tools.map(|tools| (tools.span(), tools.into_inner().into_vec()));
+        let tools = tools
+            .into_iter()
+            .flat_map(|(span, patterns)| patterns.into_iter().map(move |pattern| toml::Spanned::new(span.clone(), pattern)))
+            .filter_map(|pattern| self.form(&pattern))
+            .collect();
         Some(Budget { tools, effect: file.effect, calls: file.calls, per: self.form(&file.per)? })
     }
 }

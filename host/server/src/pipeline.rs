@@ -105,15 +105,16 @@ async fn not_charged(house: &House, principal: &Principal, call: &Call, permit: 
     {
         return refused(house, &denied, facts).await;
     }
-    let (withdrawal, retry_after_ms) = record::withdrawal(&error);
+    let withdrawal = record::withdrawal(&error);
+    let (reason, retry_after_ms) = (withdrawal.reason.clone(), withdrawal.retry_after_ms);
     let recorded = house.log.withdrawn(permit, facts, withdrawal, clock::now()).await;
     let message = error.to_string();
     told(recorded, |id| {
         Refused {
             decision: "denied",
-            reason: if retry_after_ms.is_some() { "budget-exhausted" } else { "unavailable" },
+            reason: &reason,
             message: message.lines().next().unwrap_or_default(),
-            remedy: "Wait before calling again.",
+            remedy: if retry_after_ms.is_some() { "Wait before calling again." } else { "" },
             retry_after_ms,
         }
         .reply(id)

@@ -106,12 +106,12 @@ pub(crate) fn fault(fault: &Fault) -> (&'static str, String) {
 }
 
 /// Why a permitted call was not charged, and when trying again can help.
-pub(crate) fn withdrawal(error: &ChargeError) -> (Withdrawal, Option<u64>) {
+pub(crate) fn withdrawal(error: &ChargeError) -> Withdrawal {
     let (reason, retry_after_ms) = match error {
         ChargeError::Exhausted { retry_after_ms, .. } => ("budget-exhausted", *retry_after_ms),
         ChargeError::Ledger(_) => ("ledger-unavailable", None),
     };
-    (Withdrawal { layer: "ledger".into(), reason: reason.into(), message: error.to_string(), retry_after_ms }, retry_after_ms)
+    Withdrawal { layer: "ledger".into(), reason: reason.into(), message: error.to_string(), retry_after_ms }
 }
 
 #[cfg(test)]

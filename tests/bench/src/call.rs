@@ -49,14 +49,20 @@ impl Work {
             )
             .to_owned(),
         };
-        format!(r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{{"text":"{text}"}}{meta}}}}}"#)
+        format!(
+            r#"{{"jsonrpc":"2.0","id":{id},"method":"tools/call","params":{{"name":"{tool}","arguments":{{"text":"{text}"}}{meta}}}}}"#
+        )
     }
 
     /// The id of an answer; an error where it is not the text and nothing but the text.
     pub(crate) fn check(&self, answer: &str) -> Result<u64> {
         let parsed: Answer = serde_json::from_str(answer).map_err(|error| format!("{error}: {answer}"))?;
         match parsed.result {
-            Some(Outcome { is_error: Some(false), content }) if content.iter().map(|block| block.text).eq([self.text.as_str()]) => Ok(parsed.id),
+            Some(Outcome { is_error: Some(false), content })
+                if content.iter().map(|block| block.text).eq([self.text.as_str()]) =>
+            {
+                Ok(parsed.id)
+            }
             _ => Err(format!("`{}` did not answer with its argument: {answer}", self.tool).into()),
         }
     }

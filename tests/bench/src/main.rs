@@ -104,7 +104,12 @@ impl Bench {
     }
 
     /// From the start of the process to the first answered call, and what it holds when nothing happens.
-    fn start_and_memory(&mut self, stage: &Stage, group: &'static str, (start, memory): (Option<&'static str>, Option<&'static str>)) -> Result<()> {
+    fn start_and_memory(
+        &mut self,
+        stage: &Stage,
+        group: &'static str,
+        (start, memory): (Option<&'static str>, Option<&'static str>),
+    ) -> Result<()> {
         let times = 20_usize.div_ceil(self.scale).max(5);
         let (mut native, mut ours) = (Vec::new(), Vec::new());
         for _ in 0..times {
@@ -115,9 +120,10 @@ impl Bench {
             let mut sample = Sample { took: starts.iter().map(of).collect(), ..Sample::default() };
             sample.percentile(50) / 1e3
         };
-        for (what, of, target) in
-            [("handshake done, p50", (|start| start.ready) as fn(&Start) -> Duration, None), ("first call answered, p50", |start| start.answered, start)]
-        {
+        for (what, of, target) in [
+            ("handshake done, p50", (|start| start.ready) as fn(&Start) -> Duration, None),
+            ("first call answered, p50", |start| start.answered, start),
+        ] {
             self.report.add(group, what, Unit::Milliseconds, (Some(median(&native, of)), median(&ours, of)), target);
         }
         let last = |starts: &[Start]| starts.last().map(|start| start.resident).ok_or("nothing was started");
@@ -156,9 +162,10 @@ impl Bench {
         let (native_work, our_work) = (Work::new("echo", SHORT), Work::new(PLAIN, SHORT));
         let turns = u32::try_from(TURNS)?;
         for _ in 0..TURNS {
-            for (server, work, rate, sample) in
-                [(&mut *native, &native_work, &mut rates.0, &mut samples.0), (&mut *ours, &our_work, &mut rates.1, &mut samples.1)]
-            {
+            for (server, work, rate, sample) in [
+                (&mut *native, &native_work, &mut rates.0, &mut samples.0),
+                (&mut *ours, &our_work, &mut rates.1, &mut samples.1),
+            ] {
                 let before = server.process().cpu()?;
                 let (took, all) = server.pipelined(work, calls, DEPTH)?;
                 sample.cpu += server.process().cpu()? - before;
@@ -200,7 +207,13 @@ impl Bench {
         let both = |native: f64, ours: f64| (Some(native), ours);
         self.report.add(group, "p50", Unit::Microseconds, both(native.percentile(50), ours.percentile(50)), target);
         self.report.add(group, "p99", Unit::Microseconds, both(native.percentile(99), ours.percentile(99)), None);
-        self.report.add(group, "processor time of the server, each", Unit::Microseconds, both(native.cpu_each(), ours.cpu_each()), None);
+        self.report.add(
+            group,
+            "processor time of the server, each",
+            Unit::Microseconds,
+            both(native.cpu_each(), ours.cpu_each()),
+            None,
+        );
     }
 }
 
@@ -233,10 +246,9 @@ fn in_turns<C: Client>(
 ) -> Result<(Sample, Sample)> {
     let mut samples = (Sample::default(), Sample::default());
     for _ in 0..TURNS {
-        for (client, process, work, sample) in [
-            (&mut *native, native_process, native_work, &mut samples.0),
-            (&mut *ours, our_process, our_work, &mut samples.1),
-        ] {
+        for (client, process, work, sample) in
+            [(&mut *native, native_process, native_work, &mut samples.0), (&mut *ours, our_process, our_work, &mut samples.1)]
+        {
             for _ in 0..calls.div_ceil(20) {
                 client.call(work)?;
             }

@@ -10,12 +10,13 @@ use axum::{Router, body::Body, extract::Request, routing::any, serve::ListenerEx
 use rmcp::{
     ErrorData, RoleServer, ServerHandler, ServiceExt,
     model::{
-        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams, ServerCapabilities,
-        ServerConfig, Tool,
+        CallToolRequestParams, CallToolResponse, CallToolResult, ContentBlock, ListToolsResult, PaginatedRequestParams,
+        ServerCapabilities, ServerConfig, Tool,
     },
     service::RequestContext,
     transport::{
-        StreamableHttpServerConfig, StreamableHttpService, stdio_pipes, streamable_http_server::session::local::LocalSessionManager,
+        StreamableHttpServerConfig, StreamableHttpService, stdio_pipes,
+        streamable_http_server::session::local::LocalSessionManager,
     },
 };
 use serde_json::{Map, Value, json};
@@ -66,7 +67,8 @@ impl ServerHandler for Echo {
         _: Option<PaginatedRequestParams>,
         _: RequestContext<RoleServer>,
     ) -> std::result::Result<ListToolsResult, ErrorData> {
-        let schema = json!({ "type": "object", "properties": { "text": { "type": "string", "maxLength": 4096 } }, "required": ["text"] });
+        let schema =
+            json!({ "type": "object", "properties": { "text": { "type": "string", "maxLength": 4096 } }, "required": ["text"] });
         let schema: Map<String, Value> = schema.as_object().cloned().unwrap_or_default();
         Ok(ListToolsResult::with_all_items(vec![Tool::new("echo", "Returns the text it is given.", Arc::new(schema))]))
     }

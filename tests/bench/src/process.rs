@@ -29,7 +29,8 @@ impl Process {
     pub(crate) fn resident(self) -> Result<(u64, u64)> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.0))?;
         let field = |name: &str| -> Result<u64> {
-            let value = status.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| *key == name).map(|(_, value)| value);
+            let value =
+                status.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| *key == name).map(|(_, value)| value);
             Ok(value.and_then(|value| value.trim().strip_suffix(" kB")).ok_or("/proc/PID/status has another form")?.parse()?)
         };
         Ok((field("VmRSS")?, field("RssAnon")?))

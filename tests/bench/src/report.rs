@@ -63,7 +63,8 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(casemate: &Path) -> Result<Self> {
-        let said = |command: &mut Command| -> Result<String> { Ok(String::from_utf8(command.output()?.stdout)?.trim().to_owned()) };
+        let said =
+            |command: &mut Command| -> Result<String> { Ok(String::from_utf8(command.output()?.stdout)?.trim().to_owned()) };
         let field = |text: String, name: &str| {
             let value = text.lines().filter_map(|line| line.split_once(':')).find(|(key, _)| key.trim() == name);
             value.map_or_else(|| "unknown".to_owned(), |(_, value)| value.trim().to_owned())
@@ -82,7 +83,14 @@ impl Report {
     }
 
     /// Add a figure.
-    pub(crate) fn add(&mut self, group: &'static str, what: &str, unit: Unit, (native, casemate): (Option<f64>, f64), target: Option<&'static str>) {
+    pub(crate) fn add(
+        &mut self,
+        group: &'static str,
+        what: &str,
+        unit: Unit,
+        (native, casemate): (Option<f64>, f64),
+        target: Option<&'static str>,
+    ) {
         let ratio = native.map(|native| casemate / native);
         self.rows.push(Row { group, what: what.to_owned(), unit, native, casemate, ratio, target });
     }
@@ -90,7 +98,8 @@ impl Report {
     /// The table, on standard output.
     pub(crate) fn print(&mut self) -> Result<()> {
         self.circumstances.load_after = load()?;
-        let Circumstances { casemate, date, processor, processors, memory, kernel, load_before, load_after } = &self.circumstances;
+        let Circumstances { casemate, date, processor, processors, memory, kernel, load_before, load_after } =
+            &self.circumstances;
         let mut out = std::io::stdout().lock();
         writeln!(out, "{casemate}, {date}")?;
         writeln!(out, "{processors} × {processor}, {memory}, Linux {kernel}, load {load_before} before and {load_after} after")?;
@@ -102,7 +111,12 @@ impl Report {
             }
             let native = row.native.map_or_else(|| "–".to_owned(), |native| row.unit.show(native));
             let ratio = row.ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
-            let line = format!("  {:<42}{native:>12}{:>12}{ratio:>9}   {}", row.what, row.unit.show(row.casemate), row.target.unwrap_or_default());
+            let line = format!(
+                "  {:<42}{native:>12}{:>12}{ratio:>9}   {}",
+                row.what,
+                row.unit.show(row.casemate),
+                row.target.unwrap_or_default()
+            );
             writeln!(out, "{}", line.trim_end())?;
         }
         Ok(())

@@ -51,7 +51,10 @@ impl Stage {
         for number in self.installed + 1..=plugins {
             let folder = self.path(&format!("echo-{number}"));
             fs::create_dir(&folder)?;
-            fs::write(Path::new(&folder).join("plugin.toml"), source.replace("name = \"echo\"", &format!("name = \"echo-{number}\"")))?;
+            fs::write(
+                Path::new(&folder).join("plugin.toml"),
+                source.replace("name = \"echo\"", &format!("name = \"echo-{number}\"")),
+            )?;
             let packed = self.json(&["pack", &folder, "--component", &component, "--out", &self.path("packages")])?;
             self.configure(number)?;
             self.install(&member(&packed, "component")?)?;

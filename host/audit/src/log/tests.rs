@@ -66,7 +66,8 @@ fn options(sync: Sync) -> Options {
 }
 
 fn write(log: &Log) -> Result<crate::EventId, AuditError> {
-    let facts = EventFacts { kind: EventKind::AuthRefused, principal: HOST.to_owned(), outcome: Outcome::Denied, fields: json!({}) };
+    let facts =
+        EventFacts { kind: EventKind::AuthRefused, principal: HOST.to_owned(), outcome: Outcome::Denied, fields: json!({}) };
     tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(log.event(facts, NOW))
 }
 
@@ -107,7 +108,10 @@ fn a_failed_sync_is_told_to_whoever_waits_and_ends_the_log() {
     let Err(AuditError::Failed { cause }) = write(&log) else { panic!() };
     assert!(cause.contains("nput/output"), "{cause}");
     disk.syncs.store(100, Ordering::SeqCst);
-    assert!(matches!(write(&log), Err(AuditError::Failed { .. })), "a later sync that succeeds proves nothing of the earlier one");
+    assert!(
+        matches!(write(&log), Err(AuditError::Failed { .. })),
+        "a later sync that succeeds proves nothing of the earlier one"
+    );
 }
 
 /// A `read` does not wait for the disk, and its failure is still not passed over.

@@ -1,6 +1,6 @@
 //! Calls: what is in the log of each, and what must be there before it is made.
 
-use casemate_audit::{AuditError, OutcomeFacts, Outcome, RequestFacts, RequestStatus, Withdrawal};
+use casemate_audit::{AuditError, Outcome, OutcomeFacts, RequestFacts, RequestStatus, Withdrawal};
 use casemate_policy::{ApprovalMode, Decision};
 use casemate_signing::manifest::Effect;
 use serde_json::json;
@@ -60,7 +60,10 @@ fn an_intent_and_its_outcome_say_everything() {
 
     let outcome = &entries[1]["extensions"]["casemate"];
     assert_eq!(outcome["intent"], entries[0]["event_id"]);
-    assert_eq!((&outcome["fuel"], &outcome["memory_bytes"], &outcome["duration_us"]), (&json!("12345"), &json!("1048576"), &json!("1500")));
+    assert_eq!(
+        (&outcome["fuel"], &outcome["memory_bytes"], &outcome["duration_us"]),
+        (&json!("12345"), &json!("1048576"), &json!("1500"))
+    );
     assert_eq!(
         outcome["requests"][0],
         json!({
@@ -68,7 +71,10 @@ fn an_intent_and_its_outcome_say_everything() {
             "status": "200", "bytes": "99", "address": "192.0.2.1", "request_bytes": "0", "request_sha256": "e3".repeat(32),
         })
     );
-    assert_eq!(outcome["requests"].as_array().unwrap().iter().map(|r| r["state"].as_str().unwrap()).collect::<Vec<_>>(), ["answered", "broken", "not-sent", "pending"]);
+    assert_eq!(
+        outcome["requests"].as_array().unwrap().iter().map(|r| r["state"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["answered", "broken", "not-sent", "pending"]
+    );
     assert_eq!(outcome["labels"], json!(["untrusted"]));
 }
 
@@ -91,7 +97,12 @@ fn what_is_denied_deferred_or_withdrawn_is_written_with_every_verdict() {
     wait(log.denied(&denied, facts(), NOW)).unwrap();
     let Decision::Deferred(deferred) = decision(Effect::Execute, json!({"hash": "00"}), ApprovalMode::Operator) else { panic!() };
     wait(log.deferred(&deferred, facts(), NOW)).unwrap();
-    let why = Withdrawal { layer: "budget".into(), reason: "budget-exhausted".into(), message: "spent".to_owned(), retry_after_ms: Some(1500) };
+    let why = Withdrawal {
+        layer: "budget".into(),
+        reason: "budget-exhausted".into(),
+        message: "spent".to_owned(),
+        retry_after_ms: Some(1500),
+    };
     wait(log.withdrawn(&permit(Effect::Read), facts(), why, NOW)).unwrap();
     log.close(NOW).unwrap();
     folder.verify().unwrap();
@@ -107,7 +118,11 @@ fn what_is_denied_deferred_or_withdrawn_is_written_with_every_verdict() {
         .collect();
     assert_eq!(
         told,
-        [("denied", "denied", "arguments-invalid"), ("deferred", "deferred", "approval-required"), ("denied", "denied", "budget-exhausted")]
+        [
+            ("denied", "denied", "arguments-invalid"),
+            ("deferred", "deferred", "approval-required"),
+            ("denied", "denied", "budget-exhausted")
+        ]
     );
     assert_eq!(entries[2]["extensions"]["casemate"]["retry_after_ms"], "1500");
 }
@@ -145,7 +160,10 @@ fn closing_ends_what_is_under_way_as_unknown() {
     assert!(matches!(wait(log.outcome(id, ended(), NOW)), Err(AuditError::Closed)));
     assert!(matches!(wait(log.begin(permit(Effect::Read), facts(), NOW)), Err(AuditError::Closed)));
     let last = folder.entries().pop().unwrap();
-    assert_eq!((&last["outcome"], &last["extensions"]["casemate"]["ending"]), (&json!(Outcome::Unknown.as_str()), &json!("host-stopped")));
+    assert_eq!(
+        (&last["outcome"], &last["extensions"]["casemate"]["ending"]),
+        (&json!(Outcome::Unknown.as_str()), &json!("host-stopped"))
+    );
     assert_eq!(folder.verify().unwrap().not_yet_covered(), 0);
 }
 

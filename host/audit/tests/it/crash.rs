@@ -70,7 +70,8 @@ fn a_damaged_middle_is_not_continued() {
     lines[4] = lines[4].replace("config.loaded", "config.refused");
     folder.write_lines(&lines);
     let before = folder.read(FIRST);
-    let Err(OpenError::Broken(Failure::Damaged { place, .. })) = folder.open(quiet()) else { panic!() };
+    let Err(OpenError::Broken(failure)) = folder.open(quiet()) else { panic!() };
+    let Failure::Damaged { place, .. } = *failure else { panic!("{failure}") };
     assert_eq!(place.record, 4);
     assert_eq!(folder.read(FIRST), before, "and not touched");
 }
@@ -138,7 +139,9 @@ fn an_unfinished_intent_in_an_earlier_file_is_found() {
     // Without the shortcut, or with a forged one, all of it is read, to the same end.
     let last = folder.segments().pop().unwrap().replace(".jsonl", ".edge");
     let size = folder.verify().unwrap().records;
-    for edge in [None, Some(folder.read(&last)), Some(folder.read(&last).iter().map(|byte| byte ^ u8::from(*byte == b'7')).collect())] {
+    for edge in
+        [None, Some(folder.read(&last)), Some(folder.read(&last).iter().map(|byte| byte ^ u8::from(*byte == b'7')).collect())]
+    {
         let again = folder.copy();
         match edge {
             None => std::fs::remove_file(again.path(&last)).unwrap(),

@@ -3,7 +3,9 @@
 use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
 
 use cap_std::{ambient_authority, fs::Dir};
-use casemate_audit::{CallFacts, EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, OutcomeFacts, Recovery, Report, verify};
+use casemate_audit::{
+    CallFacts, EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, OutcomeFacts, Recovery, Report, verify,
+};
 use casemate_policy::{
     ApprovalMode, Call, Decision, Grant, Permit, Policy, Principal, Readings, ServedName, Timestamp, ToolRule, decide,
 };
@@ -96,19 +98,30 @@ impl Folder {
 pub(crate) const FIRST: &str = "00000000000000000000.jsonl";
 
 pub(crate) fn event(number: usize) -> EventFacts {
-    EventFacts { kind: EventKind::ConfigLoaded, principal: HOST.to_owned(), outcome: Outcome::Allowed, fields: json!({"number": number, "é": "\u{e9}"}) }
+    EventFacts {
+        kind: EventKind::ConfigLoaded,
+        principal: HOST.to_owned(),
+        outcome: Outcome::Allowed,
+        fields: json!({"number": number, "é": "\u{e9}"}),
+    }
 }
 
-/// A log of `records` records, closed in order.
+/// A log of `records` records with a checkpoint after every hundred, and after the last.
 pub(crate) fn filled(records: usize, options: Options) -> Folder {
     let folder = Folder::new();
-    let (log, recovery) = folder.open(options).unwrap();
-    assert!(recovery.is_clean() && recovery.records == 0);
-    for number in 0..records {
-        wait(log.event(event(number), NOW.plus_millis(number as u64))).unwrap();
+    let mut number = 0;
+    loop {
+        let (log, recovery) = folder.open(options.clone()).unwrap();
+        assert!(recovery.is_clean() && recovery.records == number as u64);
+        for number in number..records.min(number + 100) {
+            wait(log.event(event(number), NOW.plus_millis(number as u64))).unwrap();
+        }
+        log.close(NOW).unwrap();
+        number = records.min(number + 100);
+        if number == records {
+            return folder;
+        }
     }
-    log.close(NOW).unwrap();
-    folder
 }
 
 pub(crate) fn facts() -> CallFacts {

@@ -34,7 +34,11 @@ fn entries_are_found_by_what_they_are_about() {
     check(&folder, Filter { event_type: some("config"), ..Filter::default() }, &[]);
     check(&folder, Filter { call_id: some("call-1"), ..Filter::default() }, &["intent", "outcome", "denied"]);
     check(&folder, Filter { event: Some(id), ..Filter::default() }, &["intent", "outcome"]);
-    check(&folder, Filter { since: Some(NOW.plus_millis(10)), until: Some(NOW.plus_millis(30)), ..Filter::default() }, &["intent", "outcome"]);
+    check(
+        &folder,
+        Filter { since: Some(NOW.plus_millis(10)), until: Some(NOW.plus_millis(30)), ..Filter::default() },
+        &["intent", "outcome"],
+    );
 }
 
 #[test]

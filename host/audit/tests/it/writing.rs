@@ -50,7 +50,10 @@ fn checkpoints_come_by_time() {
     let (log, _) = folder.open(Options { checkpoint_after: Duration::from_millis(20), ..quiet() }).unwrap();
     wait(log.event(event(0), NOW)).unwrap();
     let covered = || folder.verify().unwrap().covered == 1;
-    assert!((0..500).any(|_| covered() || { std::thread::sleep(Duration::from_millis(10)); false }));
+    assert!((0..500).any(|_| covered() || {
+        std::thread::sleep(Duration::from_millis(10));
+        false
+    }));
     drop(log);
 }
 
@@ -62,7 +65,7 @@ fn an_empty_log_is_closed_without_a_word() {
 
 #[test]
 fn its_files_are_its_owners_alone() {
-    let folder = filled(150, Options { segment_bytes: 1, ..quiet() });
+    let folder = filled(10, Options { segment_bytes: 1, sync: Sync::Always, ..quiet() });
     for entry in std::fs::read_dir(folder.path("")).unwrap() {
         let entry = entry.unwrap();
         assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());

@@ -4,8 +4,8 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use casemate_ledger::{ChargeError, Ledger};
 use casemate_policy::{
-    ApprovalMode, Budget, BudgetKey, Call, Decision, Grant, Permit, Policy, Principal, Reading, Readings, Timestamp, ToolRule, charges,
-    decide,
+    ApprovalMode, Budget, BudgetKey, Call, Decision, Grant, Permit, Policy, Principal, Reading, Readings, Timestamp, ToolRule,
+    charges, decide,
 };
 use casemate_signing::{
     Environment,

@@ -1,5 +1,5 @@
 //! Budgets under races, restarts, kills, clocks and damaged files.
-#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, clippy::indexing_slicing, reason = "tests")]
 
 mod file;
 mod fixture;

@@ -82,12 +82,6 @@ fn a_refund_gives_back_its_own_spends_and_no_others() {
     assert_eq!(spent(&ledger, &permit, later), [1, 1]);
 }
 
-#[test]
-fn a_budget_of_none_is_never_spent_and_promises_nothing() {
-    let ledger = Ledger::in_memory().unwrap();
-    assert_eq!(exhausted(ledger.charge(&permit("local", Effect::Read, &[(0, "1m")]), at(NOW))).1, None);
-}
-
 /// The operator lowers the limit below what is spent: the wait is for as many as are too many.
 #[test]
 fn a_lowered_limit_counts_what_is_spent() {

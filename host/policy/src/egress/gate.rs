@@ -9,7 +9,9 @@ use casemate_signing::manifest::{self, ContractName, Credential, Manifest, Metho
 use ipnet::IpNet;
 
 use super::{
-    Authority, Origin, OriginFault, Outgoing, body,
+    Authority, Origin, OriginFault, Outgoing,
+    addressee::Addressee,
+    body,
     checked::{Checked, Verdict},
     closed,
     contract::{Contract, ContractFault, Miss},
@@ -40,6 +42,7 @@ pub struct Gate {
 /// An upstream where it is.
 #[derive(Debug)]
 struct Bound {
+    name: UpstreamName,
     origin: Origin,
     credential: Option<Arc<Credential>>,
     allow_private: Arc<[IpNet]>,
@@ -128,6 +131,7 @@ impl Gate {
                 );
             }
             upstreams.push(Bound {
+                name: name.clone(),
                 origin,
                 credential: upstream.credential.clone().map(Arc::new),
                 allow_private: binding.allow_private.into(),
@@ -181,14 +185,14 @@ impl Gate {
             return Err(Refusal::new(RefusalReason::SecretInRequest, "the request holds a secret that only the host sends"));
         }
         let method = method(&request.method)?;
-        let origin = Origin::from_parts(&request.scheme, &request.authority)
-            .map_err(|fault| Refusal::new(RefusalReason::OriginMalformed, fault.to_string()))?;
+        let addressee = Addressee::read(&request.scheme, &request.authority, self.upstreams.iter().map(|bound| &bound.name))?;
         let (path, query) = query::read(&request.path_and_query)?;
         let mut headers = header::read(&request.headers, &request.body)?;
         let content_type = headers.get("content-type").cloned();
         let body = body::read(content_type.as_deref(), request.body)?;
 
-        let (bound, contract) = self.one_contract(&origin, |contract| contract.matches(method, &path, &query, body.as_ref()))?;
+        let (bound, contract) =
+            self.one_contract(&addressee, |contract| contract.matches(method, &path, &query, body.as_ref()))?;
         if !authority.requests.contains(&contract.name) {
             let why = format!("the tool may not use contract `{}`", contract.name);
             return Err(Refusal::new(RefusalReason::ContractNotGranted, why));
@@ -199,7 +203,7 @@ impl Gate {
         let parts = Parts { path: &path, query: &query, headers: &headers, body: body.as_ref() };
         let targets = target::check(contract, authority, &parts)?;
 
-        let mut url = format!("{origin}{}", contract.write_path(&path));
+        let mut url = format!("{}{}", bound.origin, contract.write_path(&path));
         let query = query.encode();
         if !query.is_empty() {
             url.push('?');
@@ -213,7 +217,7 @@ impl Gate {
             contract: contract.name.clone(),
             effect: contract.effect,
             method,
-            origin,
+            origin: bound.origin.clone(),
             url,
             headers: headers.into_iter().collect(),
             body: body.map(|body| body.bytes).unwrap_or_default(),
@@ -223,16 +227,16 @@ impl Gate {
         })
     }
 
-    /// The one contract at this origin that the request is. All of the plugin's are asked, the tool's and the others:
+    /// The one contract of this addressee that the request is. All of the plugin's are asked, the tool's and the others:
     /// a request that is also one the tool may not make is none that it may.
     fn one_contract(
         &self,
-        origin: &Origin,
+        addressee: &Addressee,
         matches: impl Fn(&Contract) -> Result<(), Miss>,
     ) -> Result<(&Bound, &Contract), Refusal> {
         let mut nearest: Option<(Miss, &ContractName)> = None;
         let mut found: Option<(&Bound, &Contract)> = None;
-        for bound in self.upstreams.iter().filter(|bound| bound.origin == *origin) {
+        for bound in self.upstreams.iter().filter(|bound| addressee.is(&bound.name, &bound.origin)) {
             for contract in &bound.contracts {
                 match (matches(contract), found) {
                     (Ok(()), None) => found = Some((bound, contract)),
@@ -254,7 +258,7 @@ impl Gate {
                 Err(Refusal::new(RefusalReason::NoContract, format!("no contract fits; the nearest is `{name}`: {}", miss.1)))
             }
             (None, None) => {
-                let why = format!("no upstream of `{}` is bound to {}", self.plugin, quote(&origin.to_string(), 300));
+                let why = format!("no upstream of `{}` is bound to {}", self.plugin, quote(&addressee.to_string(), 300));
                 Err(Refusal::new(RefusalReason::OriginNotBound, why))
             }
         }

@@ -46,6 +46,25 @@ fn a_conforming_request_is_sent_as_it_was_read() {
 }
 
 #[test]
+fn an_upstream_is_reached_by_its_name_wherever_it_is() {
+    let named = |scheme: &str, authority: &str| {
+        let target = format!("/api/files/{}", hash());
+        reads(Outgoing { scheme: scheme.to_owned(), authority: authority.to_owned(), ..request("GET", &target) })
+    };
+    let checked = sent(named("https", "api"));
+    assert_eq!(checked.url(), format!("https://api.lab.test:8443/api/files/{}", hash()));
+    assert_eq!((checked.upstream().as_str(), checked.origin().to_string()), ("api", "https://api.lab.test:8443".to_owned()));
+    assert!(checked.credential().is_some());
+    // The name alone, under https alone; and it leads to that upstream's contracts only.
+    assert_eq!(reason(named("http", "api")), RefusalReason::OriginNotBound);
+    assert_eq!(reason(named("https", "api:8443")), RefusalReason::OriginNotBound);
+    assert_eq!(reason(named("https", "api:443")), RefusalReason::OriginNotBound);
+    assert_eq!(reason(named("https", "ap")), RefusalReason::OriginNotBound);
+    assert_eq!(reason(named("https", "API")), RefusalReason::OriginMalformed);
+    assert_eq!(reason(named("https", "other")), RefusalReason::NoContract);
+}
+
+#[test]
 fn a_fixed_origin_is_reached_and_its_credential_is_not_the_guests() {
     let to_other = |path: &str| Outgoing { authority: "other.lab.test".to_owned(), ..request("GET", path) };
     let checked = sent(reads(to_other("/list?page=2")));

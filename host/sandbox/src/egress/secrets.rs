@@ -1,6 +1,9 @@
 //! The secrets of one plugin: added to requests behind the gate, removed from whatever comes back.
 
-use std::{borrow::Cow, collections::BTreeMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_policy::{egress::Checked, output::Redactor};
@@ -27,7 +30,13 @@ impl Secrets {
 
     /// What removes every one of them from a text.
     pub fn redactor(&self) -> Redactor {
-        let exposed: Vec<(&str, &str)> = self.values.iter().map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
+        self.redactor_without(&BTreeSet::new())
+    }
+
+    /// The same, without some: user names stand in innocent texts.
+    pub(crate) fn redactor_without(&self, names: &BTreeSet<&SecretName>) -> Redactor {
+        let secrets = self.values.iter().filter(|(name, _)| !names.contains(name));
+        let exposed: Vec<(&str, &str)> = secrets.map(|(name, value)| (name.as_str(), value.expose_secret())).collect();
         Redactor::new(&exposed)
     }
 

@@ -22,6 +22,7 @@ pub enum Command {
     New {
         /// Where the private key goes.
         file: PathBuf,
+        /// Where the passphrase comes from.
         #[command(flatten)]
         passphrase: Passphrase,
         /// Leave the private key unencrypted. For development keys that only `environment = "dev"` accepts.

@@ -183,7 +183,7 @@ pub struct Grant {
 #[serde(deny_unknown_fields)]
 pub struct Budget {
     /// Which tools it counts; default: all of the grant's.
-    pub tools: Option<OneOrMany>,
+    pub tools: Option<Spanned<OneOrMany>>,
     /// Which effect and above it counts; default: every.
     pub effect: Option<Effect>,
     /// Calls in any window of that length.
@@ -197,14 +197,14 @@ pub struct Budget {
 #[serde(untagged)]
 pub enum OneOrMany {
     /// `"virustotal_*"`
-    One(Spanned<String>),
+    One(String),
     /// `["virustotal_*", "caldera_list_*"]`
-    Many(Vec<Spanned<String>>),
+    Many(Vec<String>),
 }
 
 impl OneOrMany {
     /// All of them.
-    pub fn into_vec(self) -> Vec<Spanned<String>> {
+    pub fn into_vec(self) -> Vec<String> {
         match self {
             Self::One(pattern) => vec![pattern],
             Self::Many(patterns) => patterns,

@@ -1,0 +1,133 @@
+//! What the audit log costs a call: intent and outcome of one that only reads, and of one that waits for the disk.
+//!
+//! `cargo bench -p casemate-audit`. The log grows while it is measured: what a record costs must not depend on how many there are.
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
+
+use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+
+use cap_std::{ambient_authority, fs::Dir};
+use casemate_audit::{IntentFacts, Log, Options, Outcome, OutcomeFacts, RequestFacts, RequestStatus, Sync};
+use casemate_policy::{
+    ApprovalMode, Call, Decision, Grant, Permit, Policy, Principal, Readings, ServedName, Timestamp, ToolRule, decide,
+};
+use casemate_signing::{
+    Environment,
+    manifest::{Effect, PluginId, Tool},
+};
+use criterion::{Criterion, criterion_group, criterion_main};
+use ed25519_dalek::SigningKey;
+use serde_json::json;
+use tempfile::TempDir;
+use tokio::runtime::Runtime;
+
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+const SHA256: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
+
+/// A permit for a lookup by hash.
+fn permit() -> Permit {
+    let tool: Tool = serde_json::from_value(json!({
+        "title": "File report", "description": "Look a file up.", "effect": "read", "requests": [], "input_schema": {
+            "type": "object", "additionalProperties": false, "properties": { "hash": { "type": "string", "maxLength": 64 } }
+        }
+    }))
+    .unwrap();
+    let (plugin, name) = ("lookup".parse().unwrap(), "file_report".parse().unwrap());
+    let rule = ToolRule {
+        served: ServedName::of(&plugin, &name).unwrap(),
+        plugin: PluginId { publisher: "acme".parse().unwrap(), name: plugin },
+        digest: SHA256.to_owned(),
+        tool: name,
+        manifest_tool: Arc::new(tool),
+        dimensions: Arc::default(),
+        pinned: true,
+        enabled: true,
+        dry_run: false,
+        approval: ApprovalMode::None,
+    };
+    let grant = Grant {
+        name: "analyst".parse().unwrap(),
+        principals: ["local".parse().unwrap()].into(),
+        tools: vec!["*".parse().unwrap()],
+        max_effect: Effect::Read,
+        scope: BTreeMap::new(),
+        expires: None,
+        budgets: Vec::new(),
+    };
+    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule]).unwrap();
+    let call = Call::new("lookup_file_report", json!({ "hash": SHA256 }));
+    match decide(&policy, &Principal::new("local".parse().unwrap()), &call, &Readings::none(), NOW) {
+        Decision::Permit(permit) => permit,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn intent() -> IntentFacts {
+    IntentFacts { call_id: "0123456789abcdef0123456789abcdef".to_owned(), via: "stdio", arguments: json!({ "hash": SHA256 }) }
+}
+
+/// An outcome with one request that was answered.
+fn outcome() -> OutcomeFacts {
+    let request = RequestFacts {
+        upstream: "lookup".to_owned(),
+        contract: "get-file".to_owned(),
+        method: "GET".to_owned(),
+        url: format!("https://lookup.example.com/api/v3/files/{SHA256}"),
+        effect: "read".to_owned(),
+        request_bytes: 0,
+        request_sha256: SHA256.to_owned(),
+        status: RequestStatus::Answered { status: 200, bytes: 4096, address: Some([203, 0, 113, 7].into()) },
+    };
+    OutcomeFacts {
+        call_id: intent().call_id,
+        outcome: Outcome::Allowed,
+        ending: Cow::Borrowed("returned"),
+        detail: None,
+        requests: vec![request],
+        labels: vec!["untrusted".to_owned()],
+        fuel: 123_456,
+        memory_bytes: 1 << 20,
+        duration_us: 1234,
+        output_bytes: 2048,
+        redactions: 0,
+        plan_digest: None,
+    }
+}
+
+fn log(sync: Sync) -> (TempDir, Log) {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    let (log, _) = Log::open(dir, SigningKey::from_bytes(&[7; 32]), Options { sync, ..Options::default() }, NOW).unwrap();
+    (folder, log)
+}
+
+/// One call's two records.
+async fn record(log: &Log, permit: &Permit) {
+    let recorded = log.begin(permit.clone(), intent(), NOW).await.unwrap();
+    log.outcome(recorded.id(), outcome(), NOW).await.unwrap();
+}
+
+fn append(criterion: &mut Criterion) {
+    let (permit, runtime) = (permit(), tokio::runtime::Builder::new_current_thread().build().unwrap());
+    let mut group = criterion.benchmark_group("audit, intent and outcome of one call");
+    // What is measured is written: a second of it is some hundred megabytes.
+    group.warm_up_time(Duration::from_millis(200)).measurement_time(Duration::from_secs(1));
+    let (_folder, grouped) = log(Sync::Group);
+    group.bench_function("written, synced in groups", |bencher| bencher.iter(|| runtime.block_on(record(&grouped, &permit))));
+    let (_folder, always) = log(Sync::Always);
+    group.sample_size(10);
+    group.bench_function("each on disk before the call goes on", |bencher| {
+        bencher.iter(|| runtime.block_on(record(&always, &permit)))
+    });
+    let (_folder, shared) = log(Sync::Always);
+    group.bench_function("the same, 64 calls at a time", |bencher| bencher.iter(|| together(&runtime, &shared, &permit)));
+    group.finish();
+}
+
+/// Calls that wait for the disk at the same time share one sync.
+fn together(runtime: &Runtime, log: &Log, permit: &Permit) {
+    let calls = std::iter::repeat_with(|| Box::pin(record(log, permit))).take(64);
+    runtime.block_on(futures_util::future::join_all(calls));
+}
+
+criterion_group!(benches, append);
+criterion_main!(benches);

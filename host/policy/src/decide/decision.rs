@@ -1,0 +1,243 @@
+//! Permits, deferrals and denials. Their fields are for [`super::decide`] to fill; everyone else reads.
+
+use std::{collections::BTreeSet, sync::Arc};
+
+use casemate_signing::{
+    Environment,
+    manifest::{ContractName, Effect, PluginId, ToolName},
+};
+use serde_json::Value;
+
+use crate::{
+    Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Verdict, layer::Objection, policy::PreparedTool,
+    scope::GrantedScope,
+};
+
+/// What follows from the layers' verdicts.
+#[derive(Debug, Clone)]
+pub enum Decision {
+    /// It may happen, within what the permit says.
+    Permit(Permit),
+    /// Nothing is against it, and a person must agree first.
+    Deferred(Deferred),
+    /// It may not happen.
+    Denied(Denied),
+}
+
+/// Proof that every layer passed one call under one grant. Only [`decide`] makes one.
+#[derive(Debug, Clone)]
+pub struct Permit {
+    pub(super) asked: Asked,
+    pub(super) charges: Arc<[Charge]>,
+    pub(super) scope: Arc<GrantedScope>,
+    pub(super) arguments_digest: String,
+}
+
+/// A call that waits for a person. Only [`decide`] makes one.
+#[derive(Debug, Clone)]
+pub struct Deferred {
+    pub(super) asked: Asked,
+    pub(super) objection: Objection,
+    pub(super) arguments_digest: String,
+}
+
+/// What permits and deferrals know of the call they are about.
+#[derive(Debug, Clone)]
+pub(super) struct Asked {
+    pub(super) principal: Principal,
+    pub(super) grant: GrantName,
+    pub(super) environment: Environment,
+    pub(super) tool: Arc<PreparedTool>,
+    pub(super) arguments: Arc<Value>,
+    pub(super) verdicts: Vec<Verdict>,
+}
+
+/// A call that may not happen. Only [`decide`] makes one.
+#[derive(Debug, Clone)]
+pub struct Denied {
+    pub(super) principal: Principal,
+    pub(super) tool: String,
+    /// The grant and tool whose layers said no; none where nothing covers the call.
+    pub(super) under: Option<(GrantName, Arc<PreparedTool>)>,
+    pub(super) layer: Layer,
+    pub(super) objection: Objection,
+    pub(super) verdicts: Vec<Verdict>,
+    pub(super) arguments_digest: Option<String>,
+}
+
+/// The getters that a permit and a deferral share.
+macro_rules! asked_getters {
+    ($type:ident) => {
+        impl $type {
+            /// Who asked.
+            pub fn principal(&self) -> &Principal {
+                &self.asked.principal
+            }
+
+            /// Under which grant.
+            pub fn grant(&self) -> &GrantName {
+                &self.asked.grant
+            }
+
+            /// Where the host runs.
+            pub fn environment(&self) -> Environment {
+                self.asked.environment
+            }
+
+            /// The plugin.
+            pub fn plugin(&self) -> &PluginId {
+                &self.asked.tool.rule.plugin
+            }
+
+            /// The plugin's component digest, lower-case hex.
+            pub fn digest(&self) -> &str {
+                &self.asked.tool.rule.digest
+            }
+
+            /// The tool's name as clients see it.
+            pub fn served(&self) -> &ServedName {
+                &self.asked.tool.rule.served
+            }
+
+            /// The tool's name inside the plugin.
+            pub fn tool(&self) -> &ToolName {
+                &self.asked.tool.rule.tool
+            }
+
+            /// The worst the tool may do.
+            pub fn effect(&self) -> Effect {
+                self.asked.tool.rule.manifest_tool.effect
+            }
+
+            /// What every layer said.
+            pub fn verdicts(&self) -> &[Verdict] {
+                &self.asked.verdicts
+            }
+
+            /// The arguments every layer looked at: a JSON object.
+            pub fn arguments(&self) -> &Value {
+                &self.asked.arguments
+            }
+
+            /// Lower-case hex SHA-256 of the arguments' canonical form (RFC 8785).
+            pub fn arguments_digest(&self) -> &str {
+                &self.arguments_digest
+            }
+        }
+    };
+}
+
+asked_getters!(Permit);
+asked_getters!(Deferred);
+
+/// The getters that a deferral and a denial share.
+macro_rules! objection_getters {
+    ($type:ident) => {
+        impl $type {
+            /// Why, as a stable word.
+            pub fn reason(&self) -> Reason {
+                self.objection.reason
+            }
+
+            /// What happened; may be shown to the caller.
+            pub fn message(&self) -> &str {
+                &self.objection.message
+            }
+
+            /// What the caller may do next; may be shown to the caller.
+            pub fn for_model(&self) -> &str {
+                &self.objection.for_model
+            }
+
+            /// What the operator would change. For logs, the audit and the operator's own terminal; never for the caller.
+            pub fn for_operator(&self) -> &str {
+                &self.objection.for_operator
+            }
+        }
+    };
+}
+
+objection_getters!(Deferred);
+objection_getters!(Denied);
+
+impl Permit {
+    /// Whether anything above `read` may be sent.
+    pub fn mode(&self) -> Mode {
+        self.asked.tool.rule.mode()
+    }
+
+    /// The worst a request of this run may do: `read` in a dry run, else the tool's effect.
+    pub fn ceiling(&self) -> Effect {
+        match self.mode() {
+            Mode::Real => self.effect(),
+            Mode::DryRun => Effect::Read,
+        }
+    }
+
+    /// What the ledger must charge before the run.
+    pub fn charges(&self) -> &[Charge] {
+        &self.charges
+    }
+
+    /// The targets that the grant allows.
+    pub fn scope(&self) -> &GrantedScope {
+        &self.scope
+    }
+
+    /// The only request contracts this run may use.
+    pub fn requests(&self) -> &BTreeSet<ContractName> {
+        &self.asked.tool.rule.manifest_tool.requests
+    }
+
+    /// Whether repeating the call changes nothing more.
+    pub fn idempotent(&self) -> bool {
+        self.asked.tool.rule.manifest_tool.idempotent
+    }
+}
+
+impl Denied {
+    /// Who asked.
+    pub fn principal(&self) -> &Principal {
+        &self.principal
+    }
+
+    /// The tool as it was asked for: any text at all.
+    pub fn tool(&self) -> &str {
+        &self.tool
+    }
+
+    /// The layer whose no is the answer.
+    pub fn layer(&self) -> Layer {
+        self.layer
+    }
+
+    /// When trying again could help, in milliseconds from now.
+    pub fn retry_after_ms(&self) -> Option<u64> {
+        self.objection.retry_after_ms
+    }
+
+    /// What every layer said. Not for the caller.
+    pub fn verdicts(&self) -> &[Verdict] {
+        &self.verdicts
+    }
+
+    /// The grant under which it was denied; none where nothing covers the call. Not for the caller.
+    pub fn grant(&self) -> Option<&GrantName> {
+        self.under.as_ref().map(|(grant, _)| grant)
+    }
+
+    /// The tool that was meant; none where nothing covers the call. Not for the caller.
+    pub fn served(&self) -> Option<&ServedName> {
+        self.under.as_ref().map(|(_, tool)| &tool.rule.served)
+    }
+
+    /// The plugin's component digest; none where nothing covers the call. Not for the caller.
+    pub fn digest(&self) -> Option<&str> {
+        self.under.as_ref().map(|(_, tool)| tool.rule.digest.as_str())
+    }
+
+    /// Lower-case hex SHA-256 of the arguments' canonical form; none where they have none.
+    pub fn arguments_digest(&self) -> Option<&str> {
+        self.arguments_digest.as_deref()
+    }
+}
