@@ -149,7 +149,10 @@ impl RunFacts {
 
     /// Whether anything above `read` was sent and no answer came: it may have happened or not.
     pub fn outcome_unknown(&self) -> bool {
-        self.exchanges.iter().any(|exchange| exchange.effect > Effect::Read && !matches!(exchange.status, ExchangeStatus::Answered { .. } | ExchangeStatus::NotSent { .. }))
+        self.exchanges.iter().any(|exchange| {
+            exchange.effect > Effect::Read
+                && !matches!(exchange.status, ExchangeStatus::Answered { .. } | ExchangeStatus::NotSent { .. })
+        })
     }
 }
 

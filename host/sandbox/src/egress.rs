@@ -5,5 +5,5 @@ mod secrets;
 mod transport;
 
 pub use secrets::Secrets;
-pub use transport::{TransportError, UpstreamSettings};
 pub(crate) use transport::{Answer, SendError, Upstreams};
+pub use transport::{TransportError, UpstreamSettings};

@@ -52,34 +52,45 @@ pub enum ImportError {
     #[error("the component is not valid: {0}\nhelp: build it for wasm32-wasip2 with a stable toolchain")]
     Invalid(String),
     /// A core module, not a component.
-    #[error("this is a core WebAssembly module, not a component\nhelp: build it for wasm32-wasip2, not wasm32-wasip1 or wasm32-unknown-unknown")]
+    #[error(
+        "this is a core WebAssembly module, not a component\nhelp: build it for wasm32-wasip2, not wasm32-wasip1 or wasm32-unknown-unknown"
+    )]
     CoreModule,
     /// An import that the signed manifest does not declare.
-    #[error("the component imports `{import}`, which its manifest does not declare\nhelp: the publisher must declare it and sign again; do not load this package")]
+    #[error(
+        "the component imports `{import}`, which its manifest does not declare\nhelp: the publisher must declare it and sign again; do not load this package"
+    )]
     Undeclared {
         /// The import, with version.
         import: String,
     },
     /// An import that this host does not have.
-    #[error("the component imports `{import}`, which this host does not offer\nhelp: plugins reach the network through wasi:http only, and nothing else outside")]
+    #[error(
+        "the component imports `{import}`, which this host does not offer\nhelp: plugins reach the network through wasi:http only, and nothing else outside"
+    )]
     NotOffered {
         /// The import, with version.
         import: String,
     },
     /// A WIT version that this host does not serve.
-    #[error("the plugin is built for `{found}`, this host serves `{SERVED_WIT}`\nhelp: update the plugin or the host so that both name the same version")]
+    #[error(
+        "the plugin is built for `{found}`, this host serves `{SERVED_WIT}`\nhelp: update the plugin or the host so that both name the same version"
+    )]
     Wit {
         /// The version the plugin was built for.
         found: String,
     },
     /// The tools interface is missing.
-    #[error("the component does not export `casemate:plugin/tools`\nhelp: a plugin exports the world `casemate:plugin/plugin`; see wit/world.wit")]
+    #[error(
+        "the component does not export `casemate:plugin/tools`\nhelp: a plugin exports the world `casemate:plugin/plugin`; see wit/world.wit"
+    )]
     NoTools,
 }
 
 /// The features a plugin may use: what wasm32-wasip2 toolchains emit today.
 fn features() -> WasmFeatures {
-    (WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST) - WasmFeatures::GC_TYPES
+    (WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST)
+        - WasmFeatures::GC_TYPES
 }
 
 /// The outermost imports and exports of a component, validated whole.
@@ -149,6 +160,7 @@ pub(crate) fn check(
 }
 
 #[cfg(test)]
+#[expect(clippy::expect_used, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -187,7 +199,13 @@ mod tests {
 
     #[test]
     fn both_wit_versions_are_named() {
-        refused(&[], &["casemate:plugin/tools@0.9.0"], &[], SERVED_WIT, "`casemate:plugin@0.9.0`, this host serves `casemate:plugin@0.1.0`");
+        refused(
+            &[],
+            &["casemate:plugin/tools@0.9.0"],
+            &[],
+            SERVED_WIT,
+            "`casemate:plugin@0.9.0`, this host serves `casemate:plugin@0.1.0`",
+        );
         refused(&[], TOOLS, &[], "casemate:plugin@0.2.0", "`casemate:plugin@0.2.0`");
     }
 

@@ -30,7 +30,14 @@ use crate::{
     compile::{CacheError, CodeCache, CompileError, Worker},
     egress::{Secrets, UpstreamSettings, Upstreams},
     engine::{self, SLOTS},
-    import::{capture::Capture, http::{Desk, Egress}, log::Log, progress::Progress, sources::Sources, wasi},
+    import::{
+        capture::Capture,
+        http::{Desk, Egress},
+        log::Log,
+        progress::Progress,
+        sources::Sources,
+        wasi,
+    },
     imports::{self, ImportError},
     limits::{Limits, Maxima},
     loaded::{LoadError, Loaded},
@@ -38,7 +45,7 @@ use crate::{
     source::BoundSource,
     state::{
         FIELD_BYTES, HANDLES, Room, State, add_to_linker,
-        bindings::{PluginPre, exports::casemate::plugin::tools, casemate::plugin::types},
+        bindings::{PluginPre, casemate::plugin::types, exports::casemate::plugin::tools},
     },
     ticker::Ticker,
     trap,
@@ -57,7 +64,9 @@ const DESCRIBE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// A sandbox that could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("the sandbox cannot start: {0}\nhelp: it needs about 6 GiB of address space per call slot; check `ulimit -v` and vm.max_map_count")]
+#[error(
+    "the sandbox cannot start: {0}\nhelp: it needs about 6 GiB of address space per call slot; check `ulimit -v` and vm.max_map_count"
+)]
 pub struct RuntimeError(String);
 
 /// Why `describe` did not answer.
@@ -202,7 +211,8 @@ impl Runtime {
             arguments: permit.get().arguments().to_string(),
             settings: plugin.settings.clone(),
         };
-        let desk = Arc::new(Desk::new(Arc::clone(&plugin.gate), Arc::clone(&plugin.upstreams), permit, plugin.limits.clone(), stop));
+        let desk =
+            Arc::new(Desk::new(Arc::clone(&plugin.gate), Arc::clone(&plugin.upstreams), permit, plugin.limits.clone(), stop));
         let capture = Capture::default();
         let state = State {
             egress: Egress::new(Arc::clone(&desk)),
@@ -286,7 +296,13 @@ impl Ground {
         PluginPre::new(self.linker.instantiate_pre(component)?)
     }
 
-    fn store(&self, state: State, limits: &Limits, started: Instant, cancel: Option<tokio_util::sync::CancellationToken>) -> Store<State> {
+    fn store(
+        &self,
+        state: State,
+        limits: &Limits,
+        started: Instant,
+        cancel: Option<tokio_util::sync::CancellationToken>,
+    ) -> Store<State> {
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.room);
         // Both fail only on an engine without fuel; this one has it.

@@ -74,7 +74,10 @@ pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> 
     wasmtime_wasi_http::p2::add_only_http_to_linker_async(linker)?;
     log::add_to_linker::<State, Log>(linker, |state| &mut state.log)?;
     progress::add_to_linker::<State, Progress>(linker, |state| &mut state.progress)?;
-    sources::add_to_linker::<State, Sources>(linker, |state| SourcesView { sources: &mut state.sources, table: &mut state.table })?;
+    sources::add_to_linker::<State, Sources>(linker, |state| SourcesView {
+        sources: &mut state.sources,
+        table: &mut state.table,
+    })?;
     Ok(())
 }
 

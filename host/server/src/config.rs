@@ -75,7 +75,11 @@ impl PluginConfig {
     ///
     /// # Errors
     /// The first secret that cannot be read, by name and never by value.
-    pub fn resolve_secrets(&self, plugin: &PluginName, variables: &dyn Fn(&str) -> Option<String>) -> Result<Secrets, SecretError> {
+    pub fn resolve_secrets(
+        &self,
+        plugin: &PluginName,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Secrets, SecretError> {
         let read = |(name, source): (&SecretName, &SecretSource)| Ok((name.clone(), source.read(plugin, name, variables)?));
         self.secrets.iter().map(read).collect::<Result<BTreeMap<_, _>, _>>().map(Secrets::new)
     }
@@ -113,7 +117,10 @@ impl Config {
     /// When it cannot be read, does not parse, or has values of the wrong form; each with file, line and help.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|error| {
-            ConfigError::new(vec![format!("`{}` cannot be read: {error}\nhelp: `casemate init` writes a commented starter configuration", path.display())])
+            ConfigError::new(vec![format!(
+                "`{}` cannot be read: {error}\nhelp: `casemate init` writes a commented starter configuration",
+                path.display()
+            )])
         })?;
         Self::parse(path, &text)
     }
@@ -164,7 +171,8 @@ impl Resolver<'_> {
             request_kib: file.limits.request_kib.unwrap_or(default.request_kib),
             response_kib: file.limits.response_kib.unwrap_or(default.response_kib),
         };
-        let plugins = file.plugins.into_iter().filter_map(|(name, plugin)| Some((self.form(&name)?, self.plugin(&name, plugin)))).collect();
+        let plugins =
+            file.plugins.into_iter().filter_map(|(name, plugin)| Some((self.form(&name)?, self.plugin(&name, plugin)))).collect();
         let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
         Config {
             path: self.path.to_owned(),
@@ -182,11 +190,27 @@ impl Resolver<'_> {
         PluginConfig {
             place: self.place(name.span()),
             version: file.version.and_then(|version| self.form(&version)),
-            upstreams: file.upstream.into_iter().filter_map(|(name, upstream)| Some((self.form(&name)?, self.upstream(upstream)))).collect(),
-            secrets: file.secret.into_iter().filter_map(|(name, source)| Some((self.form(&name)?, SecretSource::new(source, &beside)))).collect(),
+            upstreams: file
+                .upstream
+                .into_iter()
+                .filter_map(|(name, upstream)| Some((self.form(&name)?, self.upstream(upstream))))
+                .collect(),
+            secrets: file
+                .secret
+                .into_iter()
+                .filter_map(|(name, source)| Some((self.form(&name)?, SecretSource::new(source, &beside))))
+                .collect(),
             settings: file.settings.map_or_else(|| Value::Object(serde_json::Map::new()), json),
-            sources: file.source.into_iter().filter_map(|(name, source)| Some((self.form(&name)?, BoundSource::file(beside.join(source.file))))).collect(),
-            tools: file.tools.into_iter().filter_map(|(name, tool)| Some((self.form(&name)?, Located::new(self.place(name.span()), tool_config(&tool))))).collect(),
+            sources: file
+                .source
+                .into_iter()
+                .filter_map(|(name, source)| Some((self.form(&name)?, BoundSource::file(beside.join(source.file)))))
+                .collect(),
+            tools: file
+                .tools
+                .into_iter()
+                .filter_map(|(name, tool)| Some((self.form(&name)?, Located::new(self.place(name.span()), tool_config(&tool)))))
+                .collect(),
         }
     }
 
@@ -249,7 +273,7 @@ fn json(value: toml::Table) -> Value {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -276,8 +300,14 @@ mod tests {
 
     #[test]
     fn an_unknown_key_is_named_with_its_line_and_a_suggestion() {
-        refused("environment = \"dev\"\n[plugins.virustotal]\nversoin = \"1\"\n", &["casemate.toml:3", "versoin", "did you mean `version`"]);
-        refused("environment = \"dev\"\n[grants.a]\nprincipals = []\ntools = []\nmax_effects = \"read\"", &["casemate.toml:5", "max_effect"]);
+        refused(
+            "environment = \"dev\"\n[plugins.virustotal]\nversoin = \"1\"\n",
+            &["casemate.toml:3", "versoin", "did you mean `version`"],
+        );
+        refused(
+            "environment = \"dev\"\n[grants.a]\nprincipals = []\ntools = []\nmax_effects = \"read\"",
+            &["casemate.toml:5", "max_effect"],
+        );
     }
 
     #[test]
@@ -299,6 +329,9 @@ mod tests {
 
     #[test]
     fn a_local_date_is_not_a_moment() {
-        refused("environment = \"dev\"\n[grants.a]\nprincipals=[]\ntools=[]\nmax_effect=\"read\"\nexpires = 2027-01-01", &["casemate.toml:6"]);
+        refused(
+            "environment = \"dev\"\n[grants.a]\nprincipals=[]\ntools=[]\nmax_effect=\"read\"\nexpires = 2027-01-01",
+            &["casemate.toml:6"],
+        );
     }
 }

@@ -46,7 +46,12 @@ impl Folders {
     /// When there is no home folder and no `--dir`.
     pub fn choose(dir: Option<&Path>, config: Option<&Path>, xdg: &Xdg) -> Result<Self, NoFolder> {
         let mut folders = match dir {
-            Some(dir) => Self { config: dir.join("casemate.toml"), policy: dir.to_owned(), plugins: dir.join("plugins"), state: dir.join("state") },
+            Some(dir) => Self {
+                config: dir.join("casemate.toml"),
+                policy: dir.to_owned(),
+                plugins: dir.join("plugins"),
+                state: dir.join("state"),
+            },
             None => {
                 // The specification has relative paths in these variables ignored.
                 let base = |variable: &Option<PathBuf>, fallback: &str| {
@@ -131,7 +136,8 @@ mod tests {
 
     #[test]
     fn environments_do_not_share_state() {
-        let folders = Folders::choose(Some(Path::new("/srv")), None, &Xdg::default()).map(|folders| (folders.state(Environment::Dev), folders.state(Environment::Prod)));
+        let folders = Folders::choose(Some(Path::new("/srv")), None, &Xdg::default())
+            .map(|folders| (folders.state(Environment::Dev), folders.state(Environment::Prod)));
         assert!(folders.is_ok_and(|(dev, prod)| dev != prod));
     }
 }

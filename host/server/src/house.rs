@@ -22,11 +22,11 @@ use crate::{
     clock,
     config::HttpSettings,
     mcp::{self, Annotations, CallRequest, ProgressSink, Reply, ToolListing},
-    pipeline,
+    pipeline, reply,
 };
 
-pub(crate) use open::{chains, open_log};
 pub use open::{Opening, Refused};
+pub(crate) use open::{chains, open_log};
 
 /// Everything one running host needs.
 pub struct House {
@@ -105,7 +105,12 @@ impl House {
     /// # Errors
     /// When the log cannot be written; the host's stop is then not on record.
     pub async fn close(&self) -> Result<(), casemate_audit::AuditError> {
-        let stopped = EventFacts { kind: EventKind::HostStopped, principal: casemate_audit::HOST.to_owned(), outcome: Outcome::Allowed, fields: Value::Object(Map::new()) };
+        let stopped = EventFacts {
+            kind: EventKind::HostStopped,
+            principal: casemate_audit::HOST.to_owned(),
+            outcome: Outcome::Allowed,
+            fields: Value::Object(Map::new()),
+        };
         self.log.event(stopped, clock::now()).await?;
         self.log.close(clock::now())
     }
@@ -124,7 +129,7 @@ impl mcp::House for House {
                     title: tool.title.clone(),
                     description: tool.description.clone(),
                     input_schema: object(&tool.input_schema),
-                    output_schema: output_schema.map(object),
+                    output_schema: output_schema.and_then(Value::as_object).map(|own| Arc::new(reply::output_schema(own))),
                     annotations: Annotations {
                         read_only: tool.effect == Effect::Read,
                         destructive: tool.effect >= Effect::Execute,
@@ -136,13 +141,24 @@ impl mcp::House for House {
             .collect()
     }
 
-    async fn call(&self, principal: Principal, request: CallRequest, cancel: CancellationToken, progress: Option<ProgressSink>) -> Reply {
+    async fn call(
+        &self,
+        principal: Principal,
+        request: CallRequest,
+        cancel: CancellationToken,
+        progress: Option<ProgressSink>,
+    ) -> Reply {
         let reports = progress.map(|sink| {
             let (sender, receiver) = mpsc::channel(16);
             tokio::spawn(pass_on(receiver, sink));
             sender
         });
-        self.pass(&principal, Call::new(request.tool, Value::Object(request.arguments)), CallSettings { cancel, progress: reports }).await
+        self.pass(
+            &principal,
+            Call::new(request.tool, Value::Object(request.arguments)),
+            CallSettings { cancel, progress: reports },
+        )
+        .await
     }
 }
 

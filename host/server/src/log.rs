@@ -22,7 +22,8 @@ pub fn start(level: Level, json: bool) {
         Level::Info => "info",
         Level::Debug => "debug",
     };
-    let filter = EnvFilter::new(format!("warn,casemate={level},casemate_sandbox={level},casemate_audit={level},casemate_ledger={level}"));
+    let filter =
+        EnvFilter::new(format!("warn,casemate={level},casemate_sandbox={level},casemate_audit={level},casemate_ledger={level}"));
     let subscriber = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     // Only fails when a subscriber is there already, as in a test.
     let _ = if json { subscriber.json().try_init() } else { subscriber.try_init() };

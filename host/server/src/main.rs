@@ -82,7 +82,12 @@ fn main() -> ExitCode {
 
 fn run(cli: Cli) -> Outcome {
     let variable = |name: &str| env::var_os(name).filter(|value: &OsString| !value.is_empty()).map(PathBuf::from);
-    let xdg = Xdg { home: variable("HOME"), config: variable("XDG_CONFIG_HOME"), data: variable("XDG_DATA_HOME"), state: variable("XDG_STATE_HOME") };
+    let xdg = Xdg {
+        home: variable("HOME"),
+        config: variable("XDG_CONFIG_HOME"),
+        data: variable("XDG_DATA_HOME"),
+        state: variable("XDG_STATE_HOME"),
+    };
     let folders = Folders::choose(cli.dir.as_deref(), cli.config.as_deref(), &xdg).map_err(Failure::invalid)?;
     let context = Context { folders, format: cli.format, program: env::current_exe()? };
     match cli.command {

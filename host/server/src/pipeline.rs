@@ -38,14 +38,19 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'stati
     let Some(served) = house.served(permit.plugin()) else { return unavailable("the plugin is not loaded") };
 
     // ledger: what the call costs, taken whole or not at all
-    let receipt = match house.ledger.charge(&permit, clock::now()) {
+    let receipt = match tokio::task::block_in_place(|| house.ledger.charge(&permit, clock::now())) {
         Ok(receipt) => receipt,
         Err(error) => return not_charged(house, principal, &call, &permit, facts, error).await,
     };
 
     // audit: the intent is written, and from `write` up it is on disk, before anything happens
     let call_id = facts.call_id.clone();
-    let line = Line { call_id: &call_id, tool: permit.served().to_string(), principal: principal.id().to_string(), mode: permit.mode().as_str() };
+    let line = Line {
+        call_id: &call_id,
+        tool: permit.served().to_string(),
+        principal: principal.id().to_string(),
+        mode: permit.mode().as_str(),
+    };
     let recorded = match house.log.begin(permit, facts, clock::now()).await {
         Ok(recorded) => recorded,
         Err(reason) => {
@@ -87,7 +92,8 @@ struct Line<'a> {
 /// The layers' word on a call, with the ledger's readings of this moment.
 fn judge(house: &House, principal: &Principal, call: &Call) -> Result<Decision, String> {
     let now = clock::now();
-    let readings = house.ledger.readings(&charges(&house.policy, principal, call.tool()), now).map_err(|error| error.to_string())?;
+    let readings =
+        house.ledger.readings(&charges(&house.policy, principal, call.tool()), now).map_err(|error| error.to_string())?;
     Ok(decide(&house.policy, principal, call, &readings, now))
 }
 
@@ -98,7 +104,14 @@ async fn refused(house: &House, denied: &Denied, facts: CallFacts) -> Reply {
 }
 
 /// Another call took the last of the budget between the reading and the charge, or the ledger is out of order.
-async fn not_charged(house: &House, principal: &Principal, call: &Call, permit: &Permit, facts: CallFacts, error: ChargeError) -> Reply {
+async fn not_charged(
+    house: &House,
+    principal: &Principal,
+    call: &Call,
+    permit: &Permit,
+    facts: CallFacts,
+    error: ChargeError,
+) -> Reply {
     // The layers say it best: asked again, with the readings of now, they deny for the budget.
     if matches!(error, ChargeError::Exhausted { .. })
         && let Ok(Decision::Denied(denied)) = judge(house, principal, call)
@@ -141,25 +154,28 @@ fn examine(served: &Served, line: &Line<'_>, ending: Ending, facts: &RunFacts, i
     let redactor = served.plugin.redactor();
     let mut outcome = record::outcome(line.call_id, facts);
     let reply = match ending {
-        Ending::Returned(raw) => match served.rules(&line.tool).map(|rules| check(raw, rules, redactor)) {
-            Some(Ok(output)) => {
-                outcome.outcome = Outcome::Allowed;
-                outcome.ending = "returned".into();
-                outcome.labels = output.labels().iter().map(ToString::to_string).collect();
-                outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
-                reply::result(output, &plugin, &audit_id)
+        Ending::Returned(raw) => {
+            outcome.output_bytes = record::size(&raw);
+            match served.rules(&line.tool).map(|rules| check(raw, rules, redactor)) {
+                Some(Ok(output)) => {
+                    outcome.outcome = Outcome::Allowed;
+                    outcome.ending = "returned".into();
+                    outcome.labels = output.labels().iter().map(ToString::to_string).collect();
+                    outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
+                    reply::result(output, &plugin, &audit_id)
+                }
+                Some(Err(withheld)) => {
+                    outcome.ending = "withheld".into();
+                    outcome.detail = Some(withheld.for_operator().to_owned());
+                    reply::withheld(&withheld, &audit_id)
+                }
+                None => {
+                    outcome.ending = "withheld".into();
+                    outcome.detail = Some("the tool has no output rules".to_owned());
+                    unavailable("the tool has no output rules")
+                }
             }
-            Some(Err(withheld)) => {
-                outcome.ending = "withheld".into();
-                outcome.detail = Some(withheld.for_operator().to_owned());
-                reply::withheld(&withheld, &audit_id)
-            }
-            None => {
-                outcome.ending = "withheld".into();
-                outcome.detail = Some("the tool has no output rules".to_owned());
-                unavailable("the tool has no output rules")
-            }
-        },
+        }
         Ending::Failed(raw) => {
             let failure = check_failure(raw, redactor);
             outcome.ending = "failed".into();
@@ -174,7 +190,13 @@ fn examine(served: &Served, line: &Line<'_>, ending: Ending, facts: &RunFacts, i
             outcome.outcome = Outcome::Denied;
             outcome.ending = "egress-refused".into();
             outcome.detail = Some(format!("{}: {}", refusal.reason().code(), refusal.for_operator()));
-            tracing::warn!(audit_id, tool = line.tool, reason = refusal.reason().code(), detail = refusal.for_operator(), "a plugin's request was refused");
+            tracing::warn!(
+                audit_id,
+                tool = line.tool,
+                reason = refusal.reason().code(),
+                detail = refusal.for_operator(),
+                "a plugin's request was refused"
+            );
             reply::gate(&refusal, &audit_id)
         }
         Ending::Fault(fault) => {

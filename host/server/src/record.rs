@@ -4,7 +4,10 @@ use std::borrow::Cow;
 
 use casemate_audit::{CallFacts, Outcome, OutcomeFacts, RequestFacts, RequestStatus, Withdrawal};
 use casemate_ledger::ChargeError;
-use casemate_policy::Call;
+use casemate_policy::{
+    Call,
+    output::{RawContent, RawOutput},
+};
 use casemate_sandbox::{Exchange, ExchangeStatus, Fault, RunFacts};
 use serde_json::{Map, Value};
 
@@ -30,7 +33,9 @@ fn redacted(value: &Value, schema: &Value, root: &Value, depth: usize) -> Value 
     if depth > MAX_DEPTH || schema.get("x-secret") == Some(&Value::Bool(true)) {
         return Value::String(HIDDEN.to_owned());
     }
-    if let Some(target) = schema.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.strip_prefix('#')?)) {
+    if let Some(target) =
+        schema.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.strip_prefix('#')?))
+    {
         return redacted(value, target, root, depth + 1);
     }
     let branches = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
@@ -84,10 +89,22 @@ fn request(exchange: &Exchange) -> RequestFacts {
         status: match &exchange.status {
             ExchangeStatus::Pending => RequestStatus::Pending,
             ExchangeStatus::NotSent { reason } => RequestStatus::NotSent { reason: reason.clone() },
-            ExchangeStatus::Answered { status, bytes, address } => RequestStatus::Answered { status: *status, bytes: count(*bytes), address: *address },
+            ExchangeStatus::Answered { status, bytes, address } => {
+                RequestStatus::Answered { status: *status, bytes: count(*bytes), address: *address }
+            }
             ExchangeStatus::Broken { reason } => RequestStatus::Broken { reason: reason.clone() },
         },
     }
+}
+
+/// Bytes of what a plugin returned.
+pub(crate) fn size(output: &RawOutput) -> u64 {
+    let content = output.content.iter().map(|content| match content {
+        RawContent::Text(text) => text.len(),
+        RawContent::Image { data, .. } => data.len(),
+        RawContent::Link { uri, name, .. } => uri.len() + name.len(),
+    });
+    count(content.sum::<usize>() + output.structured.as_ref().map_or(0, String::len))
 }
 
 fn count(bytes: usize) -> u64 {

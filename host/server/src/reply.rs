@@ -43,12 +43,41 @@ impl Refused<'_> {
             text.push_str(&format!("\nRetry in {} s.", wait.div_ceil(1000)));
         }
         text.push_str(&format!("\nAudit id: {audit_id}"));
-        let mut structured = json!({ "decision": self.decision, "reason": self.reason, "remedy": self.remedy, "audit_id": audit_id });
+        let mut structured =
+            json!({ "decision": self.decision, "reason": self.reason, "remedy": self.remedy, "audit_id": audit_id });
         if let (Some(wait), Some(map)) = (self.retry_after_ms, structured.as_object_mut()) {
             map.insert("retry_after_ms".to_owned(), wait.into());
         }
         Reply::error(text).with_structured(structured).with_meta(meta(audit_id))
     }
+}
+
+/// The schema of everything structured that a call of a tool may answer with: the tool's own results, or a [`Refused`].
+///
+/// The protocol wants every structured result to fit the schema in the list, errors included, and clients hold servers to it: one that
+/// is given the tool's own schema shows a fault of the server in place of a denial.
+pub(crate) fn output_schema(own: &Map<String, Value>) -> Map<String, Value> {
+    let text = json!({ "type": "string" });
+    let refused = json!({
+        "type": "object",
+        "properties": {
+            "decision": { "type": "string", "enum": ["denied", "deferred", "error"] },
+            "reason": text,
+            "remedy": text,
+            "audit_id": text,
+            "retry_after_ms": { "type": "integer", "minimum": 0 },
+        },
+        "required": ["decision", "reason", "remedy", "audit_id"],
+        "additionalProperties": false,
+    });
+    let mut own = own.clone();
+    let mut schema = Map::from_iter([("type".to_owned(), Value::from("object"))]);
+    // What stands at the root only; references begin there.
+    for keyword in ["$schema", "$defs"] {
+        schema.extend(own.remove(keyword).map(|value| (keyword.to_owned(), value)));
+    }
+    schema.insert("anyOf".to_owned(), json!([own, refused]));
+    schema
 }
 
 fn meta(audit_id: &str) -> Map<String, Value> {
@@ -69,8 +98,14 @@ pub(crate) fn denied(denied: &Denied, audit_id: &str) -> Reply {
 
 /// A human has to agree first.
 pub(crate) fn deferred(deferred: &Deferred, audit_id: &str) -> Reply {
-    Refused { decision: "deferred", reason: deferred.reason().code(), message: deferred.message(), remedy: deferred.for_model(), retry_after_ms: None }
-        .reply(audit_id)
+    Refused {
+        decision: "deferred",
+        reason: deferred.reason().code(),
+        message: deferred.message(),
+        remedy: deferred.for_model(),
+        retry_after_ms: None,
+    }
+    .reply(audit_id)
 }
 
 /// The plugin's result, checked. Text that came from outside stands between marks that carry the call's audit id, which nobody
@@ -113,7 +148,8 @@ pub(crate) fn planned(plan: &Plan, audit_id: &str) -> Reply {
 /// The plugin said that it could not. Its words come from outside too.
 pub(crate) fn failed(failure: &CheckedFailure, plugin: &str, audit_id: &str) -> Reply {
     let code = failure.code().map(|code| format!(" ({code})")).unwrap_or_default();
-    let message = format!("{plugin} answered `{}`{code}:\n{}", failure.kind().as_str(), marked(failure.message(), plugin, audit_id));
+    let message =
+        format!("{plugin} answered `{}`{code}:\n{}", failure.kind().as_str(), marked(failure.message(), plugin, audit_id));
     let remedy = match failure.kind().as_str() {
         "invalid-arguments" => "Correct the arguments and call again.",
         "not-found" => "What was asked for does not exist there. Asking again will not change that.",
@@ -122,13 +158,26 @@ pub(crate) fn failed(failure: &CheckedFailure, plugin: &str, audit_id: &str) -> 
         "unavailable" => "The upstream is out of reach. Trying again later may help.",
         _ => "",
     };
-    Refused { decision: "error", reason: failure.kind().as_str(), message: &message, remedy, retry_after_ms: failure.retry_after_ms() }.reply(audit_id)
+    Refused {
+        decision: "error",
+        reason: failure.kind().as_str(),
+        message: &message,
+        remedy,
+        retry_after_ms: failure.retry_after_ms(),
+    }
+    .reply(audit_id)
 }
 
 /// The plugin's result was not fit to be shown.
 pub(crate) fn withheld(withheld: &Withheld, audit_id: &str) -> Reply {
-    Refused { decision: "error", reason: withheld.reason().code(), message: "the plugin's result was withheld", remedy: withheld.for_model(), retry_after_ms: None }
-        .reply(audit_id)
+    Refused {
+        decision: "error",
+        reason: withheld.reason().code(),
+        message: "the plugin's result was withheld",
+        remedy: withheld.for_model(),
+        retry_after_ms: None,
+    }
+    .reply(audit_id)
 }
 
 /// The gate refused a request of the plugin. The model is told that, and nothing of the gate's reasons.
@@ -153,10 +202,64 @@ pub(crate) fn fault(fault: &Fault, unknown: bool, audit_id: &str) -> Reply {
             "The operator has to check the upstream's origin.",
             None,
         ),
-        Fault::Trap(_) => ("plugin-fault", "the plugin stopped with a fault of its own".to_owned(), "Other calls are not affected. The operator's audit log has the details.", None),
+        Fault::Trap(_) => (
+            "plugin-fault",
+            "the plugin stopped with a fault of its own".to_owned(),
+            "Other calls are not affected. The operator's audit log has the details.",
+            None,
+        ),
         Fault::Cancelled => ("cancelled", "the call was cancelled".to_owned(), "", None),
-        Fault::Busy { whose, places } => ("busy", format!("all {places} of {whose} places are taken"), "Call again in a moment.", Some(1000)),
+        Fault::Busy { whose, places } => {
+            ("busy", format!("all {places} of {whose} places are taken"), "Call again in a moment.", Some(1000))
+        }
     };
-    let message = if unknown { format!("{message}. A request that changes something was sent and not answered: whether it happened is not known, do not repeat it blindly") } else { message };
-    Refused { decision: "error", reason: if unknown { "outcome-unknown" } else { reason }, message: &message, remedy, retry_after_ms }.reply(audit_id)
+    let message = if unknown {
+        format!(
+            "{message}. A request that changes something was sent and not answered: whether it happened is not known, do not repeat it blindly"
+        )
+    } else {
+        message
+    };
+    Refused {
+        decision: "error",
+        reason: if unknown { "outcome-unknown" } else { reason },
+        message: &message,
+        remedy,
+        retry_after_ms,
+    }
+    .reply(audit_id)
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn own() -> Value {
+        json!({
+            "type": "object", "properties": { "names": { "type": "array", "items": { "$ref": "#/$defs/name" } } }, "required": ["names"],
+            "additionalProperties": false, "$defs": { "name": { "type": "string" } }
+        })
+    }
+
+    fn refused(retry_after_ms: Option<u64>) -> Value {
+        let refused = Refused { decision: "denied", reason: "budget-exhausted", message: "", remedy: "Wait.", retry_after_ms };
+        refused.reply("0").structured.unwrap()
+    }
+
+    #[test]
+    fn results_and_refusals_fit_the_schema_in_the_list_and_nothing_else_does() {
+        let listed = jsonschema::validator_for(&Value::Object(output_schema(own().as_object().unwrap()))).unwrap();
+        for fits in [json!({ "names": ["a"] }), refused(None), refused(Some(1000))] {
+            assert!(listed.is_valid(&fits), "{fits}");
+        }
+        for other in [json!({}), json!({ "names": [1] }), json!({ "decision": "denied" }), json!([]), json!({ "names": [], "reason": "x" })] {
+            assert!(!listed.is_valid(&other), "{other}");
+        }
+    }
+
+    #[test]
+    fn the_tools_own_schema_alone_would_refuse_a_denial() {
+        assert!(!jsonschema::is_valid(&own(), &refused(None)));
+    }
 }

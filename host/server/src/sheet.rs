@@ -70,7 +70,8 @@ impl Page {
     fn worst(&mut self, manifest: &Manifest) {
         self.head("The worst it may do");
         for effect in [Effect::Destructive, Effect::Execute, Effect::Write, Effect::Read] {
-            let tools: Vec<&str> = manifest.tool.iter().filter(|(_, tool)| tool.effect == effect).map(|(name, _)| name.as_str()).collect();
+            let tools: Vec<&str> =
+                manifest.tool.iter().filter(|(_, tool)| tool.effect == effect).map(|(name, _)| name.as_str()).collect();
             if !tools.is_empty() {
                 self.field(effect.as_str(), tools.join(", "));
             }
@@ -116,7 +117,13 @@ impl Page {
                 }
             }
         }
-        for (at, requirement) in contract.require.body.iter().map(|(at, r)| (format!("body {at}"), r)).chain(contract.require.query.iter().map(|(at, r)| (format!("?{at}="), r))) {
+        for (at, requirement) in contract
+            .require
+            .body
+            .iter()
+            .map(|(at, r)| (format!("body {at}"), r))
+            .chain(contract.require.query.iter().map(|(at, r)| (format!("?{at}="), r)))
+        {
             self.line(format_args!("                  must have {} {}", visible(&at), requirement_text(requirement)));
         }
         for at in &contract.forbid.body {
@@ -152,9 +159,21 @@ impl Page {
         for label in &tool.labels.produces {
             self.line(format_args!("    result is   {label}"));
         }
-        self.line(format_args!("    arguments   {}", visible(&tool.input_schema.to_string())));
+        self.fields("arguments", &tool.input_schema);
         if let Some(schema) = &tool.output_schema {
-            self.line(format_args!("    result      {}", visible(&schema.to_string())));
+            self.fields("result", schema);
+        }
+    }
+
+    /// A schema as a list of its fields, each with everything it must be.
+    fn fields(&mut self, title: &str, schema: &Value) {
+        let mut fields = Vec::new();
+        outline(schema, schema, "", 0, &mut fields);
+        if fields.is_empty() {
+            fields.push("none".to_owned());
+        }
+        for (at, field) in fields.iter().enumerate() {
+            self.line(format_args!("    {:<12}{}", if at == 0 { title } else { "" }, visible(field)));
         }
     }
 
@@ -167,13 +186,15 @@ impl Page {
             self.line(format_args!("  file `{name}`: {}", visible(&source.description)));
         }
         for (name, dimension) in &manifest.scope {
-            let kind = serde_json::to_value(dimension.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
+            let kind =
+                serde_json::to_value(dimension.kind).ok().and_then(|kind| kind.as_str().map(str::to_owned)).unwrap_or_default();
             self.line(format_args!("  targets `{name}` ({kind}): {}", visible(&dimension.description)));
         }
         if let Some(settings) = &manifest.settings {
             self.line(format_args!("  settings: {}", visible(&settings.to_string())));
         }
-        if manifest.secrets.is_empty() && manifest.sources.is_empty() && manifest.scope.is_empty() && manifest.settings.is_none() {
+        if manifest.secrets.is_empty() && manifest.sources.is_empty() && manifest.scope.is_empty() && manifest.settings.is_none()
+        {
             self.line("  nothing");
         }
     }
@@ -210,6 +231,48 @@ impl Page {
             self.line("  - change anything at an upstream by a declared request");
         }
     }
+}
+
+/// Schemas that refer to themselves end here.
+const MAX_DEPTH: usize = 12;
+
+/// Every field of an object schema, with what it must be: `name: string, required, pattern …`.
+fn outline(schema: &Value, root: &Value, prefix: &str, depth: usize, fields: &mut Vec<String>) {
+    let schema = resolved(schema, root);
+    let required = |name: &str| {
+        schema.get("required").and_then(Value::as_array).is_some_and(|names| names.iter().any(|known| known == name))
+    };
+    let Some(properties) = schema.get("properties").and_then(Value::as_object).filter(|_| depth < MAX_DEPTH) else { return };
+    for (name, field) in properties {
+        let field = resolved(field, root);
+        let path = format!("{prefix}{name}");
+        let need = if required(name) { ", required" } else { "" };
+        fields.push(format!("{path}: {}{need}{}", kind(field), constraints(field)));
+        outline(field, root, &format!("{path}."), depth + 1, fields);
+        if let Some(items) = field.get("items").map(|items| resolved(items, root)) {
+            fields.push(format!("{path}[]: {}{}", kind(items), constraints(items)));
+            outline(items, root, &format!("{path}[]."), depth + 1, fields);
+        }
+    }
+}
+
+fn resolved<'a>(schema: &'a Value, root: &'a Value) -> &'a Value {
+    schema.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.strip_prefix('#')?)).unwrap_or(schema)
+}
+
+fn kind(schema: &Value) -> String {
+    match schema.get("type") {
+        Some(Value::String(kind)) => kind.clone(),
+        Some(Value::Array(kinds)) => kinds.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(" or "),
+        _ => "value".to_owned(),
+    }
+}
+
+/// Every keyword but those that the outline itself shows.
+fn constraints(schema: &Value) -> String {
+    const SHOWN: [&str; 7] = ["type", "properties", "required", "items", "additionalProperties", "$defs", "$ref"];
+    let Some(keywords) = schema.as_object() else { return String::new() };
+    keywords.iter().filter(|(name, _)| !SHOWN.contains(&name.as_str())).map(|(name, value)| format!(", {name} {value}")).collect()
 }
 
 fn origin(upstream: &Upstream) -> String {

@@ -56,7 +56,8 @@ impl Agent {
         prompt(&format!("> {tool} {arguments}"));
         let Value::Object(arguments) = arguments else { return Err("arguments are an object".into()) };
         let result = self.0.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
-        let text: String = result.content.iter().filter_map(|block| block.as_text()).map(|block| format!("{}\n", block.text)).collect();
+        let text: String =
+            result.content.iter().filter_map(|block| block.as_text()).map(|block| format!("{}\n", block.text)).collect();
         answer(&text, 24);
         judge(&result, expected)?;
         Ok(format!("{text}{}", serde_json::to_string(&result)?))
@@ -71,7 +72,15 @@ impl Agent {
 }
 
 fn judge(result: &CallToolResult, expected: Expected) -> Result<()> {
-    let of = |name: &str| result.structured_content.as_ref().and_then(|value| value.get(name)).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let of = |name: &str| {
+        result
+            .structured_content
+            .as_ref()
+            .and_then(|value| value.get(name))
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned()
+    };
     let error = result.is_error.unwrap_or_default();
     let met = match expected {
         Expected::Answer => !error,

@@ -61,12 +61,16 @@ async fn play() -> Result<(), Box<dyn Error>> {
     agent.call("virustotal_domain_report", json!({ "domain": "google.com" }), Expected::Answer).await?;
 
     heading("What is refused, and what the agent is told");
-    agent.call("virustotal_file_report", json!({ "hash": "not-a-hash; rm -rf /" }), Expected::Denied("arguments-invalid")).await?;
+    agent
+        .call("virustotal_file_report", json!({ "hash": "not-a-hash; rm -rf /" }), Expected::Denied("arguments-invalid"))
+        .await?;
     agent.call("virustotal_file_report", json!({ "hash": EICAR }), Expected::Denied("budget-exhausted")).await?;
 
     heading("A dry run: the exact request, and no key");
     // "casemate" in base64.
-    let plan = agent.call("virustotal_submit_file", json!({ "content": "Y2FzZW1hdGU=", "filename": "sample.txt" }), Expected::Plan).await?;
+    let plan = agent
+        .call("virustotal_submit_file", json!({ "content": "Y2FzZW1hdGU=", "filename": "sample.txt" }), Expected::Plan)
+        .await?;
     stage.holds_no_key(&plan)?;
     agent.leave().await?;
 

@@ -49,8 +49,18 @@ impl Stage {
         let mut ready = String::new();
         BufReader::new(upstream.stdout.take().ok_or("the upstream has no output")?).read_line(&mut ready)?;
         let ready: serde_json::Value = serde_json::from_str(&ready)?;
-        let url = |name: &str| ready.get(name).and_then(|url| url.as_str()).map(str::to_owned).ok_or("the upstream did not say where it is");
-        Ok(Self { dir: operator, casemate: bin.join("casemate"), packages, publisher, origin: url("virustotal")?, control: url("control")?, upstream })
+        let url = |name: &str| {
+            ready.get(name).and_then(|url| url.as_str()).map(str::to_owned).ok_or("the upstream did not say where it is")
+        };
+        Ok(Self {
+            dir: operator,
+            casemate: bin.join("casemate"),
+            packages,
+            publisher,
+            origin: url("virustotal")?,
+            control: url("control")?,
+            upstream,
+        })
     }
 
     /// Run `casemate` as the operator and show what it says.
@@ -136,7 +146,8 @@ budget = [{{ tools = "virustotal_*_report", calls = 4, per = "1m" }}]
     pub(crate) fn install(&self, package: &str) -> Result<()> {
         let output = self.invoke(&["--format", "json", "verify", package])?;
         let value: serde_json::Value = serde_json::from_str(&output.1)?;
-        let capabilities = value.get("capabilities").and_then(|text| text.as_str()).ok_or("verify names no capabilities")?.to_owned();
+        let capabilities =
+            value.get("capabilities").and_then(|text| text.as_str()).ok_or("verify names no capabilities")?.to_owned();
         self.command(&["verify", package], 12)?;
         self.command(&["install", package, "--yes", "--approve", &capabilities], 6).map(drop)
     }
@@ -152,7 +163,11 @@ budget = [{{ tools = "virustotal_*_report", calls = 4, per = "1m" }}]
         prompt("$ casemate install packages/tampered.wasm      # one bit differs");
         let (installed, out, err) = self.invoke(&["install", &copy, "--yes"])?;
         answer(&format!("{out}{err}").replace(&self.root(), ""), 6);
-        if installed { Err("a tampered package was installed".into()) } else { Ok(good("refused before a byte of it was parsed")) }
+        if installed {
+            Err("a tampered package was installed".into())
+        } else {
+            Ok(good("refused before a byte of it was parsed"))
+        }
     }
 
     /// The key is in no text that was shown and in no file the host wrote.
@@ -167,7 +182,11 @@ budget = [{{ tools = "virustotal_*_report", calls = 4, per = "1m" }}]
     pub(crate) fn nothing_was_submitted(&self) -> Result<()> {
         let address = self.control.trim_start_matches("http://").trim_end_matches('/').to_owned();
         let answer = crate::agent::get(&address, "/_casemate/requests")?;
-        if answer.contains("\"POST\"") { Err("a request of the dry run was sent".into()) } else { Ok(good("VirusTotal received the four lookups and no submission")) }
+        if answer.contains("\"POST\"") {
+            Err("a request of the dry run was sent".into())
+        } else {
+            Ok(good("VirusTotal received the four lookups and no submission"))
+        }
     }
 }
 
@@ -188,7 +207,11 @@ fn plugin_folder() -> Result<PathBuf> {
 fn any_file_contains(folder: &Path, needle: &[u8]) -> Result<bool> {
     for entry in fs::read_dir(folder)? {
         let path = entry?.path();
-        let found = if path.is_dir() { any_file_contains(&path, needle)? } else { fs::read(&path)?.windows(needle.len()).any(|window| window == needle) };
+        let found = if path.is_dir() {
+            any_file_contains(&path, needle)?
+        } else {
+            fs::read(&path)?.windows(needle.len()).any(|window| window == needle)
+        };
         if found {
             return Ok(true);
         }

@@ -25,7 +25,9 @@ pub enum CacheError {
     #[error("the code cache cannot be used: {0}\nhelp: the folder must be writable by the host's user alone")]
     Io(#[from] std::io::Error),
     /// An entry does not carry this host's MAC.
-    #[error("the code cache entry `{entry}` was not made by this host\nhelp: find out who wrote to the cache folder, then delete the entry; it is compiled again at the next start")]
+    #[error(
+        "the code cache entry `{entry}` was not made by this host\nhelp: find out who wrote to the cache folder, then delete the entry; it is compiled again at the next start"
+    )]
     Forged {
         /// File name of the entry.
         entry: String,
@@ -98,7 +100,10 @@ impl CodeCache {
     fn write(&self, entry: &str, code: &[u8]) -> Result<(), CacheError> {
         // Renamed into place, so that a reader sees a whole entry or none. The name carries the process: two hosts may fill at once.
         let scratch = format!("{entry}.{}", std::process::id());
-        let mut file = self.dir.open_with(&scratch, OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()))?;
+        let mut file = self.dir.open_with(
+            &scratch,
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()),
+        )?;
         file.write_all(&self.mac(entry).chain_update(code).finalize().into_bytes())?;
         file.write_all(code)?;
         self.dir.rename(&scratch, &self.dir, entry)?;
@@ -111,7 +116,7 @@ fn nofollow() -> i32 {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use cap_std::ambient_authority;
 
@@ -156,7 +161,10 @@ mod tests {
         assert!(cache(dir.path(), 1).code("d", "e", b"code").is_ok());
         assert!(matches!(cache(dir.path(), 2).code("d", "e", b"code"), Err(CacheError::Forged { .. })), "another host's key");
         std::fs::copy(dir.path().join("d-e.cwasm"), dir.path().join("other-e.cwasm")).unwrap();
-        assert!(matches!(cache(dir.path(), 1).code("other", "e", b"code"), Err(CacheError::Forged { .. })), "another plugin's entry");
+        assert!(
+            matches!(cache(dir.path(), 1).code("other", "e", b"code"), Err(CacheError::Forged { .. })),
+            "another plugin's entry"
+        );
         std::fs::write(dir.path().join("d-e.cwasm"), [0; 10]).unwrap();
         assert!(matches!(cache(dir.path(), 1).code("d", "e", b"code"), Err(CacheError::Forged { .. })), "shorter than a MAC");
     }

@@ -92,7 +92,8 @@ pub fn worker_main() -> i32 {
 
 fn limit_self() -> Result<(), String> {
     for (resource, limit) in [(Resource::As, MEMORY), (Resource::Cpu, CPU_SECONDS), (Resource::Core, 0), (Resource::Fsize, 0)] {
-        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) }).map_err(|error| format!("cannot limit itself: {error}"))?;
+        setrlimit(resource, Rlimit { current: Some(limit), maximum: Some(limit) })
+            .map_err(|error| format!("cannot limit itself: {error}"))?;
     }
     Ok(())
 }

@@ -8,7 +8,9 @@ use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 
 /// An upstream whose address is not one that may be connected to.
 #[derive(Debug, Clone, thiserror::Error)]
-#[error("`{host}` is at {address}, which is {class}\nhelp: if this upstream really is there, list the network in `allow_private` of the upstream in the configuration")]
+#[error(
+    "`{host}` is at {address}, which is {class}\nhelp: if this upstream really is there, list the network in `allow_private` of the upstream in the configuration"
+)]
 pub(crate) struct Prohibited {
     pub(crate) host: String,
     pub(crate) address: std::net::IpAddr,
@@ -35,8 +37,11 @@ impl Resolve for CheckedResolver {
 
 fn check(host: &str, addresses: &[SocketAddr], allow_private: &[IpNet]) -> Result<(), Prohibited> {
     for address in addresses {
-        address::permit(address.ip(), allow_private)
-            .map_err(|class| Prohibited { host: host.to_owned(), address: address.ip(), class })?;
+        address::permit(address.ip(), allow_private).map_err(|class| Prohibited {
+            host: host.to_owned(),
+            address: address.ip(),
+            class,
+        })?;
     }
     Ok(())
 }

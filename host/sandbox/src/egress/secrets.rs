@@ -19,7 +19,9 @@ pub struct Secrets {
 
 /// A credential that cannot be sent.
 #[derive(Debug, thiserror::Error)]
-#[error("secret `{0}` cannot be sent as the manifest's credential asks\nhelp: it must be set, without line breaks or control characters")]
+#[error(
+    "secret `{0}` cannot be sent as the manifest's credential asks\nhelp: it must be set, without line breaks or control characters"
+)]
 pub(crate) struct UnusableSecret(SecretName);
 
 impl Secrets {
@@ -41,7 +43,11 @@ impl Secrets {
     }
 
     fn get(&self, name: &SecretName) -> Result<&str, UnusableSecret> {
-        self.values.get(name).map(ExposeSecret::expose_secret).filter(|value| !value.is_empty()).ok_or_else(|| UnusableSecret(name.clone()))
+        self.values
+            .get(name)
+            .map(ExposeSecret::expose_secret)
+            .filter(|value| !value.is_empty())
+            .ok_or_else(|| UnusableSecret(name.clone()))
     }
 
     /// Add the credential to a request: headers in place, and the URL to ask for.
@@ -81,7 +87,10 @@ pub(crate) fn scrub(redactor: &Redactor, body: Vec<u8>) -> Vec<u8> {
     let latin: String = body.iter().map(|&byte| char::from(byte)).collect();
     match redactor.redact(&latin) {
         (_, 0) => body,
-        (clean, _) => clean.chars().flat_map(|c| u8::try_from(u32::from(c)).map_or_else(|_| c.to_string().into_bytes(), |byte| vec![byte])).collect(),
+        (clean, _) => clean
+            .chars()
+            .flat_map(|c| u8::try_from(u32::from(c)).map_or_else(|_| c.to_string().into_bytes(), |byte| vec![byte]))
+            .collect(),
     }
 }
 

@@ -11,7 +11,9 @@ use casemate_signing::manifest::UpstreamName;
 use ipnet::IpNet;
 use reqwest::{
     Client, Method,
-    header::{CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE},
+    header::{
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
+    },
 };
 
 use super::{
@@ -67,7 +69,11 @@ pub(crate) struct Upstreams {
 }
 
 impl Upstreams {
-    pub(crate) fn new(bindings: &UpstreamSettings, names: impl Iterator<Item = UpstreamName>, secrets: Secrets) -> Result<Self, TransportError> {
+    pub(crate) fn new(
+        bindings: &UpstreamSettings,
+        names: impl Iterator<Item = UpstreamName>,
+        secrets: Secrets,
+    ) -> Result<Self, TransportError> {
         let clients = names
             .map(|name| {
                 let allow = bindings.get(&name).map(|binding| binding.allow_private.as_slice()).unwrap_or_default();
@@ -101,14 +107,17 @@ impl Upstreams {
             headers.insert(name, value);
         }
         let url = self.secrets.inject(request, &mut headers).map_err(SendError::Secret)?;
-        let method = Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
+        let method =
+            Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
         let sent = client.request(method, url.as_ref()).headers(headers).body(request.body().to_vec()).send();
         let mut response = sent.await.map_err(|error| classify(error, &self.redactor))?;
         let status = response.status().as_u16();
         let address = response.remote_addr().map(|address| address.ip());
         let headers = self.clean_headers(response.headers());
         let mut body = Vec::new();
-        while let Some(chunk) = response.chunk().await.map_err(|error| SendError::Broken(self.redactor.redact(&chain(&error)).0.into_owned()))? {
+        while let Some(chunk) =
+            response.chunk().await.map_err(|error| SendError::Broken(self.redactor.redact(&chain(&error)).0.into_owned()))?
+        {
             if body.len() + chunk.len() > cap {
                 return Err(SendError::TooLarge);
             }

@@ -124,7 +124,7 @@ impl AsyncWrite for Stream {
 }
 
 #[cfg(test)]
-#[expect(clippy::indexing_slicing, reason = "tests")]
+#[expect(clippy::indexing_slicing, clippy::expect_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -47,8 +47,23 @@ pub(crate) struct Desk {
 }
 
 impl Desk {
-    pub(crate) fn new(gate: Arc<Gate>, upstreams: Arc<Upstreams>, permit: Recorded<Permit>, limits: Limits, stop: mpsc::UnboundedSender<Ending>) -> Self {
-        Self { gate, upstreams, permit, limits, taken: AtomicU64::new(0), at_once: Semaphore::new(AT_ONCE), journal: Mutex::default(), stop }
+    pub(crate) fn new(
+        gate: Arc<Gate>,
+        upstreams: Arc<Upstreams>,
+        permit: Recorded<Permit>,
+        limits: Limits,
+        stop: mpsc::UnboundedSender<Ending>,
+    ) -> Self {
+        Self {
+            gate,
+            upstreams,
+            permit,
+            limits,
+            taken: AtomicU64::new(0),
+            at_once: Semaphore::new(AT_ONCE),
+            journal: Mutex::default(),
+            stop,
+        }
     }
 
     /// Everything that was sent so far.
@@ -113,18 +128,26 @@ impl Desk {
         let result = self.upstreams.send(&request, self.limits.response_bytes).await;
         let (status, failure) = match result {
             Ok(answer) => {
-                self.settle(at, ExchangeStatus::Answered { status: answer.status, bytes: answer.body.len(), address: answer.address });
+                self.settle(
+                    at,
+                    ExchangeStatus::Answered { status: answer.status, bytes: answer.body.len(), address: answer.address },
+                );
                 return Ok(answer);
             }
             Err(SendError::Prohibited(prohibited)) => {
-                self.settle(at, ExchangeStatus::NotSent { reason: format!("address {} is {}", prohibited.address, prohibited.class) });
+                self.settle(
+                    at,
+                    ExchangeStatus::NotSent { reason: format!("address {} is {}", prohibited.address, prohibited.class) },
+                );
                 return Err(self.end(Ending::Fault(Fault::Address { detail: prohibited.to_string() })).await);
             }
             Err(SendError::TooLarge) => {
                 self.settle(at, ExchangeStatus::Broken { reason: format!("larger than {} bytes", self.limits.response_bytes) });
                 return Err(self.limit(Limit::response(self.limits.response_bytes)).await);
             }
-            Err(SendError::Secret(error)) => (ExchangeStatus::NotSent { reason: error.to_string() }, HttpError::ConfigurationError),
+            Err(SendError::Secret(error)) => {
+                (ExchangeStatus::NotSent { reason: error.to_string() }, HttpError::ConfigurationError)
+            }
             Err(SendError::Connect(reason)) => (ExchangeStatus::NotSent { reason }, HttpError::ConnectionRefused),
             Err(SendError::Broken(reason)) => (ExchangeStatus::Broken { reason }, HttpError::HttpResponseIncomplete),
         };

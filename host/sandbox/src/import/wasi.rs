@@ -20,7 +20,11 @@ const RANDOM: u64 = 64 << 10;
 
 /// A context that gives a guest nothing but clocks, random bytes and a place to talk to itself.
 pub(crate) fn context(capture: &Capture) -> WasiCtx {
-    WasiCtx::builder().stdout(capture.stream(LogLevel::Info)).stderr(capture.stream(LogLevel::Warn)).max_random_size(RANDOM).build()
+    WasiCtx::builder()
+        .stdout(capture.stream(LogLevel::Info))
+        .stderr(capture.stream(LogLevel::Warn))
+        .max_random_size(RANDOM)
+        .build()
 }
 
 pub(crate) fn add_to_linker(linker: &mut Linker<State>) -> wasmtime::Result<()> {

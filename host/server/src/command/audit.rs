@@ -74,7 +74,10 @@ fn check(state: &std::path::Path, key: &casemate_signing::key::PublicKey, contex
     for (path, dir) in &chains {
         let report = verify(dir, &key).map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut line = format!("{name}: {} records, all in place; {} under {} signed checkpoints", report.records, report.covered, report.checkpoints);
+        let mut line = format!(
+            "{name}: {} records, all in place; {} under {} signed checkpoints",
+            report.records, report.covered, report.checkpoints
+        );
         if report.not_yet_covered() > 0 {
             line.push_str(&format!("; {} not yet covered", report.not_yet_covered()));
         }
@@ -106,20 +109,44 @@ fn list(state: &std::path::Path, show: &Show, context: &Context) -> Outcome {
     }
     // Ids are ordered in time, over all chains.
     entries.sort_by(|a, b| (a.occurred_at(), a.event_id()).cmp(&(b.occurred_at(), b.event_id())));
-    print::result(context.format, || entries.iter().map(line).collect::<Vec<_>>().join("\n"), || entries.iter().map(|entry| entry.raw.clone()).collect());
+    print::result(
+        context.format,
+        || entries.iter().map(line).collect::<Vec<_>>().join("\n"),
+        || entries.iter().map(|entry| entry.raw.clone()).collect(),
+    );
     Ok(Exit::Done)
 }
 
 /// One record as one line: when, what came of it, who, what, and why.
 fn line(entry: &Entry) -> String {
-    let text = |name: &str| entry.field(name).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default();
+    // What is not about a call keeps its facts one level down.
+    let fact = |name: &str| entry.field(name).or_else(|| entry.field("fields")?.get(name));
+    let text = |name: &str| fact(name).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default();
     let tool = if entry.tool_name().is_empty() { text("plugin") } else { visible(entry.tool_name()).into_owned() };
     let why = [text("ending"), text("reason")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-    let requests = entry.field("requests").and_then(Value::as_array).map(|requests| requests.iter().map(request).collect::<String>()).unwrap_or_default();
-    format!("{}  {:<8} {:<14} {:<10} {:<30} {why}{requests}", entry.occurred_at(), entry.outcome(), entry.event_type(), visible(entry.principal_id()), tool).trim_end().to_owned()
+    let requests = entry
+        .field("requests")
+        .and_then(Value::as_array)
+        .map(|requests| requests.iter().map(request).collect::<String>())
+        .unwrap_or_default();
+    format!(
+        "{}  {:<8} {:<14} {:<10} {:<30} {why}{requests}",
+        entry.occurred_at(),
+        entry.outcome(),
+        entry.event_type(),
+        visible(entry.principal_id()),
+        tool
+    )
+    .trim_end()
+    .to_owned()
 }
 
 fn request(request: &Value) -> String {
     let text = |name: &str| request.get(name).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default();
-    format!("\n    {} {} → {}", text("method"), text("url"), if text("status").is_empty() { text("result") } else { text("status") })
+    format!(
+        "\n    {} {} → {}",
+        text("method"),
+        text("url"),
+        if text("status").is_empty() { text("result") } else { text("status") }
+    )
 }

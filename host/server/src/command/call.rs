@@ -31,7 +31,8 @@ const MAX_ARGUMENTS: u64 = 8 << 20;
 /// Call and print the reply.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     crate::log::start(crate::log::Level::Warn, false);
-    let arguments: Value = serde_json::from_str(&text(&args.arguments)?).map_err(|error| Failure::invalid(format!("the arguments are not JSON: {error}")))?;
+    let arguments: Value = serde_json::from_str(&text(&args.arguments)?)
+        .map_err(|error| Failure::invalid(format!("the arguments are not JSON: {error}")))?;
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     executor.block_on(async {
         let house = House::open(Opening { context, via: "cli" }).await?;
@@ -91,7 +92,9 @@ fn value(reply: &Reply) -> Value {
         .map(|content| match content {
             Content::Text(text) => json!({ "type": "text", "text": text }),
             Content::Image { media_type, data } => json!({ "type": "image", "mimeType": media_type, "bytes": data.len() }),
-            Content::Link { uri, name, media_type } => json!({ "type": "resource_link", "uri": uri, "name": name, "mimeType": media_type }),
+            Content::Link { uri, name, media_type } => {
+                json!({ "type": "resource_link", "uri": uri, "name": name, "mimeType": media_type })
+            }
         })
         .collect();
     json!({ "content": content, "structured": reply.structured, "is_error": reply.is_error, "meta": reply.meta })

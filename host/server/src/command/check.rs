@@ -34,10 +34,17 @@ fn text(house: &House) -> String {
     }
     for grant in house.policy().grants() {
         let principals: Vec<&str> = grant.principals.iter().map(|principal| principal.as_str()).collect();
-        text.push_str(&format!("\ngrant {} for {}\n", grant.name, if principals.is_empty() { "nobody".to_owned() } else { principals.join(", ") }));
+        text.push_str(&format!(
+            "\ngrant {} for {}\n",
+            grant.name,
+            if principals.is_empty() { "nobody".to_owned() } else { principals.join(", ") }
+        ));
         text.push_str(&format!("  expires  {}\n", grant.expires.map_or_else(|| "never".to_owned(), |at| at.to_string())));
         for (dimension, values) in &grant.scope {
-            text.push_str(&format!("  targets  {dimension}: {}\n", if values.is_empty() { "none".to_owned() } else { values.join(", ") }));
+            text.push_str(&format!(
+                "  targets  {dimension}: {}\n",
+                if values.is_empty() { "none".to_owned() } else { values.join(", ") }
+            ));
         }
         for budget in &grant.budgets {
             let tools: Vec<&str> = budget.tools.iter().map(|pattern| pattern.as_str()).collect();
@@ -49,7 +56,9 @@ fn text(house: &House) -> String {
             };
             text.push_str(&format!("  budget   {} calls in {} of {of}\n", budget.calls, budget.per));
         }
-        let rows: Vec<Vec<String>> = covered(house.policy(), grant).map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)]).collect();
+        let rows: Vec<Vec<String>> = covered(house.policy(), grant)
+            .map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)])
+            .collect();
         text.push_str(&if rows.is_empty() { "  no tool\n".to_owned() } else { print::table(&rows) });
     }
     if house.policy().grants().next().is_none() {
@@ -71,8 +80,13 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
     if effect > grant.max_effect {
         return format!("denied: max_effect is {}", grant.max_effect);
     }
-    let missing: Vec<&str> =
-        tool.manifest_tool.scope.keys().filter(|dimension| grant.scope.get(*dimension).is_none_or(Vec::is_empty)).map(|dimension| dimension.as_str()).collect();
+    let missing: Vec<&str> = tool
+        .manifest_tool
+        .scope
+        .keys()
+        .filter(|dimension| grant.scope.get(*dimension).is_none_or(Vec::is_empty))
+        .map(|dimension| dimension.as_str())
+        .collect();
     if !missing.is_empty() {
         return format!("denied: no target granted for {}", missing.join(", "));
     }
@@ -102,6 +116,7 @@ fn json(house: &House) -> Value {
             })
         })
         .collect();
-    let refused: Vec<Value> = house.refused().iter().map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason })).collect();
+    let refused: Vec<Value> =
+        house.refused().iter().map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason })).collect();
     json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused })
 }

@@ -27,11 +27,15 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let named = |id: &&PluginId| id.name.as_str() == args.name || id.to_string() == args.name;
     let mut found = lock.plugins().keys().filter(named);
     let Some(id) = found.next() else {
-        let meant = nearest(&args.name, lock.plugins().keys().map(|id| id.name.as_str())).map_or_else(|| "casemate list shows what is installed".to_owned(), |name| format!("did you mean `{name}`?"));
+        let meant = nearest(&args.name, lock.plugins().keys().map(|id| id.name.as_str()))
+            .map_or_else(|| "casemate list shows what is installed".to_owned(), |name| format!("did you mean `{name}`?"));
         return Err(Failure::invalid(format!("no plugin `{}` is installed\nhelp: {meant}", args.name)));
     };
     if found.next().is_some() {
-        return Err(Failure::invalid(format!("more than one publisher has a plugin `{}`\nhelp: name it publisher/name", args.name)));
+        return Err(Failure::invalid(format!(
+            "more than one publisher has a plugin `{}`\nhelp: name it publisher/name",
+            args.name
+        )));
     }
     let Some(locked) = lock.plugin(id) else { return Err(Failure::failed("the lock file changed while it was read")) };
     let verified = verified(&store::installed(&context.folders, id, &locked.version), context, environment)?;

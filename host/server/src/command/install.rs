@@ -75,17 +75,24 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         "capabilities": package.approval().capabilities.to_hex(),
         "signer": package.signer().to_string(),
     });
-    let tools = package.manifest().tool.iter().map(|(name, tool)| (package.manifest().served_name(name), tool.effect)).collect::<Vec<_>>();
+    let tools = package
+        .manifest()
+        .tool
+        .iter()
+        .map(|(name, tool)| (package.manifest().served_name(name), tool.effect))
+        .collect::<Vec<_>>();
 
     // Only now may a byte of it be parsed as WebAssembly. What does not compile or link is not installed.
-    let loadable = package.approve(&lock, &highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?.loadable();
+    let loadable =
+        package.approve(&lock, &highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?.loadable();
     let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
     Runtime::new(cache, Maxima::default())?.prepare(loadable).map_err(Failure::denied)?;
 
     // On record before it counts; then files, state, and last the lock file, which makes it so.
     let (log, _) = open_log(&state, keys.audit.clone(), true)?;
     let kind = if updating { EventKind::PluginUpdated } else { EventKind::PluginInstalled };
-    let event = EventFacts { kind, principal: "local".to_owned(), outcome: casemate_audit::Outcome::Allowed, fields: facts.clone() };
+    let event =
+        EventFacts { kind, principal: "local".to_owned(), outcome: casemate_audit::Outcome::Allowed, fields: facts.clone() };
     tokio::runtime::Builder::new_current_thread().build()?.block_on(log.event(event, clock::now()))?;
     log.close(clock::now())?;
     let (_, [component, bundle]) = store::package(&args.file)?;
@@ -113,13 +120,24 @@ fn consent(args: &Args, package: &Verified) -> Result<(), Failure> {
     match args.approve {
         Some(approved) if approved == shown => return Ok(()),
         Some(_) => {
-            return Err(Failure::denied(format!("the package asks for other capabilities than were approved: it has {}\nhelp: casemate verify {} shows them; approve what you reviewed", shown, args.file.display())));
+            return Err(Failure::denied(format!(
+                "the package asks for other capabilities than were approved: it has {}\nhelp: casemate verify {} shows them; approve what you reviewed",
+                shown,
+                args.file.display()
+            )));
         }
-        None if args.yes => return Err(Failure::invalid(format!("--yes needs --approve\nhelp: casemate verify {} shows the capability digest; it is {shown} for this package", args.file.display()))),
+        None if args.yes => {
+            return Err(Failure::invalid(format!(
+                "--yes needs --approve\nhelp: casemate verify {} shows the capability digest; it is {shown} for this package",
+                args.file.display()
+            )));
+        }
         None => {}
     }
     if !io::stdin().is_terminal() {
-        return Err(Failure::invalid("consent is needed and there is no terminal to ask\nhelp: --yes --approve sha256:… consents to what was reviewed"));
+        return Err(Failure::invalid(
+            "consent is needed and there is no terminal to ask\nhelp: --yes --approve sha256:… consents to what was reviewed",
+        ));
     }
     let mut stderr = io::stderr().lock();
     write!(stderr, "{}\nInstall it? Type the plugin's name to consent: ", sheet::page(package.manifest(), &provenance(package)))?;
@@ -132,9 +150,9 @@ fn consent(args: &Args, package: &Verified) -> Result<(), Failure> {
 fn similar(id: &PluginId, lock: &LockFile, allowed: bool) -> Result<(), Failure> {
     let near = |other: &&PluginId| *other != id && crate::config::distance(other.name.as_str(), id.name.as_str()) <= SIMILAR;
     match lock.plugins().keys().find(near) {
-        Some(other) if !allowed => {
-            Err(Failure::denied(format!("`{id}` is nearly the name of `{other}`, which is installed\nhelp: --allow-similar, if both are meant to be there")))
-        }
+        Some(other) if !allowed => Err(Failure::denied(format!(
+            "`{id}` is nearly the name of `{other}`, which is installed\nhelp: --allow-similar, if both are meant to be there"
+        ))),
         _ => Ok(()),
     }
 }

@@ -60,7 +60,9 @@ impl Passphrase {
             return Ok(text);
         }
         if !io::stdin().is_terminal() {
-            return Err(Failure::invalid("a passphrase is needed and there is no terminal to ask for it\nhelp: --passphrase-file FILE, or --no-passphrase for a development key"));
+            return Err(Failure::invalid(
+                "a passphrase is needed and there is no terminal to ask for it\nhelp: --passphrase-file FILE, or --no-passphrase for a development key",
+            ));
         }
         let first = Zeroizing::new(rpassword::prompt_password("Passphrase: ")?);
         if twice && *first != *Zeroizing::new(rpassword::prompt_password("Again: ")?) {
@@ -114,7 +116,9 @@ fn public_path(private: &Path) -> PathBuf {
 
 fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => Failure::invalid(format!("`{}` is there already, and a key is never overwritten", path.display())),
+        io::ErrorKind::AlreadyExists => {
+            Failure::invalid(format!("`{}` is there already, and a key is never overwritten", path.display()))
+        }
         _ => Failure::failed(format!("`{}` cannot be written: {error}", path.display())),
     })?;
     file.write_all(bytes)?;
@@ -125,14 +129,19 @@ fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
 fn private_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let cannot = |error: io::Error| Failure::failed(format!("`{}` cannot be read: {error}", path.display()));
     let file = std::fs::File::from(
-        rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).map_err(|error| cannot(error.into()))?,
+        rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
+            .map_err(|error| cannot(error.into()))?,
     );
     let metadata = file.metadata().map_err(cannot)?;
     if !metadata.is_file() {
         return Err(Failure::invalid(format!("`{}` is not a regular file", path.display())));
     }
     if metadata.mode() & 0o077 != 0 {
-        return Err(Failure::denied(format!("others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others", path.display(), metadata.mode() & 0o777)));
+        return Err(Failure::denied(format!(
+            "others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others",
+            path.display(),
+            metadata.mode() & 0o777
+        )));
     }
     let mut text = Zeroizing::new(String::new());
     file.take(MAX_KEY_BYTES).read_to_string(&mut text).map_err(cannot)?;
@@ -154,6 +163,7 @@ pub fn private_key(path: &Path, passphrase: &Passphrase) -> Result<PrivateKey, F
 /// # Errors
 /// When it cannot be read or is not a key that may be trusted.
 pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let pem = std::fs::read_to_string(path).map_err(|error| Failure::failed(format!("`{}` cannot be read: {error}", path.display())))?;
+    let pem = std::fs::read_to_string(path)
+        .map_err(|error| Failure::failed(format!("`{}` cannot be read: {error}", path.display())))?;
     Ok(PublicKey::from_pem(&pem)?)
 }

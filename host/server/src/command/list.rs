@@ -24,12 +24,24 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
     let mut values = Vec::new();
     for (id, locked) in lock.plugins() {
         let status = store::package(&store::installed(&context.folders, id, &locked.version))
-            .and_then(|(package, _)| package.verify(&trust, environment).map_err(|error| crate::exit::Failure::denied(error.code())))
+            .and_then(|(package, _)| {
+                package.verify(&trust, environment).map_err(|error| crate::exit::Failure::denied(error.code()))
+            })
             .and_then(|verified| verified.approve(&lock, &highwater).map_err(|error| crate::exit::Failure::denied(error.code())))
-            .map_or_else(|failure| format!("refused: {}", failure.message.lines().next().unwrap_or_default()), |_| "verified".to_owned());
+            .map_or_else(
+                |failure| format!("refused: {}", failure.message.lines().next().unwrap_or_default()),
+                |_| "verified".to_owned(),
+            );
         let tools: Vec<String> = locked.tools.keys().map(|tool| format!("{}_{tool}", id.name)).collect();
         let digest = locked.component.to_hex();
-        rows.push(vec![id.to_string(), locked.version.to_string(), locked.release.to_string(), digest.chars().take(12).collect(), tools.len().to_string(), status.clone()]);
+        rows.push(vec![
+            id.to_string(),
+            locked.version.to_string(),
+            locked.release.to_string(),
+            digest.chars().take(12).collect(),
+            tools.len().to_string(),
+            status.clone(),
+        ]);
         values.push(json!({ "plugin": id.to_string(), "version": locked.version, "release": locked.release, "component": digest, "signers": locked.signers.iter().map(ToString::to_string).collect::<Vec<_>>(), "tools": tools, "status": status }));
     }
     let nothing = rows.len() == 1;

@@ -44,7 +44,8 @@ const RUSTFLAGS: &str = "-C link-arg=-zstack-size=65536";
 /// Build, describe, check, write.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let source_path = args.folder.join("plugin.toml");
-    let source = String::from_utf8(store::file(&source_path, MAX_SOURCE)?).map_err(|_| Failure::invalid("plugin.toml is not UTF-8"))?;
+    let source =
+        String::from_utf8(store::file(&source_path, MAX_SOURCE)?).map_err(|_| Failure::invalid("plugin.toml is not UTF-8"))?;
     let source = PluginToml::parse(&source).map_err(Failure::invalid)?;
     let built = match &args.component {
         Some(path) => path.clone(),
@@ -54,9 +55,15 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let (imports, _) = imports_of(&component).map_err(Failure::invalid)?;
     let described = ask(&component, context)?;
     let described = parse_description(described.as_bytes()).map_err(Failure::invalid)?;
-    let facts = ComponentFacts { sha256: Digest::of(&component).to_hex(), size: u64::try_from(component.len()).unwrap_or(u64::MAX) };
-    let manifest = assemble(&source, &described, facts, imports, SERVED_WIT.to_owned())
-        .map_err(|errors| Failure::invalid(format!("{}:\n{}", source_path.display(), errors.iter().map(|error| format!("- {error}")).collect::<Vec<_>>().join("\n"))))?;
+    let facts =
+        ComponentFacts { sha256: Digest::of(&component).to_hex(), size: u64::try_from(component.len()).unwrap_or(u64::MAX) };
+    let manifest = assemble(&source, &described, facts, imports, SERVED_WIT.to_owned()).map_err(|errors| {
+        Failure::invalid(format!(
+            "{}:\n{}",
+            source_path.display(),
+            errors.iter().map(|error| format!("- {error}")).collect::<Vec<_>>().join("\n")
+        ))
+    })?;
     std::fs::create_dir_all(&args.out)?;
     let path = args.out.join(format!("{}-{}.wasm", manifest.plugin.name, manifest.plugin.version));
     std::fs::write(&path, &component)?;
@@ -84,18 +91,31 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
 fn build(folder: &Path) -> Result<PathBuf, Failure> {
     let manifest = folder.join("Cargo.toml");
     if !manifest.is_file() {
-        return Err(Failure::invalid(format!("there is no `{}`\nhelp: name the plugin's folder, or a component with --component", manifest.display())));
+        return Err(Failure::invalid(format!(
+            "there is no `{}`\nhelp: name the plugin's folder, or a component with --component",
+            manifest.display()
+        )));
     }
     // Messages go through; only the list of artifacts is read.
     let output = Command::new("cargo")
-        .args(["build", "--release", "--target", "wasm32-wasip2", "--message-format", "json-render-diagnostics", "--manifest-path"])
+        .args([
+            "build",
+            "--release",
+            "--target",
+            "wasm32-wasip2",
+            "--message-format",
+            "json-render-diagnostics",
+            "--manifest-path",
+        ])
         .arg(&manifest)
         .env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", RUSTFLAGS)
         .stderr(std::process::Stdio::inherit())
         .output()
         .map_err(|error| Failure::failed(format!("cargo cannot be run: {error}")))?;
     if !output.status.success() {
-        return Err(Failure::failed("cargo could not build the plugin\nhelp: rustup target add wasm32-wasip2, if the target is missing"));
+        return Err(Failure::failed(
+            "cargo could not build the plugin\nhelp: rustup target add wasm32-wasip2, if the target is missing",
+        ));
     }
     let root = std::fs::canonicalize(&manifest)?;
     String::from_utf8_lossy(&output.stdout)
@@ -103,7 +123,15 @@ fn build(folder: &Path) -> Result<PathBuf, Failure> {
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
         .filter(|message| message.get("reason").is_some_and(|reason| reason == "compiler-artifact"))
         .filter(|message| message.get("manifest_path").and_then(|path| path.as_str()).is_some_and(|path| Path::new(path) == root))
-        .filter_map(|message| message.get("filenames")?.as_array()?.iter().filter_map(|name| name.as_str()).find(|name| name.ends_with(".wasm")).map(PathBuf::from))
+        .filter_map(|message| {
+            message
+                .get("filenames")?
+                .as_array()?
+                .iter()
+                .filter_map(|name| name.as_str())
+                .find(|name| name.ends_with(".wasm"))
+                .map(PathBuf::from)
+        })
         .next_back()
         .ok_or_else(|| Failure::invalid("the crate made no component\nhelp: crate-type = [\"cdylib\"] in its [lib]"))
 }

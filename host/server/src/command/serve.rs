@@ -47,7 +47,9 @@ async fn serve(args: &Args, context: &Context) -> Outcome {
     let shutdown = CancellationToken::new();
     tokio::spawn(on_signal(shutdown.clone()));
     let served = match args.http {
-        None => mcp::serve_stdio(Arc::clone(&house), identity::local(), mcp::Limits::default(), shutdown).await.map_err(Failure::failed),
+        None => mcp::serve_stdio(Arc::clone(&house), identity::local(), mcp::Limits::default(), shutdown)
+            .await
+            .map_err(Failure::failed),
         Some(address) => http(address, &house, context, shutdown).await,
     };
     // The last checkpoint of the audit log is written here, whatever happened above.
@@ -61,9 +63,14 @@ async fn http(address: SocketAddr, house: &Arc<House>, context: &Context, shutdo
     let state = context.folders.state(house.environment());
     let identity = Arc::new(Identity::new(store::tokens(&state)?, clock::now as fn() -> Timestamp));
     tokio::spawn(follow_tokens(state, Arc::clone(&identity), shutdown.clone()));
-    let listener = TcpListener::bind(address).await.map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))?;
+    let listener =
+        TcpListener::bind(address).await.map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))?;
     print::note(format_args!("casemate: serving http://{}/mcp", listener.local_addr()?));
-    let options = mcp::http::Options { limits: mcp::Limits::default(), hosts: house.http().hosts.clone(), origins: house.http().origins.clone() };
+    let options = mcp::http::Options {
+        limits: mcp::Limits::default(),
+        hosts: house.http().hosts.clone(),
+        origins: house.http().origins.clone(),
+    };
     mcp::http::serve(listener, Arc::clone(house), identity, options, shutdown).await.map_err(Failure::failed)
 }
 
@@ -95,7 +102,9 @@ async fn follow_tokens(state: std::path::PathBuf, identity: Arc<Identity>, shutd
 
 async fn on_signal(shutdown: CancellationToken) {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else { return };
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+        return;
+    };
     tokio::select! {
         _ = terminate.recv() => {}
         _ = interrupt.recv() => {}

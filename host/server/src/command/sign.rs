@@ -41,7 +41,10 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         return Err(Failure::invalid(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
     }
     if Digest::of(&component).to_hex() != manifest.component.sha256 {
-        return Err(Failure::denied(format!("`{}` is not the component that the statement is about\nhelp: pack again", args.file.display())));
+        return Err(Failure::denied(format!(
+            "`{}` is not the component that the statement is about\nhelp: pack again",
+            args.file.display()
+        )));
     }
     let key = private_key(&args.key, &args.passphrase)?;
     let path = store::bundle_of(&args.file);
@@ -49,7 +52,15 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let fingerprint = key.public_key().fingerprint().to_string();
     print::result(
         context.format,
-        || format!("signed {} {} (release {})\nby     {fingerprint}\nin     {}", manifest.id(), manifest.plugin.version, manifest.plugin.release, path.display()),
+        || {
+            format!(
+                "signed {} {} (release {})\nby     {fingerprint}\nin     {}",
+                manifest.id(),
+                manifest.plugin.version,
+                manifest.plugin.release,
+                path.display()
+            )
+        },
         || serde_json::json!({ "plugin": manifest.id().to_string(), "bundle": path, "signer": fingerprint }),
     );
     Ok(Exit::Done)

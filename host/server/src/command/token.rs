@@ -42,7 +42,11 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             let token = tokens.issue(name.clone(), clock::now(), *expires).map_err(Failure::invalid)?;
             store::keep_tokens(&state, &tokens)?;
             print::note("This is shown once. Send it as `Authorization: Bearer …`.");
-            print::result(context.format, || token.reveal().to_owned(), || serde_json::json!({ "name": name.to_string(), "token": token.reveal() }));
+            print::result(
+                context.format,
+                || token.reveal().to_owned(),
+                || serde_json::json!({ "name": name.to_string(), "token": token.reveal() }),
+            );
         }
         Command::List => print::result(context.format, || text(&tokens), || json(&tokens)),
         Command::Revoke { name } => {

@@ -51,12 +51,26 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
     let mut trust = store::trust(&context.folders)?;
     match command {
         Command::Add { publisher, key, fingerprint, names, environment } => {
-            let namespaces: BTreeSet<Namespace> = if names.is_empty() { BTreeSet::from([Namespace::all(publisher.clone())]) } else { names.iter().cloned().collect() };
+            let namespaces: BTreeSet<Namespace> = if names.is_empty() {
+                BTreeSet::from([Namespace::all(publisher.clone())])
+            } else {
+                names.iter().cloned().collect()
+            };
             let key = public_key(key)?;
-            let enrolment = Enrolment { publisher: publisher.clone(), namespaces, key, fingerprint: *fingerprint, environments: environment.iter().copied().collect() };
+            let enrolment = Enrolment {
+                publisher: publisher.clone(),
+                namespaces,
+                key,
+                fingerprint: *fingerprint,
+                environments: environment.iter().copied().collect(),
+            };
             trust.enrol(enrolment).map_err(Failure::denied)?;
             store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
-            let names = trust.publishers().get(publisher).map(|known| known.namespaces().iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")).unwrap_or_default();
+            let names = trust
+                .publishers()
+                .get(publisher)
+                .map(|known| known.namespaces().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
+                .unwrap_or_default();
             let places = environment.iter().map(|place| place.as_str()).collect::<Vec<_>>().join(", ");
             print::result(
                 context.format,
@@ -101,7 +115,15 @@ fn rows(trust: &TrustStore) -> Vec<Row> {
 
 fn text(trust: &TrustStore) -> String {
     let head = ["PUBLISHER", "NAMES", "ENVIRONMENTS", "KEY", ""].map(str::to_owned).to_vec();
-    let row = |row: Row| vec![row.publisher, row.names, row.environments, row.fingerprint, if row.revoked { "revoked".to_owned() } else { String::new() }];
+    let row = |row: Row| {
+        vec![
+            row.publisher,
+            row.names,
+            row.environments,
+            row.fingerprint,
+            if row.revoked { "revoked".to_owned() } else { String::new() },
+        ]
+    };
     print::table(&std::iter::once(head).chain(rows(trust).into_iter().map(row)).collect::<Vec<_>>())
 }
 

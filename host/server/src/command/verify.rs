@@ -45,7 +45,11 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
 }
 
 /// A package that a trusted publisher signed for this environment; a refusal says which step refused it.
-pub(crate) fn verified(file: &std::path::Path, context: &Context, environment: casemate_signing::Environment) -> Result<Verified, Failure> {
+pub(crate) fn verified(
+    file: &std::path::Path,
+    context: &Context,
+    environment: casemate_signing::Environment,
+) -> Result<Verified, Failure> {
     let trust = store::trust(&context.folders)?;
     let (package, _) = store::package(file)?;
     package.verify(&trust, environment).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))

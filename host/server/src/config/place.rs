@@ -58,7 +58,11 @@ fn suggestion(message: &str) -> Option<&str> {
 
 /// The candidate that differs least from `name`, if it is near enough to be a slip.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    candidates.map(|candidate| (distance(name, candidate), candidate)).filter(|&(distance, _)| distance <= 2.max(name.len() / 3)).min().map(|(_, candidate)| candidate)
+    candidates
+        .map(|candidate| (distance(name, candidate), candidate))
+        .filter(|&(distance, _)| distance <= 2.max(name.len() / 3))
+        .min()
+        .map(|(_, candidate)| candidate)
 }
 
 /// Levenshtein distance over characters.
@@ -85,7 +89,9 @@ mod tests {
 
     #[test]
     fn distances() {
-        for (a, b, expected) in [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("version", "versoin", 2), ("same", "same", 0)] {
+        for (a, b, expected) in
+            [("", "", 0), ("a", "", 1), ("", "ab", 2), ("kitten", "sitting", 3), ("version", "versoin", 2), ("same", "same", 0)]
+        {
             assert_eq!(distance(a, b), expected, "{a} {b}");
         }
     }

@@ -31,7 +31,9 @@ pub enum SecretSource {
 #[derive(Debug, thiserror::Error)]
 pub enum SecretError {
     /// The variable is not set.
-    #[error("secret `{secret}` of plugin `{plugin}`: the environment variable `{variable}` is not set\nhelp: set it for the casemate process, or name a file: secret.{secret} = {{ file = \"…\" }}")]
+    #[error(
+        "secret `{secret}` of plugin `{plugin}`: the environment variable `{variable}` is not set\nhelp: set it for the casemate process, or name a file: secret.{secret} = {{ file = \"…\" }}"
+    )]
     Unset {
         /// Plugin.
         plugin: PluginName,
@@ -41,7 +43,9 @@ pub enum SecretError {
         variable: String,
     },
     /// The file cannot be read.
-    #[error("secret `{secret}` of plugin `{plugin}`: `{path}` cannot be read: {error}\nhelp: it is a regular file that belongs to the host's user")]
+    #[error(
+        "secret `{secret}` of plugin `{plugin}`: `{path}` cannot be read: {error}\nhelp: it is a regular file that belongs to the host's user"
+    )]
     File {
         /// Plugin.
         plugin: PluginName,
@@ -53,7 +57,9 @@ pub enum SecretError {
         error: io::Error,
     },
     /// Others can read the file.
-    #[error("secret `{secret}` of plugin `{plugin}`: others than its owner may read `{path}` (mode {mode:o})\nhelp: chmod 600 `{path}`")]
+    #[error(
+        "secret `{secret}` of plugin `{plugin}`: others than its owner may read `{path}` (mode {mode:o})\nhelp: chmod 600 `{path}`"
+    )]
     Open {
         /// Plugin.
         plugin: PluginName,
@@ -65,7 +71,9 @@ pub enum SecretError {
         mode: u32,
     },
     /// Too short to be one.
-    #[error("secret `{secret}` of plugin `{plugin}` is shorter than {MIN_CHARACTERS} characters\nhelp: check that the right file or variable is named")]
+    #[error(
+        "secret `{secret}` of plugin `{plugin}` is shorter than {MIN_CHARACTERS} characters\nhelp: check that the right file or variable is named"
+    )]
     Short {
         /// Plugin.
         plugin: PluginName,
@@ -87,7 +95,12 @@ impl SecretSource {
     ///
     /// # Errors
     /// When it is not there, others can read it, or it is too short to be a secret.
-    pub fn read(&self, plugin: &PluginName, secret: &SecretName, variables: &dyn Fn(&str) -> Option<String>) -> Result<SecretString, SecretError> {
+    pub fn read(
+        &self,
+        plugin: &PluginName,
+        secret: &SecretName,
+        variables: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<SecretString, SecretError> {
         let value = match self {
             Self::Env(variable) => variables(variable).ok_or_else(|| SecretError::Unset {
                 plugin: plugin.clone(),
@@ -105,16 +118,23 @@ impl SecretSource {
 }
 
 fn read_file(path: &Path, plugin: &PluginName, secret: &SecretName) -> Result<String, SecretError> {
-    let fail = |error: io::Error| SecretError::File { plugin: plugin.clone(), secret: secret.clone(), path: path.to_owned(), error };
+    let fail =
+        |error: io::Error| SecretError::File { plugin: plugin.clone(), secret: secret.clone(), path: path.to_owned(), error };
     // Container platforms hand secrets out through links, so a link is followed; what it leads to is what is checked.
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty()).map_err(|error| fail(error.into()))?;
+    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
+        .map_err(|error| fail(error.into()))?;
     let file = File::from(file);
     let metadata = file.metadata().map_err(fail)?;
     if !metadata.is_file() {
         return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
     }
     if metadata.mode() & 0o077 != 0 {
-        return Err(SecretError::Open { plugin: plugin.clone(), secret: secret.clone(), path: path.to_owned(), mode: metadata.mode() & 0o777 });
+        return Err(SecretError::Open {
+            plugin: plugin.clone(),
+            secret: secret.clone(),
+            path: path.to_owned(),
+            mode: metadata.mode() & 0o777,
+        });
     }
     let mut text = String::new();
     file.take(MAX_BYTES).read_to_string(&mut text).map_err(fail)?;

@@ -12,8 +12,7 @@ use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
-    Policy, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
-    output::OutputRules,
+    Policy, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled, output::OutputRules,
 };
 use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime};
 use casemate_signing::{
@@ -85,7 +84,17 @@ impl House {
             .map(|plugin| Ok((plugin.id().clone(), Arc::new(Served { rules: output_rules(&plugin)?, plugin }))))
             .collect::<Result<_, Failure>>()?;
         let ledger = Ledger::open(&state.join("ledger.db"))?;
-        Ok(Self { environment: config.environment, http: config.http, via: opening.via, policy, ledger, log, runtime, plugins, refused })
+        Ok(Self {
+            environment: config.environment,
+            http: config.http,
+            via: opening.via,
+            policy,
+            ledger,
+            log,
+            runtime,
+            plugins,
+            refused,
+        })
     }
 }
 
@@ -117,11 +126,15 @@ impl Shelf<'_> {
 
     fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
         let (package, _) = store::package(&store::installed(self.folders, id, &locked.version))?;
-        let verified = package.verify(&self.trust, self.environment).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
+        let verified = package
+            .verify(&self.trust, self.environment)
+            .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
         if verified.id() != id {
             return Err(Failure::denied(format!("the package installed as `{id}` is `{}`", verified.id())));
         }
-        let approved = verified.approve(&self.lock, &self.highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
+        let approved = verified
+            .approve(&self.lock, &self.highwater)
+            .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
         Ok(approved.loadable())
     }
 
@@ -143,7 +156,10 @@ fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<Plugin
     };
     let name = &manifest.plugin.name;
     if let Some(version) = config.version.as_ref().filter(|version| !version.matches(&manifest.plugin.version)) {
-        return Err(Failure::invalid(format!("{}: version `{version}` is asked for, `{}` is installed", config.place, manifest.plugin.version)));
+        return Err(Failure::invalid(format!(
+            "{}: version `{version}` is asked for, `{}` is installed",
+            config.place, manifest.plugin.version
+        )));
     }
     if let Some(secret) = manifest.secrets.keys().find(|secret| !config.secrets.contains_key(*secret)) {
         return Err(unset(name, secret.as_str()));
@@ -159,7 +175,9 @@ fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<Plugin
 }
 
 fn unset(plugin: &PluginName, secret: &str) -> Failure {
-    Failure::invalid(format!("plugin `{plugin}` needs the secret `{secret}`\nhelp: under [plugins.{plugin}], secret.{secret} = {{ env = \"…\" }} or {{ file = \"…\" }}"))
+    Failure::invalid(format!(
+        "plugin `{plugin}` needs the secret `{secret}`\nhelp: under [plugins.{plugin}], secret.{secret} = {{ env = \"…\" }} or {{ file = \"…\" }}"
+    ))
 }
 
 fn settings(manifest: &Manifest, config: &PluginConfig) -> Result<String, Failure> {
@@ -169,7 +187,9 @@ fn settings(manifest: &Manifest, config: &PluginConfig) -> Result<String, Failur
         None => Err(Failure::invalid(format!("{}: plugin `{}` has no settings", config.place, manifest.plugin.name))),
         Some(schema) => match casemate_policy::check_settings(schema, &config.settings) {
             Ok(()) => Ok(config.settings.to_string()),
-            Err(error) => Err(Failure::invalid(format!("{}: settings of plugin `{}`: {error}", config.place, manifest.plugin.name))),
+            Err(error) => {
+                Err(Failure::invalid(format!("{}: settings of plugin `{}`: {error}", config.place, manifest.plugin.name)))
+            }
         },
     }
 }
@@ -181,10 +201,12 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
     for plugin in loaded {
         let manifest = plugin.manifest();
         let settings = config.plugins.get(&manifest.plugin.name);
-        let dimensions = Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect::<BTreeMap<_, _>>());
+        let dimensions =
+            Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect::<BTreeMap<_, _>>());
         let pinned = shelf.lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
         for (name, tool) in &manifest.tool {
-            let switches = settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value).unwrap_or_default();
+            let switches =
+                settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value).unwrap_or_default();
             let Ok(served) = ServedName::of(&manifest.plugin.name, name) else { continue };
             tools.push(ToolRule {
                 served,
@@ -206,14 +228,26 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
     let installed: BTreeSet<&PluginName> = shelf.lock.plugins().keys().map(|id| &id.name).collect();
     for (name, plugin) in &config.plugins {
         if !installed.contains(name) {
-            faults.push(missing(&plugin.place.to_string(), "plugin", name.as_str(), "casemate install adds it; casemate list shows what is there", installed.iter().map(|name| name.as_str())));
+            faults.push(missing(
+                &plugin.place.to_string(),
+                "plugin",
+                name.as_str(),
+                "casemate install adds it; casemate list shows what is there",
+                installed.iter().map(|name| name.as_str()),
+            ));
         }
     }
     // Names of plugins that are installed and not served now are no fault of the configuration.
     if loaded.len() == shelf.lock.plugins().len() {
         for grant in &config.grants {
             for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
-                faults.push(missing(&grant.place.to_string(), "tool for the pattern", pattern.as_str(), "casemate list shows every tool", tools.iter().map(|tool| tool.served.as_str())));
+                faults.push(missing(
+                    &grant.place.to_string(),
+                    "tool for the pattern",
+                    pattern.as_str(),
+                    "casemate list shows every tool",
+                    tools.iter().map(|tool| tool.served.as_str()),
+                ));
             }
         }
     }
@@ -232,14 +266,25 @@ fn unknown_names(manifest: &Manifest, settings: &PluginConfig, faults: &mut Vec<
     let plugin = &manifest.plugin.name;
     let mut check = |place: String, kind: &str, name: &str, known: Vec<&str>| {
         if !known.contains(&name) {
-            faults.push(missing(&place, &format!("{kind} of plugin `{plugin}`"), name, &format!("casemate inspect {plugin} shows what it has"), known.into_iter()));
+            faults.push(missing(
+                &place,
+                &format!("{kind} of plugin `{plugin}`"),
+                name,
+                &format!("casemate inspect {plugin} shows what it has"),
+                known.into_iter(),
+            ));
         }
     };
     for (name, tool) in &settings.tools {
         check(tool.place.to_string(), "tool", name.as_str(), manifest.tool.keys().map(|name| name.as_str()).collect());
     }
     for name in settings.upstreams.keys() {
-        check(settings.place.to_string(), "upstream", name.as_str(), manifest.upstream.keys().map(|name| name.as_str()).collect());
+        check(
+            settings.place.to_string(),
+            "upstream",
+            name.as_str(),
+            manifest.upstream.keys().map(|name| name.as_str()).collect(),
+        );
     }
     for name in settings.secrets.keys() {
         check(settings.place.to_string(), "secret", name.as_str(), manifest.secrets.keys().map(|name| name.as_str()).collect());
@@ -258,7 +303,11 @@ fn missing<'a>(place: &str, kind: &str, name: &str, help: &str, known: impl Iter
 
 fn output_rules(plugin: &Loaded) -> Result<BTreeMap<String, OutputRules>, Failure> {
     let manifest = plugin.manifest();
-    manifest.tool.iter().map(|(name, tool)| Ok((manifest.served_name(name), OutputRules::new(tool, plugin.limits().output_bytes)?))).collect()
+    manifest
+        .tool
+        .iter()
+        .map(|(name, tool)| Ok((manifest.served_name(name), OutputRules::new(tool, plugin.limits().output_bytes)?)))
+        .collect()
 }
 
 /// The folders of an environment's audit chains.
@@ -281,7 +330,11 @@ fn chain(state: &Path, number: u32) -> PathBuf {
 }
 
 /// The first chain that no other process writes to: each process has one of its own.
-pub(crate) fn open_log(state: &Path, key: ed25519_dalek::SigningKey, always: bool) -> Result<(Log, casemate_audit::Recovery), Failure> {
+pub(crate) fn open_log(
+    state: &Path,
+    key: ed25519_dalek::SigningKey,
+    always: bool,
+) -> Result<(Log, casemate_audit::Recovery), Failure> {
     let options = Options { sync: if always { Sync::Always } else { Sync::Group }, ..Options::default() };
     for number in 0..MAX_CHAINS {
         match Log::open(private(&chain(state, number))?, key.clone(), options.clone(), clock::now()) {
@@ -289,15 +342,27 @@ pub(crate) fn open_log(state: &Path, key: ed25519_dalek::SigningKey, always: boo
             other => return Ok(other?),
         }
     }
-    Err(Failure::failed(format!("{MAX_CHAINS} casemate processes write to `{}` already\nhelp: end some of them", state.display())))
+    Err(Failure::failed(format!(
+        "{MAX_CHAINS} casemate processes write to `{}` already\nhelp: end some of them",
+        state.display()
+    )))
 }
 
 async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refused]) -> Result<(), Failure> {
     let event = |kind, outcome, fields: Value| EventFacts { kind, principal: HOST.to_owned(), outcome, fields };
     let now: Timestamp = clock::now();
-    log.event(event(EventKind::HostStarted, Outcome::Allowed, json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() })), now).await?;
+    log.event(
+        event(
+            EventKind::HostStarted,
+            Outcome::Allowed,
+            json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() }),
+        ),
+        now,
+    )
+    .await?;
     for plugin in loaded {
-        let fields = json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+        let fields =
+            json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
         log.event(event(EventKind::PluginLoaded, Outcome::Allowed, fields), now).await?;
     }
     for refusal in refused {

@@ -46,7 +46,8 @@ pub(crate) fn changing(folders: &Folders) -> Result<Changing, Failure> {
 /// At most `cap` bytes of a regular file, opened once, its last name not a link. Absent is `None`.
 fn read(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
     let fail = |error: io::Error| Failure::failed(format!("`{}` cannot be read: {error}", path.display()));
-    let file = match rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK, Mode::empty()) {
+    let file = match rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK, Mode::empty())
+    {
         Ok(file) => File::from(file),
         Err(rustix::io::Errno::NOENT) => return Ok(None),
         Err(error) => return Err(fail(error.into())),
@@ -63,7 +64,9 @@ fn read(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
 }
 
 fn read_text(path: &Path, cap: usize) -> Result<Option<String>, Failure> {
-    read(path, cap)?.map(|bytes| String::from_utf8(bytes).map_err(|_| Failure::invalid(format!("`{}` is not UTF-8", path.display())))).transpose()
+    read(path, cap)?
+        .map(|bytes| String::from_utf8(bytes).map_err(|_| Failure::invalid(format!("`{}` is not UTF-8", path.display()))))
+        .transpose()
 }
 
 /// Replace a file whole: a reader sees the old or the new, and after a power cut one of them is there.
@@ -74,7 +77,14 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
     let mut scratch = path.as_os_str().to_owned();
     scratch.push(format!(".{}", std::process::id()));
     let scratch = PathBuf::from(scratch);
-    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()).open(&scratch).map_err(fail)?;
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .mode(0o600)
+        .custom_flags(nofollow())
+        .open(&scratch)
+        .map_err(fail)?;
     file.write_all(bytes).and_then(|()| file.sync_all()).map_err(fail)?;
     fs::rename(&scratch, path).map_err(fail)?;
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(fail)
@@ -106,7 +116,9 @@ pub(crate) fn lock(folders: &Folders) -> Result<LockFile, Failure> {
 pub(crate) fn highwater(state: &Path, keys: &Keys) -> Result<HighWater, Failure> {
     let path = state.join("packages.state");
     match read(&path, MAX_STATE)? {
-        Some(bytes) => HighWater::open(&bytes, &keys.host).map_err(|error| Failure::denied(format!("`{}`: {error}", path.display()))),
+        Some(bytes) => {
+            HighWater::open(&bytes, &keys.host).map_err(|error| Failure::denied(format!("`{}`: {error}", path.display())))
+        }
         None => Ok(HighWater::new()),
     }
 }
@@ -157,7 +169,11 @@ pub(crate) fn package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Fai
     let bytes = file(component, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
     let bundle_path = bundle_of(component);
     let bundle = read(&bundle_path, MAX_BUNDLE)?.ok_or_else(|| {
-        Failure::denied(format!("`{}` is not signed: there is no `{}`\nhelp: casemate sign makes it; nothing unsigned runs", component.display(), bundle_path.display()))
+        Failure::denied(format!(
+            "`{}` is not signed: there is no `{}`\nhelp: casemate sign makes it; nothing unsigned runs",
+            component.display(),
+            bundle_path.display()
+        ))
     })?;
     Ok((Untrusted::new(bytes.clone(), bundle.clone()), [bytes, bundle]))
 }
@@ -190,8 +206,12 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
         getrandom::fill(&mut bytes).map_err(|error| Failure::failed(format!("the system has no random bytes: {error}")))?;
         Ok(bytes)
     })?;
-    let host: &[u8; HOST_KEY_BYTES] =
-        host.as_slice().try_into().map_err(|_| Failure::denied(format!("`{}` is not a host key\nhelp: it was changed; find out by whom before you remove it", state.join("host.key").display())))?;
+    let host: &[u8; HOST_KEY_BYTES] = host.as_slice().try_into().map_err(|_| {
+        Failure::denied(format!(
+            "`{}` is not a host key\nhelp: it was changed; find out by whom before you remove it",
+            state.join("host.key").display()
+        ))
+    })?;
     let audit_path = state.join("audit.pem");
     let pem = own(&audit_path, || Ok(Zeroizing::new(PrivateKey::generate()?.danger_to_plain_pem()?.as_bytes().to_vec())))?;
     let pem = std::str::from_utf8(&pem).map_err(|_| Failure::invalid(format!("`{}` is not PEM", audit_path.display())))?;
@@ -200,8 +220,13 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
     if read_text(&public_path, MAX_KEY)?.as_deref() != Some(public.as_str()) {
         replace(&public_path, public.as_bytes())?;
     }
-    let audit = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_pem(pem).map_err(|error| Failure::invalid(format!("`{}`: {error}", audit_path.display())))?;
-    Ok(Keys { host: HostKey::from_bytes(host), code: Sha256::new_with_prefix(b"casemate code cache key v1\0").chain_update(host).finalize().into(), audit })
+    let audit = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_pem(pem)
+        .map_err(|error| Failure::invalid(format!("`{}`: {error}", audit_path.display())))?;
+    Ok(Keys {
+        host: HostKey::from_bytes(host),
+        code: Sha256::new_with_prefix(b"casemate code cache key v1\0").chain_update(host).finalize().into(),
+        audit,
+    })
 }
 
 /// A file of our own that only we may read; made by `make` where it is absent. Two processes that start at once agree on one.
@@ -211,7 +236,8 @@ fn own(path: &Path, make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Failure>) 
         let mut scratch = path.as_os_str().to_owned();
         scratch.push(format!(".{}", std::process::id()));
         let scratch = PathBuf::from(scratch);
-        let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()).open(&scratch)?;
+        let mut file =
+            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()).open(&scratch)?;
         file.write_all(&bytes)?;
         file.sync_all()?;
         // A link is made only where nothing is: whoever came first wins, and everyone reads theirs.
@@ -225,13 +251,17 @@ fn own(path: &Path, make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Failure>) 
     }
     let mode = fs::symlink_metadata(path)?.mode();
     if mode & 0o077 != 0 {
-        return Err(Failure::denied(format!("others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others", path.display(), mode & 0o777)));
+        return Err(Failure::denied(format!(
+            "others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others",
+            path.display(),
+            mode & 0o777
+        )));
     }
     file(path, MAX_KEY).map(Zeroizing::new)
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
