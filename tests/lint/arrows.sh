@@ -8,7 +8,7 @@ failed=0
 refuse() {
   local crate=$1; shift
   local tree
-  tree=$(cargo tree --locked --offline -p "$crate" -e normal --prefix none | awk '{print $1}' | sort -u)
+  tree=$(cargo tree --locked -p "$crate" -e normal --prefix none | awk '{print $1}' | sort -u)
   for name in "$@"; do
     if grep -qx -- "$name" <<< "$tree"; then
       echo "arrows: $crate depends on $name, which ARCHITECTURE.md forbids" >&2
@@ -24,7 +24,7 @@ refuse casemate-sandbox rmcp clap
 refuse casemate-plugin casemate-signing casemate-policy casemate-sandbox wasmtime
 
 # Direct dependencies: only `sandbox` names wasmtime and reqwest, only `server` names rmcp and clap.
-direct() { cargo tree --locked --offline -p "$1" -e normal --depth 1 --prefix none | awk 'NR > 1 {print $1}' | sort -u; }
+direct() { cargo tree --locked -p "$1" -e normal --depth 1 --prefix none | awk 'NR > 1 {print $1}' | sort -u; }
 for crate in casemate-signing casemate-policy casemate-ledger casemate-audit casemate; do
   if direct "$crate" | grep -qxE 'wasmtime|wasmtime-wasi|wasmtime-wasi-http|reqwest'; then
     echo "arrows: $crate names wasmtime or reqwest; only casemate-sandbox may" >&2; failed=1
@@ -35,8 +35,10 @@ done
 if grep -rnE 'std::(fs|net|env|time::(SystemTime|Instant))' host/policy/src | grep -v 'std::net::\(IpAddr\|Ipv4Addr\|Ipv6Addr\|{\)' ; then
   echo "arrows: host/policy reads the world" >&2; failed=1
 fi
-# The host knows nothing of any particular plugin.
-if grep -rniE 'virustotal|caldera' host/*/src signing/src --include='*.rs' | grep -v '^[^:]*:[0-9]*:\s*//'; then
-  echo "arrows: the host names a plugin" >&2; failed=1
-fi
+# The host knows nothing of any particular plugin: no line of code names one. Comments and tests may, for an example.
+for file in $(find host/*/src signing/src -name '*.rs' -not -path '*/tests/*' -not -name 'tests.rs'); do
+  if awk '/^#\[cfg\(test\)\]/ { exit } { print FILENAME ":" FNR ": " $0 }' "$file" | grep -iE 'virustotal|caldera' | grep -vE '^[^ ]+ *//'; then
+    echo "arrows: the host names a plugin" >&2; failed=1
+  fi
+done
 exit "$failed"

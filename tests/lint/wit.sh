@@ -15,7 +15,7 @@ for file in wit/*.wit; do
 done
 
 # The vendored WASI packages are those of the wasmtime that Cargo.lock names, byte for byte.
-source=$(cargo metadata --locked --offline --format-version 1 | python3 -c '
+source=$(cargo metadata --locked --format-version 1 --filter-platform "$(rustc -vV | sed -n 's/^host: //p')" | python3 -c '
 import json, os, sys
 print(next(os.path.dirname(p["manifest_path"]) for p in json.load(sys.stdin)["packages"] if p["name"] == "wasmtime-wasi-http"))')
 diff -r wit/deps "$source/wit/deps" || { echo "wit: wit/deps is not what wasmtime-wasi-http vendors" >&2; exit 1; }

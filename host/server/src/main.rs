@@ -17,17 +17,20 @@ use clap::{Parser, Subcommand};
 #[command(name = "casemate", version, propagate_version = true, after_help = AFTER_HELP)]
 struct Cli {
     /// Keep configuration, plugins and state in this folder instead of the XDG folders.
-    #[arg(long, global = true, value_name = "FOLDER", env = "CASEMATE_DIR")]
+    #[arg(long, global = true, value_name = "FOLDER", env = "CASEMATE_DIR", hide_env_values = true, help_heading = EVERYWHERE)]
     dir: Option<PathBuf>,
     /// The configuration file; wins over --dir.
-    #[arg(long, global = true, value_name = "FILE", env = "CASEMATE_CONFIG")]
+    #[arg(long, global = true, value_name = "FILE", env = "CASEMATE_CONFIG", hide_env_values = true, help_heading = EVERYWHERE)]
     config: Option<PathBuf>,
     /// How results are printed.
-    #[arg(long, global = true, value_enum, default_value = "text")]
+    #[arg(long, global = true, value_enum, default_value = "text", help_heading = EVERYWHERE)]
     format: Format,
     #[command(subcommand)]
     command: Command,
 }
+
+/// Above the options that every command has, so that a command's own come first.
+const EVERYWHERE: &str = "Options of every command";
 
 const AFTER_HELP: &str = "\
 First steps:  casemate init · casemate trust add · casemate install FILE.wasm · casemate check · casemate serve

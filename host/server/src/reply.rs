@@ -253,7 +253,13 @@ mod tests {
         for fits in [json!({ "names": ["a"] }), refused(None), refused(Some(1000))] {
             assert!(listed.is_valid(&fits), "{fits}");
         }
-        for other in [json!({}), json!({ "names": [1] }), json!({ "decision": "denied" }), json!([]), json!({ "names": [], "reason": "x" })] {
+        for other in [
+            json!({}),
+            json!({ "names": [1] }),
+            json!({ "decision": "denied" }),
+            json!([]),
+            json!({ "names": [], "reason": "x" }),
+        ] {
             assert!(!listed.is_valid(&other), "{other}");
         }
     }

@@ -59,6 +59,11 @@ impl Guest {
         Self { imports: imports(&component), name, component, manifest, wit: WIT.to_owned() }
     }
 
+    /// The component's bytes.
+    pub(crate) fn component(&self) -> &[u8] {
+        &self.component
+    }
+
     /// What the component imports.
     pub(crate) fn imports(&self) -> &BTreeSet<String> {
         &self.imports
@@ -93,7 +98,7 @@ impl Guest {
     pub(crate) fn package(&self, key: &PrivateKey) -> Package {
         let source = PluginToml::parse(&toml::to_string(&self.manifest).unwrap()).unwrap();
         let described = parse_description(TOOLS.as_bytes()).unwrap();
-        let facts = ComponentFacts { sha256: Digest::of(&self.component).to_string(), size: self.component.len() as u64 };
+        let facts = ComponentFacts { sha256: Digest::of(&self.component).to_hex(), size: self.component.len() as u64 };
         let manifest = assemble(&source, &described, facts, self.imports.clone(), self.wit.clone()).unwrap();
         Package {
             component: self.component.clone(),

@@ -125,7 +125,7 @@ impl House {
 
     /// `casemate install` with consent to exactly what the package asks for.
     pub(crate) fn install(&self) -> Ran {
-        let approve = format!("sha256:{}", self.package.capabilities);
+        let approve = self.package.capabilities.to_string();
         self.casemate(&["install", &self.package_file().display().to_string(), "--yes", "--approve", &approve])
     }
 
@@ -272,7 +272,8 @@ impl House {
             for (id, reason) in &self.ledger.lock().unwrap().refusals {
                 let named =
                     records.iter().any(|record| record.contains(id.as_str()) && record.contains(&format!("\"{reason}: ")));
-                assert!(named, "the audit log does not say `{reason}` of {id}: {records:#?}");
+                let of_it = records.iter().filter(|record| record.contains(id.as_str())).collect::<Vec<_>>();
+                assert!(named, "the audit log does not say `{reason}` of {id}: {of_it:#?}");
             }
         }
         let ledger = self.ledger.lock().unwrap();

@@ -69,7 +69,11 @@ impl Raw {
     /// Read one message.
     #[track_caller]
     pub(crate) fn receive(&mut self) -> Value {
-        let line = self.lines.recv_timeout(HANGS).unwrap_or_else(|error| panic!("no answer: {error}"));
+        let Ok(line) = self.lines.recv_timeout(HANGS) else {
+            let _ = self.child.kill();
+            let log = self.stderr.take().and_then(|log| log.join().ok()).unwrap_or_default();
+            panic!("no answer\n{}", String::from_utf8_lossy(&log))
+        };
         self.stdout.extend(&line);
         serde_json::from_slice(&line).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&line)))
     }

@@ -25,7 +25,7 @@ pub struct Args {
     #[arg(long, value_name = "ADDRESS")]
     http: Option<SocketAddr>,
     /// What is logged to standard error: error, warn, info or debug.
-    #[arg(long, default_value = "info", env = "CASEMATE_LOG", value_name = "LEVEL")]
+    #[arg(long, default_value = "info", env = "CASEMATE_LOG", hide_env_values = true, value_name = "LEVEL")]
     log: crate::log::Level,
     /// Log lines as JSON.
     #[arg(long)]
