@@ -98,7 +98,7 @@ fn a_package_changed_after_installation_does_not_load() {
         changed[middle] ^= 1;
         std::fs::write(&file, changed).unwrap();
         let (answer, log) = ping(&house);
-        assert_eq!(answer["structuredContent"]["reason"], "unknown-tool", "{}: {answer}", file.display());
+        assert_eq!(answer["structuredContent"]["decision"], "denied", "{}: {answer}", file.display());
         assert!(log.contains("not served") && log.contains("fortress/empty-answer"), "{log}");
         std::fs::write(&file, whole).unwrap();
     }
@@ -112,13 +112,17 @@ fn compiled_code_that_was_changed_is_not_run() {
     house.close();
     let cached = find(&house.folder().join("state/dev/cache"));
     assert!(!cached.is_empty());
-    for file in cached {
-        let mut changed = std::fs::read(&file).unwrap();
+    for file in &cached {
+        let mut changed = std::fs::read(file).unwrap();
         let middle = changed.len() / 2;
         changed[middle] ^= 1;
-        std::fs::write(&file, changed).unwrap();
+        std::fs::write(file, changed).unwrap();
     }
-    // Compiled anew or refused; the changed bytes are never run.
+    let (answer, log) = ping(&house);
+    assert_eq!(answer["structuredContent"]["decision"], "denied", "{answer}");
+    assert!(log.contains("was not made by this host"), "{log}");
+    // Compiled anew from the package, once the operator has looked.
+    cached.iter().for_each(|file| std::fs::remove_file(file).unwrap());
     assert_eq!(ping(&house).0["content"][0]["text"], "pong");
 }
 

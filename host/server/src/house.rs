@@ -26,7 +26,7 @@ use crate::{
 };
 
 pub use open::{Opening, Refused};
-pub(crate) use open::{chains, open_log};
+pub(crate) use open::{chains, write_down};
 
 /// Everything one running host needs.
 pub struct House {
@@ -53,11 +53,12 @@ impl Served {
         self.rules.get(served)
     }
 
-    /// Hand a plugin's log to the operator's, without its secrets and with its control characters visible.
+    /// Hand a plugin's log to the operator's, without its secrets and with its control characters visible. A line stays one line:
+    /// what follows a line break would look like the host's own.
     pub(crate) fn log(&self, call_id: &str, lines: &[LogLine]) {
         for line in lines {
             let (clean, _) = self.plugin.redactor().redact(&line.text);
-            let (plugin, text) = (self.plugin.id(), visible(&clean));
+            let (plugin, text) = (self.plugin.id(), visible(&clean).replace('\n', "\\n"));
             match line.level {
                 LogLevel::Error | LogLevel::Warn => tracing::info!(%plugin, call_id, level = ?line.level, "plugin: {text}"),
                 LogLevel::Info | LogLevel::Debug => tracing::debug!(%plugin, call_id, level = ?line.level, "plugin: {text}"),

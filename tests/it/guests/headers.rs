@@ -12,6 +12,16 @@ fn fields_refused(house: &House, cases: &[(&str, &str)]) {
     }
 }
 
+/// The gate refuses it, or the host's wasi:http before it; whoever does, nothing leaves.
+#[track_caller]
+fn stopped(house: &House, case: &str) {
+    let reply = house.run(case);
+    let before_gate = reply.reason() == "internal" && reply.text().contains("request failed");
+    let not_taken = reply.reason() == "internal" && reply.text().contains("refused");
+    assert!(reply.is_error() && (reply.reason() == "egress-refused" || before_gate || not_taken), "{case}: {reply:?}");
+    assert!(house.received().is_empty(), "{case}");
+}
+
 #[test]
 pub(super) fn header_smuggling() {
     let house = House::serving(&Guest::new("header_smuggling"));
@@ -45,8 +55,6 @@ pub(super) fn header_smuggling() {
             (r#"[["content-encoding","gzip"]]"#, "header-forbidden"),
             (r#"[["trailer","x-api-key"]]"#, "header-forbidden"),
             (r#"[["max-forwards","0"]]"#, "header-forbidden"),
-            (r#"[["content-length","1"]]"#, "header-malformed"),
-            (r#"[["content-length","+0"]]"#, "header-malformed"),
             (r#"[["content-type","application/json"]]"#, "body-malformed"),
             // What nobody named.
             (r#"[["x-debug","true"]]"#, "header-not-allowed"),
@@ -62,6 +70,9 @@ pub(super) fn header_smuggling() {
     for case in [
         r#"[["host","evil.example"]]"#,
         r#"[["Host","evil.example"]]"#,
+        r#"[["content-length","1"]]"#,
+        r#"[["content-length","+0"]]"#,
+        r#"[["content-length","0"],["content-length","5"]]"#,
         r#"[["transfer-encoding","chunked"]]"#,
         r#"[["Transfer-Encoding"," chunked"]]"#,
         r#"[["connection","x-api-key"]]"#,
@@ -81,10 +92,7 @@ pub(super) fn header_smuggling() {
         r#"[[":authority","evil.example"]]"#,
         r#"[[":path","/admin"]]"#,
     ] {
-        let reply = house.run(case);
-        let refused = reply.reason() == "egress-refused" || (reply.reason() == "internal" && reply.text().contains("refused"));
-        assert!(reply.is_error() && refused, "{case}: {reply:?}");
-        assert!(house.received().is_empty(), "{case}");
+        stopped(&house, case);
     }
     assert_eq!(house.upstreams().connections(), 0);
     house.goes_on();
@@ -120,9 +128,7 @@ pub(super) fn body_smuggling() {
         r#"[["transfer-encoding","identity, chunked"],["content-length","3"]]"#,
         r#"[["content-encoding","gzip"]]"#,
     ] {
-        let reply = house.run(case);
-        assert!(reply.is_error(), "{case}: {reply:?}");
-        assert!(house.received().is_empty(), "{case}");
+        stopped(&house, case);
     }
     assert_eq!(house.upstreams().connections(), 0);
     house.goes_on();

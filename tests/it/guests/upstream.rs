@@ -106,7 +106,8 @@ fn an_upstream_at_an_internal_address_needs_the_operators_word() {
 
 #[test]
 fn no_internal_address_is_connected_to() {
-    let mut house = House::new(&Guest::new("plain_request"));
+    let mut house =
+        House::new(&Guest::new("plain_request")).set("plugins.@.upstream.echo.allow_private", toml::Value::Array(Vec::new()));
     house.install().done();
     for origin in [
         "http://169.254.169.254",

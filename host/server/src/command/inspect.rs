@@ -38,7 +38,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         )));
     }
     let Some(locked) = lock.plugin(id) else { return Err(Failure::failed("the lock file changed while it was read")) };
-    let verified = verified(&store::installed(&context.folders, id, &locked.version), context, environment)?;
+    let (verified, _) = verified(&store::installed(&context.folders, id, &locked.version), context, environment)?;
     let provenance = provenance(&verified);
     print::result(context.format, || sheet::page(verified.manifest(), &provenance), || serde_json::json!(verified.manifest()));
     Ok(Exit::Done)

@@ -5,7 +5,7 @@ use std::{
     path::PathBuf,
 };
 
-use casemate_audit::{EventFacts, EventKind};
+use casemate_audit::EventKind;
 use casemate_sandbox::{CodeCache, Maxima, Runtime};
 use casemate_signing::{
     digest::Digest,
@@ -20,11 +20,10 @@ use super::{
     verify::{provenance, verified},
 };
 use crate::{
-    clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
     folders::private,
-    house::{open_log, store},
+    house::{store, write_down},
     sheet,
 };
 
@@ -53,7 +52,7 @@ const SIMILAR: usize = 1;
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let _changing = store::changing(&context.folders)?;
     let config = Config::read(&context.folders.config)?;
-    let package = verified(&args.file, context, config.environment)?;
+    let (package, [component, bundle]) = verified(&args.file, context, config.environment)?;
     let id = package.id().clone();
     let mut lock = store::lock(&context.folders)?;
     similar(&id, &lock, args.allow_similar)?;
@@ -89,13 +88,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     Runtime::new(cache, Maxima::default())?.prepare(loadable).map_err(Failure::denied)?;
 
     // On record before it counts; then files, state, and last the lock file, which makes it so.
-    let (log, _) = open_log(&state, keys.audit.clone(), true)?;
-    let kind = if updating { EventKind::PluginUpdated } else { EventKind::PluginInstalled };
-    let event =
-        EventFacts { kind, principal: "local".to_owned(), outcome: casemate_audit::Outcome::Allowed, fields: facts.clone() };
-    tokio::runtime::Builder::new_current_thread().build()?.block_on(log.event(event, clock::now()))?;
-    log.close(clock::now())?;
-    let (_, [component, bundle]) = store::package(&args.file)?;
+    write_down(&state, if updating { EventKind::PluginUpdated } else { EventKind::PluginInstalled }, facts.clone())?;
     let path = store::installed(&context.folders, &id, &version);
     store::replace(&path, &component)?;
     store::replace(&store::bundle_of(&path), &bundle)?;

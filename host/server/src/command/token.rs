@@ -1,5 +1,6 @@
 //! `casemate token`: bearer tokens for clients that come over HTTP.
 
+use casemate_audit::EventKind;
 use casemate_policy::Timestamp;
 use clap::Subcommand;
 
@@ -8,7 +9,7 @@ use crate::{
     clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
-    house::store,
+    house::{store, write_down},
     token::{TokenFile, TokenName},
 };
 
@@ -40,6 +41,8 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
     match command {
         Command::New { name, expires } => {
             let token = tokens.issue(name.clone(), clock::now(), *expires).map_err(Failure::invalid)?;
+            let facts = serde_json::json!({ "token": name.to_string(), "expires": expires.map(|at| at.to_string()) });
+            write_down(&state, EventKind::TokenCreated, facts)?;
             store::keep_tokens(&state, &tokens)?;
             print::note("This is shown once. Send it as `Authorization: Bearer …`.");
             print::result(
@@ -53,6 +56,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             if !tokens.revoke(name) {
                 return Err(Failure::invalid(format!("there is no token `{name}`\nhelp: casemate token list")));
             }
+            write_down(&state, EventKind::TokenRevoked, serde_json::json!({ "token": name.to_string() }))?;
             store::keep_tokens(&state, &tokens)?;
             print::note(format!("revoked `{name}`"));
         }

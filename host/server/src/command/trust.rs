@@ -2,6 +2,7 @@
 
 use std::{collections::BTreeSet, path::PathBuf};
 
+use casemate_audit::EventKind;
 use casemate_signing::{
     Environment,
     key::Fingerprint,
@@ -13,7 +14,7 @@ use clap::Subcommand;
 use super::{Context, key::public_key, print};
 use crate::{
     exit::{Exit, Failure, Outcome},
-    house::store,
+    house::{store, write_down},
 };
 
 /// Whose signatures count: publisher, names it owns, environments its key serves.
@@ -65,6 +66,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
                 environments: environment.iter().copied().collect(),
             };
             trust.enrol(enrolment).map_err(Failure::denied)?;
+            on_record(context, environment.iter().copied(), "add", publisher.as_str(), fingerprint)?;
             store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
             let names = trust
                 .publishers()
@@ -80,12 +82,30 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         }
         Command::List => print::result(context.format, || text(&trust), || json(&trust)),
         Command::Revoke { fingerprint } => {
+            let (publisher, environments) = trust.find(fingerprint).map(|(publisher, _, key)| (publisher.clone(), key.environments().clone())).unzip();
             trust.revoke(fingerprint).map_err(Failure::invalid)?;
+            let publisher = publisher.as_ref().map_or("", PublisherName::as_str);
+            on_record(context, environments.into_iter().flatten(), "revoke", publisher, fingerprint)?;
             store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
             print::note(format_args!("revoked {fingerprint}; restart running servers to unload what it signed"));
         }
     }
     Ok(Exit::Done)
+}
+
+/// In the log of every environment that the key serves, before it counts.
+fn on_record(
+    context: &Context,
+    environments: impl Iterator<Item = Environment>,
+    change: &str,
+    publisher: &str,
+    fingerprint: &Fingerprint,
+) -> Result<(), Failure> {
+    for environment in environments {
+        let facts = serde_json::json!({ "change": change, "publisher": publisher, "key": fingerprint.to_string() });
+        write_down(&context.folders.state(environment), EventKind::TrustChanged, facts)?;
+    }
+    Ok(())
 }
 
 struct Row {

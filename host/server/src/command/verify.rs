@@ -24,7 +24,7 @@ pub struct Args {
 /// Verify and show.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let config = Config::read(&context.folders.config)?;
-    let verified = verified(&args.file, context, config.environment)?;
+    let (verified, _) = verified(&args.file, context, config.environment)?;
     let provenance = provenance(&verified);
     print::result(
         context.format,
@@ -44,15 +44,17 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// A package that a trusted publisher signed for this environment; a refusal says which step refused it.
+/// A package that a trusted publisher signed for this environment, and its two files as they were verified; a refusal says
+/// which step refused it.
 pub(crate) fn verified(
     file: &std::path::Path,
     context: &Context,
     environment: casemate_signing::Environment,
-) -> Result<Verified, Failure> {
+) -> Result<(Verified, [Vec<u8>; 2]), Failure> {
     let trust = store::trust(&context.folders)?;
-    let (package, _) = store::package(file)?;
-    package.verify(&trust, environment).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+    let (package, files) = store::package(file)?;
+    let verified = package.verify(&trust, environment).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
+    Ok((verified, files))
 }
 
 /// Who vouches for it.

@@ -12,7 +12,7 @@ use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
-    Policy, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled, output::OutputRules,
+    Grant, Policy, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled, output::OutputRules,
 };
 use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime};
 use casemate_signing::{
@@ -238,7 +238,8 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
         }
     }
     // Names of plugins that are installed and not served now are no fault of the configuration.
-    if loaded.len() == shelf.lock.plugins().len() {
+    let complete = loaded.len() == shelf.lock.plugins().len();
+    if complete {
         for grant in &config.grants {
             for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
                 faults.push(missing(
@@ -254,11 +255,23 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
     if !faults.is_empty() {
         return Err(ConfigError::new(faults));
     }
-    let grants = config.grants.iter().map(|grant| grant.value.clone()).collect();
+    let grants = config.grants.iter().map(|grant| &grant.value);
+    let grants = if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
     Policy::new(config.environment, grants, tools).map_err(|errors| {
         let file = config.path.display();
         ConfigError::new(errors.iter().map(|error| format!("{file}: {error}")).collect())
     })
+}
+
+/// What is left of a grant while some plugins are not served: less, or the same.
+fn served_part(grant: &Grant, tools: &[ToolRule]) -> Option<Grant> {
+    let mut grant = grant.clone();
+    grant.tools.retain(|pattern| tools.iter().any(|tool| pattern.matches(&tool.served)));
+    let covered: Vec<&ToolRule> =
+        tools.iter().filter(|tool| grant.tools.iter().any(|pattern| pattern.matches(&tool.served))).collect();
+    grant.scope.retain(|dimension, _| covered.iter().any(|tool| tool.dimensions.contains_key(dimension)));
+    grant.budgets.retain(|budget| covered.iter().any(|tool| budget.counts(&tool.served, tool.manifest_tool.effect)));
+    (!grant.tools.is_empty()).then_some(grant)
 }
 
 /// Names in a plugin's section that its manifest does not have.
@@ -346,6 +359,14 @@ pub(crate) fn open_log(
         "{MAX_CHAINS} casemate processes write to `{}` already\nhelp: end some of them",
         state.display()
     )))
+}
+
+/// Write down a change that is made from the command line: on disk, before it is made.
+pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result<(), Failure> {
+    let (log, _) = open_log(state, store::keys(state)?.audit, true)?;
+    let event = EventFacts { kind, principal: "local".to_owned(), outcome: Outcome::Allowed, fields };
+    tokio::runtime::Builder::new_current_thread().build()?.block_on(log.event(event, clock::now()))?;
+    Ok(log.close(clock::now())?)
 }
 
 async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refused]) -> Result<(), Failure> {
