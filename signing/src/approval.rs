@@ -31,6 +31,11 @@ impl Approval {
         let tools = manifest.tool.iter().map(|(name, tool)| (name.clone(), tool_digest(manifest, name, tool))).collect();
         Self { capabilities: capability_digest(manifest), tools }
     }
+
+    /// The digest over all of it: what a person consents to, authority and every word that clients will see.
+    pub fn digest(&self) -> Digest {
+        canonical(&("casemate approval v1", self))
+    }
 }
 
 /// The digest over everything a plugin may ever do: imports, limits, secrets, settings, sources, scope, upstreams with

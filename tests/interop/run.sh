@@ -111,8 +111,8 @@ tools = ["virustotal_*"]
 max_effect = "write"
 budget = [{ calls = 10_000, per = "1h" }]
 CONFIG
-capabilities=$(casemate --format json verify "$package" | field capabilities)
-casemate install "$package" --yes --approve "$capabilities"
+approval=$(casemate --format json verify "$package" | field approval)
+casemate install "$package" --yes --approve "$approval"
 token=$(casemate --format json token new interop 2> "$work/token.log" | field token)
 
 # ── The same server over HTTP; over stdio each client starts its own.

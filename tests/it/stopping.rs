@@ -8,7 +8,7 @@ use crate::harness::{Guest, House, Raw, only_json_rpc};
 
 /// The promise: an endless guest ends at most this long after its deadline.
 const LATE: Duration = Duration::from_millis(50);
-const DEADLINE: Duration = Duration::from_millis(1000);
+const DEADLINE: Duration = Duration::from_millis(500);
 /// Calls that go on meanwhile.
 const OTHERS: usize = 100;
 /// The machine that runs this may stand still for longer than `LATE`; the promise is about the host, so the median is held to it.
@@ -17,7 +17,7 @@ const ROUNDS: usize = 5;
 #[test]
 fn an_endless_guest_is_stopped_in_time_and_alone() {
     for guest in ["busy_loop", "endless_wait"] {
-        let house = House::serving(&Guest::new(guest).limit("deadline_ms", 1000).limit("fuel_millions", 50_000));
+        let house = House::serving(&Guest::new(guest).limit("deadline_ms", 500).limit("fuel_millions", 50_000));
         let (run, ping) = (house.served("run"), house.served("ping"));
         // The first call of a process pays for what the others find ready.
         house.goes_on();
@@ -36,9 +36,9 @@ fn an_endless_guest_is_stopped_in_time_and_alone() {
                         started.elapsed()
                     };
                     let ((taken, reply), others) = tokio::join!(endless, others);
-                    reply.limited("deadline_ms", "1000 ms");
+                    reply.limited("deadline_ms", "500 ms");
                     assert!(taken >= DEADLINE, "{guest} was stopped early: {taken:?}");
-                    assert!(others < DEADLINE * 3, "{OTHERS} other calls took {others:?}");
+                    assert!(others < DEADLINE * 5, "{OTHERS} other calls took {others:?}");
                     taken - DEADLINE
                 })
             })
@@ -52,37 +52,12 @@ fn an_endless_guest_is_stopped_in_time_and_alone() {
 #[test]
 fn many_endless_guests_are_all_stopped() {
     let house = House::serving(&Guest::new("busy_loop").limit("deadline_ms", 700).limit("fuel_millions", 50_000));
-    let run = house.served("run");
     let started = Instant::now();
-    house.runtime().block_on(async {
-        let mut calls = Vec::new();
-        for _ in 0..16 {
-            calls.push(house.server().call(&run, json!({})));
-        }
-        for reply in join_all(calls).await {
-            reply.unwrap().limited("deadline_ms", "700 ms");
-        }
-    });
+    for reply in house.at_once("run", 16) {
+        reply.limited("deadline_ms", "700 ms");
+    }
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
     house.goes_on();
-}
-
-/// Runs futures side by side and gives what each gave, in order.
-async fn join_all<F: Future>(futures: Vec<F>) -> Vec<F::Output> {
-    let mut futures: Vec<_> = futures.into_iter().map(Box::pin).collect();
-    let mut outputs: Vec<Option<F::Output>> = futures.iter().map(|_| None).collect();
-    std::future::poll_fn(|context| {
-        for (future, output) in futures.iter_mut().zip(&mut outputs) {
-            if output.is_none()
-                && let std::task::Poll::Ready(ready) = future.as_mut().poll(context)
-            {
-                *output = Some(ready);
-            }
-        }
-        if outputs.iter().all(Option::is_some) { std::task::Poll::Ready(()) } else { std::task::Poll::Pending }
-    })
-    .await;
-    outputs.into_iter().flatten().collect()
 }
 
 #[test]

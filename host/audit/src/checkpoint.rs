@@ -58,7 +58,16 @@ impl Checkpoint {
         Self::open_after(text, key, 0)
     }
 
-    /// The same, but what covers no more than `vouched` records is read and its signature is not checked again.
+    /// Read and check a file of signed notes, such as a copy of a log's `checkpoints`. At least one, and nothing after the last.
+    pub fn open_all(text: &str, key: &VerifyingKey) -> Result<Vec<Self>, CheckpointDamage> {
+        let (notes, end) = split(text);
+        if notes.is_empty() || text.get(end..).is_none_or(|rest| !rest.trim().is_empty()) {
+            return Err(CheckpointDamage::Shape);
+        }
+        notes.iter().map(|note| Self::open(note.text, key)).collect()
+    }
+
+    /// Read one, but what covers no more than `vouched` records is read and its signature is not checked again.
     pub(crate) fn open_after(text: &str, key: &VerifyingKey, vouched: u64) -> Result<Self, CheckpointDamage> {
         let origin = origin(key);
         let (body, signatures) = text.split_once("\n\n").ok_or(CheckpointDamage::Shape)?;

@@ -100,11 +100,13 @@ fn next_due(state: &State, shared: &Shared) -> Option<Duration> {
 
 /// Only what is durable is signed for: a checkpoint must never outlive its records.
 fn sign(shared: &Shared, checkpoints: &std::fs::File, tree: &Tree) -> io::Result<()> {
-    let note = Checkpoint::of(tree).sign(&shared.key);
+    let checkpoint = Checkpoint::of(tree);
+    let note = checkpoint.sign(&shared.key);
     shared.disk.append(checkpoints, note.as_bytes())?;
     shared.disk.sync(checkpoints)?;
     let mut state = shared.lock();
     state.signed = tree.size();
+    state.newest = Some(checkpoint);
     state.unsigned = (state.chain.size() > tree.size()).then(Instant::now);
     Ok(())
 }

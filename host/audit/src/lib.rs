@@ -45,4 +45,4 @@ pub use record::{Damage, Outcome};
 pub use recorded::Recorded;
 pub use scan::{Break, Failure};
 pub use segment::{Place, Torn};
-pub use verify::{Report, verify, verify_against};
+pub use verify::{Report, holds, verify, verify_against};

@@ -17,8 +17,8 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
 use crate::{
-    CallFacts, DeniedFacts, EventFacts, EventId, IntentFacts, OpenIntent, Outcome, OutcomeFacts, Recorded, Withdrawal,
-    chain::Chain, disk::Disk, facts, id::IdSource, record::Draft,
+    CallFacts, Checkpoint, DeniedFacts, EventFacts, EventId, IntentFacts, OpenIntent, Outcome, OutcomeFacts, Recorded,
+    Withdrawal, chain::Chain, disk::Disk, facts, id::IdSource, record::Draft,
 };
 
 /// How the log is written.
@@ -99,6 +99,8 @@ pub(crate) struct State {
     pub(crate) unsynced: Option<Instant>,
     /// How many records the last checkpoint covers.
     pub(crate) signed: u64,
+    /// The last checkpoint, once it is durable.
+    pub(crate) newest: Option<Checkpoint>,
     /// Since when something is without a checkpoint.
     pub(crate) unsigned: Option<Instant>,
     pub(crate) stop: Option<Stop>,
@@ -124,7 +126,8 @@ enum Link {
 }
 
 impl State {
-    pub(crate) fn new(lock: File, chain: Chain, tag: u64, file: File, segment_bytes: u64, signed: u64) -> Self {
+    pub(crate) fn new(lock: File, chain: Chain, tag: u64, file: File, segment_bytes: u64, newest: Option<Checkpoint>) -> Self {
+        let signed = newest.as_ref().map_or(0, |checkpoint| checkpoint.size);
         Self {
             ids: IdSource::after(chain.last_id, tag),
             unsigned: (chain.size() > signed).then(Instant::now),
@@ -135,6 +138,7 @@ impl State {
             waiting: Vec::new(),
             unsynced: None,
             signed,
+            newest,
             stop: None,
             failed: None,
             lock: Some(lock),
@@ -293,6 +297,13 @@ impl Log {
     /// How many records there are.
     pub fn size(&self) -> u64 {
         self.shared.lock().chain.size()
+    }
+
+    /// The newest checkpoint that is durable, signed: to be kept elsewhere, for [`crate::verify_against`]. It is what this log
+    /// wrote, whatever is in the folder by now.
+    pub fn checkpoint(&self) -> Option<String> {
+        let newest = self.shared.lock().newest.clone();
+        newest.map(|checkpoint| checkpoint.sign(&self.shared.key))
     }
 
     /// Why nothing is written any more, if that is so.

@@ -76,9 +76,9 @@ impl Log {
         let start = edge::last(&dir, &key.verifying_key()).unwrap_or_else(Chain::new);
         let checkpoints = scan::checkpoints(&dir, &key.verifying_key(), start.size()).map_err(broken)?;
         let scan = scan::scan(&dir, start, &checkpoints.signed, Depth::Chain).map_err(broken)?;
-        if checkpoints.torn > 0 {
-            cut(&segment::open_append(&dir, checkpoint::FILE, false)?, checkpoints.whole)?;
-        }
+        // Who keeps the newest checkpoint elsewhere holds the log to it from then on: it must not get lost here.
+        let signed = segment::open_append(&dir, checkpoint::FILE, false)?;
+        cut(&signed, checkpoints.whole)?;
         let segment = segment::name(segment::list(&dir)?.last().copied().unwrap_or(0));
         let file = segment::open_append(&dir, &segment, false)?;
         segment::sync_dir(&dir)?;
@@ -94,10 +94,10 @@ impl Log {
             torn_checkpoint: checkpoints.torn,
             unfinished: scan.chain.open.clone().into_iter().collect(),
         };
-        let signed = checkpoints.signed.last().map_or(0, |signed| signed.checkpoint.size);
+        let newest = checkpoints.signed.last().map(|signed| signed.checkpoint.clone());
         let tag = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let length = file.metadata()?.len();
-        let state = State::new(lock, scan.chain, tag, file, length, signed);
+        let state = State::new(lock, scan.chain, tag, file, length, newest);
         let log = Self::start(Arc::new(Shared::new(state, disk, dir, key, options)))?;
         log.note(&recovery, now)?;
         Ok((log, recovery))

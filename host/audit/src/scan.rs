@@ -45,29 +45,39 @@ pub enum Failure {
     },
     /// Records at the end are missing.
     #[error(
-        "the log was cut short: it has {records} records, and the checkpoint on line {line} of `checkpoints` covers {signed}"
+        "the log was cut short: it has {records} records, and {} covers {signed}", which(*line)
     )]
     Truncated {
         /// How many records there are.
         records: u64,
         /// How many were signed for.
         signed: u64,
-        /// The checkpoint's line.
+        /// The checkpoint's line; 0 for one that was kept elsewhere.
         line: usize,
         /// Where the last file stops making sense, if it does not end with a whole record.
         torn: Option<Torn>,
     },
     /// The records fit each other and not what was signed.
     #[error(
-        "records {after} to {} were rewritten: they fit each other, and not the checkpoint on line {line} of `checkpoints`", size.saturating_sub(1)
+        "records {after} to {} were rewritten: they fit each other, and not {}", size.saturating_sub(1), which(*line)
     )]
     Rewritten {
         /// The first record that the checkpoint before does not vouch for.
         after: u64,
         /// How many records the checkpoint covers.
         size: u64,
-        /// Its line.
+        /// Its line; 0 for one that was kept elsewhere.
         line: usize,
+    },
+    /// A checkpoint that was kept elsewhere is not among those in the folder any more.
+    #[error(
+        "the log was cut back or replaced: a checkpoint over {signed} records was signed, it is gone from `checkpoints`, and the last one there covers {left}"
+    )]
+    Withdrawn {
+        /// How many records the missing one covers.
+        signed: u64,
+        /// How many the last one in the folder covers.
+        left: u64,
     },
     /// A checkpoint is not what was signed.
     #[error("the checkpoint on line {line} of `checkpoints` is not valid: {damage}")]
@@ -77,6 +87,13 @@ pub enum Failure {
         /// How it shows.
         damage: CheckpointDamage,
     },
+}
+
+fn which(line: usize) -> String {
+    match line {
+        0 => "a checkpoint that was kept elsewhere".to_owned(),
+        line => format!("the checkpoint on line {line} of `checkpoints`"),
+    }
 }
 
 /// What was done to a chain at a place where it breaks.

@@ -45,7 +45,18 @@ pub fn verify(dir: &Dir, key: &VerifyingKey) -> Result<Report, Failure> {
     verify_against(dir, key, &[])
 }
 
-/// The same, and that the log still holds what checkpoints kept elsewhere say. Open them with [`Checkpoint::open`].
+/// Whether a checkpoint kept elsewhere is still among the log's own. Reads no records, so it is quick; [`verify_against`] looks
+/// whether the records fit it.
+pub fn holds(dir: &Dir, key: &VerifyingKey, kept: &Checkpoint) -> Result<(), Failure> {
+    // The one looked for is vouched for already, and no other is believed here.
+    let found = scan::checkpoints(dir, key, u64::MAX)?.signed;
+    if found.iter().any(|signed| signed.checkpoint == *kept) {
+        return Ok(());
+    }
+    Err(Failure::Withdrawn { signed: kept.size, left: found.last().map_or(0, |signed| signed.checkpoint.size) })
+}
+
+/// Check a log as [`verify`] does, and that it still holds what checkpoints kept elsewhere say. Open them with [`Checkpoint::open`].
 pub fn verify_against(dir: &Dir, key: &VerifyingKey, kept: &[Checkpoint]) -> Result<Report, Failure> {
     let found = scan::checkpoints(dir, key, 0)?;
     let mut signed = found.signed.clone();

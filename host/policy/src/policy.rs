@@ -123,6 +123,21 @@ pub enum PolicyError {
     },
 }
 
+impl PolicyError {
+    /// The grant that cannot be used; none where it is not about one.
+    pub fn grant(&self) -> Option<&GrantName> {
+        match self {
+            Self::DuplicateTool { .. } | Self::Schema { .. } => None,
+            Self::DuplicateGrant { grant }
+            | Self::Empty { grant, .. }
+            | Self::NoSuchTool { grant, .. }
+            | Self::NoSuchDimension { grant, .. }
+            | Self::ScopeValue { grant, .. }
+            | Self::Budget { grant, .. } => Some(grant),
+        }
+    }
+}
+
 impl Policy {
     /// Prepare rules. Everything that is parsed here is enforced: what could not be is an error.
     pub fn new(environment: Environment, grants: Vec<Grant>, tools: Vec<ToolRule>) -> Result<Self, Vec<PolicyError>> {

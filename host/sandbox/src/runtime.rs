@@ -216,7 +216,7 @@ impl Runtime {
         let capture = Capture::default();
         let state = State {
             egress: Egress::new(Arc::clone(&desk)),
-            progress: Progress::new(settings.progress),
+            progress: Progress::new(settings.progress, Some(Arc::clone(&plugin.upstreams))),
             sources: Sources(Arc::clone(&plugin.sources)),
             ..empty_state(&capture, &plugin.limits)
         };
@@ -246,14 +246,16 @@ impl Runtime {
             memory: store.data().room.used(),
             wall: started.elapsed(),
         };
-        // Dropping the store drops the guest's handles, and with them the requests that are under way.
+        // From here on nothing leaves, and what left is on the list. Dropping the store drops the requests under way.
+        let exchanges = desk.close();
         drop(store);
-        Run { ending, facts: RunFacts { spent, exchanges: desk.exchanges(), log: capture.take() } }
+        Run { ending, facts: RunFacts { spent, exchanges, log: capture.take() } }
     }
 
     async fn take_places(&self, plugin: &Loaded) -> Result<[OwnedSemaphorePermit; 2], Fault> {
         let busy = |whose, places| Fault::Busy { whose, places };
-        let take = |places: &Arc<Semaphore>| tokio::time::timeout(QUEUE, Arc::clone(places).acquire_owned());
+        let until = tokio::time::Instant::now() + QUEUE;
+        let take = |places: &Arc<Semaphore>| tokio::time::timeout_at(until, Arc::clone(places).acquire_owned());
         // The plugin's first: a plugin that is full must not hold the host's places while it waits.
         let Ok(Ok(own)) = take(&plugin.places).await else { return Err(busy("the plugin's", PLACES_PER_PLUGIN)) };
         let Ok(Ok(host)) = take(&self.places).await else { return Err(busy("the host's", SLOTS as usize)) };
@@ -319,7 +321,8 @@ impl Ground {
             if cancel.as_ref().is_some_and(tokio_util::sync::CancellationToken::is_cancelled) {
                 return Err(trap::CallCancelled.into());
             }
-            Ok(UpdateDeadline::Continue(1))
+            // A yield at every tick: host calls cost next to no fuel, and a guest that lives on them must give its thread back too.
+            Ok(UpdateDeadline::Yield(1))
         });
         store
     }
@@ -340,7 +343,7 @@ fn empty_state(capture: &Capture, limits: &Limits) -> State {
         http,
         egress: Egress::none(),
         log: Log(capture.clone()),
-        progress: Progress::new(None),
+        progress: Progress::new(None, None),
         sources: Sources(Arc::default()),
         room: Room::new(limits.memory_bytes),
     }

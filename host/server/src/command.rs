@@ -18,6 +18,7 @@ pub mod verify;
 
 use std::path::PathBuf;
 
+use casemate_policy::text::visible;
 use casemate_sandbox::Worker;
 
 use crate::folders::Folders;
@@ -51,5 +52,6 @@ pub enum Format {
 
 /// Tell the person what went wrong, on standard error.
 pub fn complain(failure: &crate::exit::Failure) {
-    print::note(format_args!("casemate: {}", failure.message));
+    // Messages quote file names and what compilers say of a component: neither writes to the terminal but as text.
+    print::note(format_args!("casemate: {}", visible(&failure.message)));
 }

@@ -160,6 +160,15 @@ impl Resolver<'_> {
         }
     }
 
+    /// The same for kinds whose own errors do not say what was written, or how to write it.
+    fn form_of<T: std::str::FromStr>(&mut self, text: &toml::Spanned<String>, kind: &str, help: &str) -> Option<T> {
+        let value = text.get_ref().parse().ok();
+        if value.is_none() {
+            self.faults.push(format!("{}: `{}` is not {kind}\nhelp: {help}", self.place(text.span()), text.get_ref()));
+        }
+        value
+    }
+
     fn config(&mut self, file: file::File) -> Config {
         let default = Maxima::default();
         let maxima = Maxima {
@@ -189,7 +198,9 @@ impl Resolver<'_> {
         let beside = self.path.parent().unwrap_or(Path::new("")).to_owned();
         PluginConfig {
             place: self.place(name.span()),
-            version: file.version.and_then(|version| self.form(&version)),
+            version: file
+                .version
+                .and_then(|version| self.form_of(&version, "a version requirement", "write it as `0.1` or `>=0.1.2, <0.3`")),
             upstreams: file
                 .upstream
                 .into_iter()
@@ -215,7 +226,8 @@ impl Resolver<'_> {
     }
 
     fn upstream(&mut self, file: file::Upstream) -> UpstreamBinding {
-        let allow_private = file.allow_private.iter().filter_map(|network| self.form(network)).collect();
+        let network = |network| self.form_of(network, "a network", "write it as 10.0.0.0/8 or fd00::/8");
+        let allow_private = file.allow_private.iter().filter_map(network).collect();
         UpstreamBinding { origin: file.origin, allow_private }
     }
 

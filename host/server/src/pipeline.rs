@@ -4,10 +4,10 @@ use casemate_audit::{AuditError, CallFacts, EventId, Outcome, OutcomeFacts};
 use casemate_ledger::{ChargeError, Receipt};
 use casemate_policy::{
     Call, Decision, Denied, Permit, Principal, charges, decide,
-    egress::Plan,
-    output::{check, check_failure},
+    output::{OutputRules, check, check_failure},
 };
-use casemate_sandbox::{CallSettings, Ending, ExchangeStatus, Fault, Run, RunFacts};
+use casemate_sandbox::{CallSettings, Ending, Exchange, ExchangeStatus, Fault, Run, RunFacts};
+use tokio::task::block_in_place;
 use tracing::{error, info};
 
 use crate::{
@@ -15,7 +15,7 @@ use crate::{
     house::{House, Served},
     mcp::Reply,
     record,
-    reply::{self, Refused},
+    reply::{self, Effects, Refused},
 };
 
 /// One call, from the moment its caller is known to the answer.
@@ -36,9 +36,10 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'stati
         Err(reason) => return unavailable(&reason),
     };
     let Some(served) = house.served(permit.plugin()) else { return unavailable("the plugin is not loaded") };
+    let Some(rules) = served.rules(permit.served().as_str()) else { return unavailable("the tool has no output rules") };
 
     // ledger: what the call costs, taken whole or not at all
-    let receipt = match tokio::task::block_in_place(|| house.ledger.charge(&permit, clock::now())) {
+    let receipt = match block_in_place(|| house.ledger.charge(&permit, clock::now())) {
         Ok(receipt) => receipt,
         Err(error) => return not_charged(house, principal, &call, &permit, facts, error).await,
     };
@@ -63,12 +64,12 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'stati
     // sandbox: a fresh instance, whose every request goes through the egress gate
     let Run { ending, facts: spent } = house.runtime.run(&served.plugin, recorded, settings).await;
     served.log(&call_id, &spent.log);
-    if nothing_happened(&ending, &spent) {
+    if is_free(&ending, &spent) {
         give_back(house, receipt);
     }
 
     // output: what the plugin says is checked before anybody sees it
-    let (reply, outcome) = examine(&served, &line, ending, &spent, id);
+    let (reply, outcome) = examine(&served, rules, &line, ending, &spent, &id.to_string());
 
     // audit: the outcome, chained to the intent
     let ended = outcome.ending.clone();
@@ -77,7 +78,10 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'stati
             info!(audit_id = %id, tool = %line.tool, principal = %line.principal, mode = line.mode, ended = %ended, ms = spent.spent.wall.as_millis(), "call");
             reply
         }
-        Err(reason) => unavailable(&reason),
+        Err(reason) => {
+            error!(audit_id = %id, %reason, "how a call ended could not be recorded; its result was withheld");
+            reply::unrecorded(Effects::of(&spent), &id.to_string())
+        }
     }
 }
 
@@ -92,8 +96,8 @@ struct Line<'a> {
 /// The layers' word on a call, with the ledger's readings of this moment.
 fn judge(house: &House, principal: &Principal, call: &Call) -> Result<Decision, String> {
     let now = clock::now();
-    let readings =
-        house.ledger.readings(&charges(&house.policy, principal, call.tool()), now).map_err(|error| error.to_string())?;
+    let readings = block_in_place(|| house.ledger.readings(&charges(&house.policy, principal, call.tool()), now))
+        .map_err(|error| error.to_string())?;
     Ok(decide(&house.policy, principal, call, &readings, now))
 }
 
@@ -127,6 +131,7 @@ async fn not_charged(
             decision: "denied",
             reason: &reason,
             message: message.lines().next().unwrap_or_default(),
+            effects: Effects::None,
             remedy: if retry_after_ms.is_some() { "Wait before calling again." } else { "" },
             retry_after_ms,
         }
@@ -134,45 +139,52 @@ async fn not_charged(
     })
 }
 
-/// Nothing left the host, and the plugin did not answer either: the call costs nothing.
-fn nothing_happened(ending: &Ending, facts: &RunFacts) -> bool {
-    let answered = matches!(ending, Ending::Returned(_) | Ending::Failed(_));
-    !answered && facts.exchanges.iter().all(|exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. }))
+/// Whether a call costs nothing: it never ran, or all it tried was to reach an upstream that could not be reached. What ran
+/// and was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
+fn is_free(ending: &Ending, facts: &RunFacts) -> bool {
+    let never_ran = matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled)) && facts.spent.fuel == 0;
+    let unreachable = |exchange: &Exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. });
+    never_ran || (!facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))
 }
 
 fn give_back(house: &House, receipt: Receipt) {
-    if let Err(reason) = house.ledger.refund(receipt) {
+    if let Err(reason) = block_in_place(|| house.ledger.refund(receipt)) {
         // Spent although nothing was sent: wrong on the safe side, and worth knowing.
         tracing::warn!(%reason, "a budget could not be given back");
     }
 }
 
 /// What the client is told of how a call ended, and what the log is.
-fn examine(served: &Served, line: &Line<'_>, ending: Ending, facts: &RunFacts, id: EventId) -> (Reply, OutcomeFacts) {
-    let audit_id = id.to_string();
+fn examine(
+    served: &Served,
+    rules: &OutputRules,
+    line: &Line<'_>,
+    ending: Ending,
+    facts: &RunFacts,
+    audit_id: &str,
+) -> (Reply, OutcomeFacts) {
     let plugin = served.plugin.id().to_string();
     let redactor = served.plugin.redactor();
+    let effects = Effects::of(facts);
     let mut outcome = record::outcome(line.call_id, facts);
+    if effects == Effects::Unknown {
+        outcome.outcome = Outcome::Unknown;
+    }
     let reply = match ending {
         Ending::Returned(raw) => {
             outcome.output_bytes = record::size(&raw);
-            match served.rules(&line.tool).map(|rules| check(raw, rules, redactor)) {
-                Some(Ok(output)) => {
+            match check(raw, rules, redactor) {
+                Ok(output) => {
                     outcome.outcome = Outcome::Allowed;
                     outcome.ending = "returned".into();
                     outcome.labels = output.labels().iter().map(ToString::to_string).collect();
                     outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
-                    reply::result(output, &plugin, &audit_id)
+                    reply::result(output, &plugin, audit_id)
                 }
-                Some(Err(withheld)) => {
+                Err(withheld) => {
                     outcome.ending = "withheld".into();
                     outcome.detail = Some(withheld.for_operator().to_owned());
-                    reply::withheld(&withheld, &audit_id)
-                }
-                None => {
-                    outcome.ending = "withheld".into();
-                    outcome.detail = Some("the tool has no output rules".to_owned());
-                    unavailable("the tool has no output rules")
+                    reply::withheld(&withheld, effects, audit_id)
                 }
             }
         }
@@ -180,44 +192,35 @@ fn examine(served: &Served, line: &Line<'_>, ending: Ending, facts: &RunFacts, i
             let failure = check_failure(raw, redactor);
             outcome.ending = "failed".into();
             outcome.detail = Some(format!("{}: {}", failure.kind().as_str(), failure.message()));
-            reply::failed(&failure, &plugin, &audit_id)
+            reply::failed(&failure, &plugin, effects, audit_id)
         }
         Ending::Planned(plan) => {
-            planned(&plan, &mut outcome);
-            reply::planned(&plan, &audit_id)
+            outcome.outcome = Outcome::Allowed;
+            outcome.ending = "planned".into();
+            outcome.plan_digest = Some(plan.digest());
+            reply::planned(&plan, redactor, &plugin, audit_id)
         }
         Ending::Refused(refusal) => {
-            outcome.outcome = Outcome::Denied;
+            if effects != Effects::Unknown {
+                outcome.outcome = Outcome::Denied;
+            }
             outcome.ending = "egress-refused".into();
             outcome.detail = Some(format!("{}: {}", refusal.reason().code(), refusal.for_operator()));
-            tracing::warn!(
-                audit_id,
-                tool = line.tool,
-                reason = refusal.reason().code(),
-                detail = refusal.for_operator(),
-                "a plugin's request was refused"
-            );
-            reply::gate(&refusal, &audit_id)
+            let (reason, detail) = (refusal.reason().code(), refusal.for_operator());
+            tracing::warn!(audit_id, tool = line.tool, reason, detail, "a plugin's request was refused");
+            reply::gate(&refusal, effects, audit_id)
         }
         Ending::Fault(fault) => {
-            let unknown = facts.outcome_unknown();
-            outcome.outcome = if unknown { Outcome::Unknown } else { Outcome::Error };
             let (ending, detail) = record::fault(&fault);
             outcome.ending = ending.into();
-            outcome.detail = Some(detail.clone());
             if !matches!(fault, Fault::Cancelled) {
                 tracing::warn!(audit_id, tool = line.tool, ending, detail = %detail.escape_debug(), "a call ended in a fault");
             }
-            reply::fault(&fault, unknown, &audit_id)
+            outcome.detail = Some(detail);
+            reply::fault(&fault, effects, audit_id)
         }
     };
     (reply, outcome)
-}
-
-fn planned(plan: &Plan, outcome: &mut OutcomeFacts) {
-    outcome.outcome = Outcome::Allowed;
-    outcome.ending = "planned".into();
-    outcome.plan_digest = Some(plan.digest());
 }
 
 /// An answer, if what it is about could be written down.
@@ -236,6 +239,7 @@ fn unavailable(reason: &(impl std::fmt::Display + ?Sized)) -> Reply {
         reason: "unavailable",
         message: "the host cannot record or account for calls, so it makes none",
         remedy: "Nothing you can do helps. The operator has to look at the host's log.",
+        effects: Effects::None,
         retry_after_ms: None,
     }
     .reply("none")

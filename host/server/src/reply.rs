@@ -5,9 +5,10 @@
 use casemate_policy::{
     Deferred, Denied,
     egress::{Plan, Refusal},
-    output::{CheckedFailure, CheckedOutput, Content as Checked, Withheld},
+    output::{CheckedFailure, CheckedOutput, Content as Checked, Redactor, Withheld},
+    text::visible,
 };
-use casemate_sandbox::Fault;
+use casemate_sandbox::{Fault, RunFacts};
 use serde_json::{Map, Value, json};
 
 use crate::mcp::{Content, Reply};
@@ -27,24 +28,63 @@ pub(crate) struct Refused<'a> {
     pub(crate) message: &'a str,
     /// What the model may do next.
     pub(crate) remedy: &'a str,
+    /// What it may have changed all the same.
+    pub(crate) effects: Effects,
     /// When trying again can help.
     pub(crate) retry_after_ms: Option<u64>,
+}
+
+/// What a call that gave no result has changed at an upstream.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effects {
+    /// Nothing above `read` was sent.
+    None,
+    /// Something above `read` was sent and answered.
+    Happened,
+    /// Something above `read` was sent and not answered.
+    Unknown,
+}
+
+impl Effects {
+    /// As the list of requests says.
+    pub(crate) fn of(facts: &RunFacts) -> Self {
+        match (facts.outcome_unknown(), facts.sent_above_read()) {
+            (true, _) => Self::Unknown,
+            (false, true) => Self::Happened,
+            (false, false) => Self::None,
+        }
+    }
+
+    /// What the model must know of it before anything else.
+    fn remedy(self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Happened => Some(
+                "A request that changes something was sent and answered before this: it has happened. Do not repeat the call.",
+            ),
+            Self::Unknown => Some(
+                "A request that changes something was sent and not answered: whether it happened is not known. Find out before you repeat the call.",
+            ),
+        }
+    }
 }
 
 impl Refused<'_> {
     /// As a tool result with `isError`.
     pub(crate) fn reply(&self, audit_id: &str) -> Reply {
-        let mut text = format!("{}: {}", self.decision, self.message);
-        if !self.remedy.is_empty() {
+        let unknown = self.effects == Effects::Unknown;
+        let (decision, reason) = if unknown { ("error", "outcome-unknown") } else { (self.decision, self.reason) };
+        let remedy = self.effects.remedy().unwrap_or(self.remedy);
+        let mut text = format!("{decision}: {}", self.message);
+        if !remedy.is_empty() {
             text.push('\n');
-            text.push_str(self.remedy);
+            text.push_str(remedy);
         }
         if let Some(wait) = self.retry_after_ms {
             text.push_str(&format!("\nRetry in {} s.", wait.div_ceil(1000)));
         }
         text.push_str(&format!("\nAudit id: {audit_id}"));
-        let mut structured =
-            json!({ "decision": self.decision, "reason": self.reason, "remedy": self.remedy, "audit_id": audit_id });
+        let mut structured = json!({ "decision": decision, "reason": reason, "remedy": remedy, "audit_id": audit_id });
         if let (Some(wait), Some(map)) = (self.retry_after_ms, structured.as_object_mut()) {
             map.insert("retry_after_ms".to_owned(), wait.into());
         }
@@ -91,6 +131,7 @@ pub(crate) fn denied(denied: &Denied, audit_id: &str) -> Reply {
         reason: denied.reason().code(),
         message: denied.message(),
         remedy: denied.for_model(),
+        effects: Effects::None,
         retry_after_ms: denied.retry_after_ms(),
     }
     .reply(audit_id)
@@ -103,6 +144,7 @@ pub(crate) fn deferred(deferred: &Deferred, audit_id: &str) -> Reply {
         reason: deferred.reason().code(),
         message: deferred.message(),
         remedy: deferred.for_model(),
+        effects: Effects::None,
         retry_after_ms: None,
     }
     .reply(audit_id)
@@ -134,19 +176,35 @@ fn marked(text: &str, plugin: &str, audit_id: &str) -> String {
 }
 
 /// A dry run: what would be sent, and that nothing was.
-pub(crate) fn planned(plan: &Plan, audit_id: &str) -> Reply {
-    let json = plan.to_json();
+///
+/// The requests are the plugin's words, and may be an upstream's from an answer it read: marked, and without secrets.
+pub(crate) fn planned(plan: &Plan, redactor: &Redactor, plugin: &str, audit_id: &str) -> Reply {
+    let json = clean(plan.to_json(), redactor);
+    let digest = plan.digest();
     let text = format!(
-        "planned: this was a dry run. Nothing above read was sent. With dry_run off, this call would send:\n{json:#}\nPlan digest: {}\nAudit id: {audit_id}",
-        plan.digest()
+        "planned: this was a dry run. Nothing above read was sent. With dry_run off, this call would send:\n{}\nPlan digest: {digest}\nAudit id: {audit_id}",
+        marked(&format!("{json:#}"), plugin, audit_id),
     );
+    let mut meta = meta(audit_id);
+    meta.insert(LABELS.to_owned(), json!(["untrusted"]));
+    meta.insert(PROVENANCE.to_owned(), plugin.into());
     Reply::text(text)
-        .with_structured(json!({ "decision": "planned", "plan": json, "plan_digest": plan.digest(), "audit_id": audit_id }))
-        .with_meta(meta(audit_id))
+        .with_structured(json!({ "decision": "planned", "plan": json, "plan_digest": digest, "audit_id": audit_id }))
+        .with_meta(meta)
+}
+
+/// Every text in a value without secrets, and with its invisible characters visible.
+fn clean(value: Value, redactor: &Redactor) -> Value {
+    match value {
+        Value::String(text) => Value::String(visible(&redactor.redact(&text).0).into_owned()),
+        Value::Array(items) => items.into_iter().map(|item| clean(item, redactor)).collect(),
+        Value::Object(map) => map.into_iter().map(|(name, value)| (name, clean(value, redactor))).collect(),
+        other => other,
+    }
 }
 
 /// The plugin said that it could not. Its words come from outside too.
-pub(crate) fn failed(failure: &CheckedFailure, plugin: &str, audit_id: &str) -> Reply {
+pub(crate) fn failed(failure: &CheckedFailure, plugin: &str, effects: Effects, audit_id: &str) -> Reply {
     let code = failure.code().map(|code| format!(" ({code})")).unwrap_or_default();
     let message =
         format!("{plugin} answered `{}`{code}:\n{}", failure.kind().as_str(), marked(failure.message(), plugin, audit_id));
@@ -163,37 +221,53 @@ pub(crate) fn failed(failure: &CheckedFailure, plugin: &str, audit_id: &str) -> 
         reason: failure.kind().as_str(),
         message: &message,
         remedy,
+        effects,
         retry_after_ms: failure.retry_after_ms(),
     }
     .reply(audit_id)
 }
 
 /// The plugin's result was not fit to be shown.
-pub(crate) fn withheld(withheld: &Withheld, audit_id: &str) -> Reply {
+pub(crate) fn withheld(withheld: &Withheld, effects: Effects, audit_id: &str) -> Reply {
     Refused {
         decision: "error",
         reason: withheld.reason().code(),
         message: "the plugin's result was withheld",
         remedy: withheld.for_model(),
+        effects,
         retry_after_ms: None,
     }
     .reply(audit_id)
 }
 
 /// The gate refused a request of the plugin. The model is told that, and nothing of the gate's reasons.
-pub(crate) fn gate(_: &Refusal, audit_id: &str) -> Reply {
+pub(crate) fn gate(_: &Refusal, effects: Effects, audit_id: &str) -> Reply {
     Refused {
         decision: "denied",
         reason: "egress-refused",
         message: "the plugin tried to send a request that it may not send; the call was ended before it left",
         remedy: "Do not repeat the call. The operator's audit log says which request and why.",
+        effects,
         retry_after_ms: None,
     }
     .reply(audit_id)
 }
 
-/// The call ended in another way. `unknown` says that something above `read` was sent and not answered.
-pub(crate) fn fault(fault: &Fault, unknown: bool, audit_id: &str) -> Reply {
+/// The call ended, and how could not be written down: its result is not given out.
+pub(crate) fn unrecorded(effects: Effects, audit_id: &str) -> Reply {
+    Refused {
+        decision: "error",
+        reason: "outcome-unrecorded",
+        message: "the call ended, and how it ended could not be recorded; its result is withheld",
+        remedy: "The operator has to look at the host's log.",
+        effects,
+        retry_after_ms: None,
+    }
+    .reply(audit_id)
+}
+
+/// The call ended in another way.
+pub(crate) fn fault(fault: &Fault, effects: Effects, audit_id: &str) -> Reply {
     let (reason, message, remedy, retry_after_ms) = match fault {
         Fault::Limit(limit) => ("limit-reached", limit.to_string(), "Ask for less: a narrower query or fewer items.", None),
         Fault::Address { .. } => (
@@ -213,21 +287,7 @@ pub(crate) fn fault(fault: &Fault, unknown: bool, audit_id: &str) -> Reply {
             ("busy", format!("all {places} of {whose} places are taken"), "Call again in a moment.", Some(1000))
         }
     };
-    let message = if unknown {
-        format!(
-            "{message}. A request that changes something was sent and not answered: whether it happened is not known, do not repeat it blindly"
-        )
-    } else {
-        message
-    };
-    Refused {
-        decision: "error",
-        reason: if unknown { "outcome-unknown" } else { reason },
-        message: &message,
-        remedy,
-        retry_after_ms,
-    }
-    .reply(audit_id)
+    Refused { decision: "error", reason, message: &message, remedy, effects, retry_after_ms }.reply(audit_id)
 }
 
 #[cfg(test)]
@@ -243,7 +303,14 @@ mod tests {
     }
 
     fn refused(retry_after_ms: Option<u64>) -> Value {
-        let refused = Refused { decision: "denied", reason: "budget-exhausted", message: "", remedy: "Wait.", retry_after_ms };
+        let refused = Refused {
+            decision: "denied",
+            reason: "budget-exhausted",
+            message: "",
+            remedy: "Wait.",
+            effects: Effects::None,
+            retry_after_ms,
+        };
         refused.reply("0").structured.unwrap()
     }
 

@@ -17,8 +17,8 @@ use serde_json::Value;
 pub struct Provenance {
     /// Fingerprints of the keys that signed.
     pub signers: Vec<String>,
-    /// Digest of everything that needs consent.
-    pub capabilities: String,
+    /// Digest of everything that needs consent: authority, and every word that clients will see.
+    pub approval: String,
 }
 
 /// The whole page. Ends with a line break.
@@ -62,8 +62,8 @@ impl Page {
         for signer in &provenance.signers {
             self.field("signed by", signer);
         }
-        if !provenance.capabilities.is_empty() {
-            self.field("capabilities", format_args!("sha256:{}", provenance.capabilities));
+        if !provenance.approval.is_empty() {
+            self.field("to approve", format_args!("sha256:{}", provenance.approval));
         }
     }
 
@@ -208,7 +208,7 @@ impl Page {
         self.field("requests", format_args!("{}, each up to {} KiB", limits.requests, limits.request_bytes >> 10));
         self.field("responses", format_args!("{} KiB each", limits.response_bytes >> 10));
         self.field("output", format_args!("{} KiB", limits.output_bytes >> 10));
-        self.field("imports", "");
+        self.line("  imports");
         for import in &manifest.imports {
             self.line(format_args!("    {}", visible(import)));
         }

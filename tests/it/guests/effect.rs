@@ -52,6 +52,22 @@ fn without_dry_run_the_probe_writes() {
 }
 
 #[test]
+fn a_write_that_was_not_answered_is_not_called_undone() {
+    let house = House::new(&Guest::new("effect_above_tool").limit("deadline_ms", 800))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .set("grants.tester.max_effect", "write")
+        .serve();
+    for kind in ["slow-headers", "stalled-body"] {
+        house.upstreams().forget();
+        house.upstreams().script(json!({ "misbehave": { "kind": kind } }));
+        house.call("change", json!({ "group": "lab", "case": "lab" })).ended("error", "outcome-unknown", &["is not known"]);
+        assert_eq!(house.received().len(), 1, "{kind}: sent once, and not again");
+    }
+    house.goes_on();
+}
+
+#[test]
 fn what_is_off_or_not_granted_does_not_run() {
     // Off by default, and above the grant.
     let house = House::serving(&Guest::new("dry_run_probe"));

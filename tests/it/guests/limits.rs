@@ -8,7 +8,7 @@ use crate::harness::{Guest, House};
 
 #[test]
 pub(super) fn busy_loop() {
-    let house = House::serving(&Guest::new("busy_loop").limit("deadline_ms", 500));
+    let house = House::serving(&Guest::new("busy_loop").limit("deadline_ms", 500).limit("fuel_millions", 50_000));
     let started = Instant::now();
     house.run("").limited("deadline_ms", "500 ms");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
@@ -24,7 +24,9 @@ fn busy_loop_without_fuel() {
 
 #[test]
 fn the_operators_maximum_wins() {
-    let house = House::new(&Guest::new("busy_loop").limit("deadline_ms", 60_000)).set("limits.deadline_ms", 300).serve();
+    let house = House::new(&Guest::new("busy_loop").limit("deadline_ms", 60_000).limit("fuel_millions", 50_000))
+        .set("limits.deadline_ms", 300)
+        .serve();
     house.run("").limited("deadline_ms", "300 ms");
     house.goes_on();
 }
@@ -35,6 +37,21 @@ pub(super) fn endless_wait() {
     let started = Instant::now();
     house.run("").limited("deadline_ms", "500 ms");
     assert!(started.elapsed() < Duration::from_secs(5), "{:?}", started.elapsed());
+    house.goes_on();
+}
+
+#[test]
+fn a_plugin_whose_places_are_taken_says_so() {
+    let house = House::serving(&Guest::new("endless_wait").limit("deadline_ms", 7000));
+    let (busy, others): (Vec<_>, Vec<_>) = house.at_once("run", 200).into_iter().partition(|reply| reply.reason() == "busy");
+    assert_eq!((busy.len(), others.len()), (8, 192));
+    for reply in busy {
+        assert!(reply.structured()["retry_after_ms"].as_u64().is_some(), "{reply:?}");
+        reply.ended("error", "busy", &["192 of the plugin's places"]);
+    }
+    for reply in others {
+        reply.limited("deadline_ms", "7000 ms");
+    }
     house.goes_on();
 }
 

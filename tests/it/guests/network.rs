@@ -152,7 +152,7 @@ pub(super) fn wrong_path() {
             ("/Items/one", "no-contract"),
             ("/items/ONE", "no-contract"),
             ("/items/one%20", "no-contract"),
-            ("/items/%C5%BFecret", "no-contract"),
+            ("/items/%C5%BFecret", "path-malformed"),
             // Another tool's.
             ("/groups/lab", "contract-not-granted"),
             ("/items/../admin", "path-malformed"),

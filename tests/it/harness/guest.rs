@@ -59,11 +59,6 @@ impl Guest {
         Self { imports: imports(&component), name, component, manifest, wit: WIT.to_owned() }
     }
 
-    /// The component's bytes.
-    pub(crate) fn component(&self) -> &[u8] {
-        &self.component
-    }
-
     /// What the component imports.
     pub(crate) fn imports(&self) -> &BTreeSet<String> {
         &self.imports

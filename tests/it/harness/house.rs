@@ -48,12 +48,12 @@ pub(crate) struct House {
     upstreams: Upstreams,
     runtime: Runtime,
     server: Option<Server>,
-    ledger: Mutex<Ledger>,
+    evidence: Mutex<Evidence>,
 }
 
 /// What has to be true in the end.
 #[derive(Default)]
-struct Ledger {
+struct Evidence {
     /// Audit ids, each with the gate's reason that the log must give for it.
     refusals: Vec<(String, String)>,
     /// What commands printed.
@@ -80,7 +80,7 @@ impl House {
             plugin: guest.name.clone(),
             runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
             server: None,
-            ledger: Mutex::default(),
+            evidence: Mutex::default(),
             folder,
             key,
             secret,
@@ -132,7 +132,7 @@ impl House {
     /// Run a command of `casemate` in this house.
     pub(crate) fn casemate(&self, arguments: &[&str]) -> Ran {
         let ran = Ran::of(self.command().args(arguments));
-        self.ledger.lock().unwrap().printed.push(format!("{}{}", ran.stdout, ran.stderr));
+        self.evidence.lock().unwrap().printed.push(format!("{}{}", ran.stdout, ran.stderr));
         ran
     }
 
@@ -201,6 +201,11 @@ impl House {
         self.runtime.block_on(self.server().call(served, arguments))
     }
 
+    /// Call a tool of the guest many times at once, without arguments.
+    pub(crate) fn at_once(&self, tool: &str, count: usize) -> Vec<Reply> {
+        self.runtime.block_on(self.server().at_once(&self.served(tool), count))
+    }
+
     /// Call the tool `run`.
     #[track_caller]
     pub(crate) fn run(&self, case: &str) -> Reply {
@@ -239,7 +244,7 @@ impl House {
 
     /// As the house goes, the audit log has to give the gate's reason for this reply.
     pub(crate) fn expect_refusal(&self, reply: &Reply, reason: &str) {
-        self.ledger.lock().unwrap().refusals.push((reply.audit_id().to_owned(), reason.to_owned()));
+        self.evidence.lock().unwrap().refusals.push((reply.audit_id().to_owned(), reason.to_owned()));
     }
 
     fn write_config(&self) {
@@ -250,7 +255,7 @@ impl House {
     pub(crate) fn close(&mut self) {
         if let Some(server) = self.server.take() {
             let remains = self.runtime.block_on(server.stop());
-            self.ledger.lock().unwrap().remains.push(remains);
+            self.evidence.lock().unwrap().remains.push(remains);
         }
     }
 
@@ -265,25 +270,25 @@ impl House {
 
     fn look_at_everything(&mut self) {
         self.close();
-        let served = !self.ledger.lock().unwrap().remains.is_empty();
+        let served = !self.evidence.lock().unwrap().remains.is_empty();
         if served {
             self.casemate(&["audit", "verify"]).done();
             let records: Vec<String> = self.audit().iter().map(Value::to_string).collect();
-            for (id, reason) in &self.ledger.lock().unwrap().refusals {
+            for (id, reason) in &self.evidence.lock().unwrap().refusals {
                 let named =
                     records.iter().any(|record| record.contains(id.as_str()) && record.contains(&format!("\"{reason}: ")));
                 let of_it = records.iter().filter(|record| record.contains(id.as_str())).collect::<Vec<_>>();
                 assert!(named, "the audit log does not say `{reason}` of {id}: {of_it:#?}");
             }
         }
-        let ledger = self.ledger.lock().unwrap();
-        for remains in &ledger.remains {
+        let evidence = self.evidence.lock().unwrap();
+        for remains in &evidence.remains {
             assert!(remains.status.success(), "{:?}\n{}", remains.status, String::from_utf8_lossy(&remains.stderr));
             only_json_rpc(&remains.stdout);
             self.secret.assert_not_in("standard output", &remains.stdout);
             self.secret.assert_not_in("standard error", &remains.stderr);
         }
-        for printed in &ledger.printed {
+        for printed in &evidence.printed {
             self.secret.assert_not_in("what a command printed", printed.as_bytes());
         }
         self.secret.assert_not_below(self.folder(), &self.folder().join("secrets/api_key"));

@@ -11,14 +11,14 @@ use std::{
 
 use rmcp::{
     ClientHandler, RoleClient, ServiceExt,
-    model::{CallToolRequestParams, ProgressNotificationParam},
+    model::{CallToolRequestParams, CallToolResponse, ProgressNotificationParam},
     service::{NotificationContext, RunningService, ServiceError},
 };
 use serde_json::Value;
 use tokio::{
     io::{AsyncRead, AsyncReadExt, ReadBuf},
     process::{Child, ChildStdout},
-    task::JoinHandle,
+    task::{JoinHandle, JoinSet},
     time::timeout,
 };
 
@@ -90,6 +90,21 @@ impl Server {
         let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         let request = CallToolRequestParams::new(tool.to_owned()).with_arguments(arguments);
         timeout(HANGS, self.client.call_tool(request)).await.unwrap_or_else(|_| panic!("`{tool}` hangs")).map(Reply::from)
+    }
+
+    /// Make the same call many times side by side, and take each answer as it comes.
+    pub(crate) async fn at_once(&self, tool: &str, count: usize) -> Vec<Reply> {
+        let mut calls = JoinSet::new();
+        for _ in 0..count {
+            let (peer, request) = (self.client.peer().clone(), CallToolRequestParams::new(tool.to_owned()));
+            calls.spawn(async move { timeout(HANGS, peer.call_tool_once(request)).await });
+        }
+        let answers = calls.join_all().await.into_iter();
+        let complete = |answer| match answer {
+            CallToolResponse::Complete(result) => Reply::from(result),
+            other => panic!("nobody was asked anything: {other:?}"),
+        };
+        answers.map(|answer| complete(answer.unwrap_or_else(|_| panic!("`{tool}` hangs")).unwrap())).collect()
     }
 
     /// The tools it lists, as JSON.

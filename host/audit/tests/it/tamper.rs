@@ -1,6 +1,6 @@
 //! Whoever can write to the folder and has not the key: every change to what is covered shows, and where.
 
-use casemate_audit::{Break, CheckpointDamage, Failure, Log, verify, verify_against};
+use casemate_audit::{Break, CheckpointDamage, Failure, Log, holds, verify, verify_against};
 use ed25519_dalek::SigningKey;
 
 use crate::fixture::{FIRST, Folder, NOW, event, filled, key, quiet, wait};
@@ -216,8 +216,41 @@ fn a_kept_checkpoint_shows_a_rollback() {
     folder.write("checkpoints", &text.as_bytes()[..end]);
     folder.write_lines(&folder.lines()[..200]);
     folder.verify().unwrap();
+    let found = holds(&folder.dir(), &key().verifying_key(), &last);
+    assert!(matches!(found, Err(Failure::Withdrawn { signed: 250, left: 100 })), "{found:?}");
     let found = verify_against(&folder.dir(), &key().verifying_key(), &[last]);
-    assert!(matches!(found, Err(Failure::Truncated { records: 200, signed: 250, .. })), "{found:?}");
+    assert!(matches!(found, Err(Failure::Truncated { records: 200, signed: 250, line: 0, .. })), "{found:?}");
+    assert!(found.unwrap_err().to_string().ends_with("a checkpoint that was kept elsewhere covers 250"));
+}
+
+/// What is handed out to be kept is what the log wrote, whatever is done to the folder meanwhile.
+#[test]
+fn an_open_log_knows_its_newest_checkpoint() {
+    let folder = log();
+    let (log, _) = folder.open(quiet()).unwrap();
+    let public = key().verifying_key();
+    let newest = || Checkpoint::open(&log.checkpoint().unwrap(), &public).unwrap();
+    assert_eq!(newest().size, 250);
+    fs::remove_file(folder.path("checkpoints")).unwrap();
+    wait(log.event(event("config.loaded"), NOW)).unwrap();
+    log.close(NOW).unwrap();
+    assert_eq!(newest().size, 251);
+    assert!(matches!(holds(&folder.dir(), &public, &newest()), Err(Failure::Withdrawn { signed: 251, left: 0 })));
+    let (fresh, _) = Folder::new().open(quiet()).unwrap();
+    assert_eq!(fresh.checkpoint(), None);
+}
+
+#[test]
+fn a_copy_of_the_checkpoints_is_read_whole_or_not_at_all() {
+    let folder = log();
+    let text = String::from_utf8(folder.read("checkpoints")).unwrap();
+    let public = key().verifying_key();
+    let sizes = |text: &str| Checkpoint::open_all(text, &public).map(|all| all.iter().map(|one| one.size).collect::<Vec<_>>());
+    assert_eq!(sizes(&text), Ok(vec![100, 200, 250]));
+    assert_eq!(sizes(&format!("{text}\n")), Ok(vec![100, 200, 250]));
+    for wrong in ["", "\n", "nothing", &text[..text.len() - 1], &format!("{text}casemate.audit/")] {
+        assert_eq!(sizes(wrong), Err(CheckpointDamage::Shape), "{wrong}");
+    }
 }
 
 #[test]

@@ -6,14 +6,14 @@ use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
-use super::{CompileError, Worker};
+use super::{CompileError, Worker, worker::MAX_CODE};
 use crate::precompiled::Authentic;
 
 /// Separates this MAC from any other use of the host's key.
 const DOMAIN: &[u8] = b"casemate compiled code v1\0";
 const MAC_LEN: usize = 32;
-/// Code is three to six times its component, which is at most 32 MiB.
-const MAX_ENTRY: u64 = 256 << 20;
+/// The MAC and the most code a worker may answer with.
+const MAX_ENTRY: u64 = (MAC_LEN + MAX_CODE) as u64;
 
 /// Why compiled code could not be had.
 #[derive(Debug, thiserror::Error)]

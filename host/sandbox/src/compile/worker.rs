@@ -14,6 +14,8 @@ const MEMORY: u64 = 3 << 30;
 const CPU_SECONDS: u64 = 120;
 /// Above the 32 MiB a component may have, so that the cap of the package is the one that is hit.
 const MAX_INPUT: u64 = 33 << 20;
+/// Code is three to six times its component, which is at most 32 MiB.
+pub(super) const MAX_CODE: usize = 256 << 20;
 /// The most of the worker's own words that reach an error.
 const MAX_MESSAGE: usize = 2000;
 
@@ -57,20 +59,31 @@ impl Worker {
             .stderr(Stdio::piped())
             .spawn()?;
         let stdin = child.stdin.take();
-        // Writing and reading at once: the worker reads to the end before it writes, but may die before either.
-        let output = std::thread::scope(|scope| {
+        let (stdout, stderr) = (child.stdout.take(), child.stderr.take());
+        // Writing and reading at once: the worker reads to the end before it writes, but may die before either. What it says is
+        // capped while it is read; a pipe that is closed early ends it.
+        let (code, words) = std::thread::scope(|scope| {
             scope.spawn(move || stdin.map(|mut stdin| stdin.write_all(component)));
-            child.wait_with_output()
-        })?;
-        match output.status.code() {
-            Some(0) => Ok(output.stdout),
-            Some(REFUSED) => {
-                let text: String = String::from_utf8_lossy(&output.stderr).chars().take(MAX_MESSAGE).collect();
-                Err(CompileError::Refused(text.trim().escape_debug().to_string()))
-            }
-            _ => Err(CompileError::Died { status: output.status }),
+            let words = scope.spawn(move || capped(stderr, MAX_MESSAGE));
+            (capped(stdout, MAX_CODE), words.join().unwrap_or_default())
+        });
+        let status = child.wait()?;
+        match status.code() {
+            Some(0) if code.len() <= MAX_CODE => Ok(code),
+            Some(0) => Err(CompileError::Refused(format!("its code is larger than {} MiB", MAX_CODE >> 20))),
+            Some(REFUSED) => Err(CompileError::Refused(String::from_utf8_lossy(&words).trim().escape_debug().to_string())),
+            _ => Err(CompileError::Died { status }),
         }
     }
+}
+
+/// At most `cap` bytes of a pipe, and one more where there are more.
+fn capped(pipe: Option<impl Read>, cap: usize) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let limit = u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1);
+    // A pipe that breaks is a worker that died, and its status says so.
+    let _ = pipe.map(|pipe| pipe.take(limit).read_to_end(&mut bytes));
+    bytes
 }
 
 /// Exit status of a worker that refused its component.

@@ -4,7 +4,7 @@
 //! and cannot tell a dry run from a real one.
 
 use std::sync::{
-    Arc, Mutex, PoisonError,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicU64, Ordering},
 };
 
@@ -28,6 +28,8 @@ use crate::{
 
 /// Requests of one call that may be under way at once.
 const AT_ONCE: usize = 4;
+/// Bytes of a request's body that a guest may hand over at a time; two such chunks wait in host memory.
+const BODY_CHUNK: usize = 64 << 10;
 /// Bytes of one request's headers, names and values.
 const HEADER_BYTES: usize = 16 << 10;
 
@@ -42,8 +44,15 @@ pub(crate) struct Desk {
     limits: Limits,
     taken: AtomicU64,
     at_once: Semaphore,
-    journal: Mutex<Vec<Exchange>>,
+    journal: Mutex<Journal>,
     stop: mpsc::UnboundedSender<Ending>,
+}
+
+/// What was sent. Once it is closed nothing can be added, and what cannot be added is not sent.
+#[derive(Default)]
+struct Journal {
+    exchanges: Vec<Exchange>,
+    closed: bool,
 }
 
 impl Desk {
@@ -66,13 +75,20 @@ impl Desk {
         }
     }
 
-    /// Everything that was sent so far.
-    pub(crate) fn exchanges(&self) -> Vec<Exchange> {
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    /// Let nothing more out, and give everything that was sent.
+    pub(crate) fn close(&self) -> Vec<Exchange> {
+        let mut journal = self.journal();
+        journal.closed = true;
+        std::mem::take(&mut journal.exchanges)
     }
 
-    /// End the call here. The guest waits for an answer that never comes, until it is dropped.
+    fn journal(&self) -> MutexGuard<'_, Journal> {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// End the call here: no other request of it leaves, and the guest waits for an answer that never comes, until it is dropped.
     async fn end(&self, ending: Ending) -> HttpError {
+        self.journal().closed = true;
         // The receiver is gone only when the call has ended already.
         let _ = self.stop.send(ending);
         std::future::pending().await
@@ -124,7 +140,7 @@ impl Desk {
     }
 
     async fn send(&self, request: Checked) -> Result<Answer, HttpError> {
-        let at = self.note(&request);
+        let Some(at) = self.note(&request) else { return std::future::pending().await };
         let result = self.upstreams.send(&request, self.limits.response_bytes).await;
         let (status, failure) = match result {
             Ok(answer) => {
@@ -155,10 +171,14 @@ impl Desk {
         Err(failure)
     }
 
-    /// Write the request down before it leaves, so that a call that is cut off still shows it.
-    fn note(&self, request: &Checked) -> usize {
-        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
-        journal.push(Exchange {
+    /// Write the request down before it leaves, so that a call that is cut off still shows it. `None` where the call has
+    /// ended: then it must not leave.
+    fn note(&self, request: &Checked) -> Option<usize> {
+        let mut journal = self.journal();
+        if journal.closed {
+            return None;
+        }
+        journal.exchanges.push(Exchange {
             upstream: request.upstream().clone(),
             contract: request.contract().clone(),
             method: request.method(),
@@ -168,11 +188,11 @@ impl Desk {
             request_sha256: hex(&Sha256::digest(request.body())),
             status: ExchangeStatus::Pending,
         });
-        journal.len() - 1
+        Some(journal.exchanges.len() - 1)
     }
 
     fn settle(&self, at: usize, status: ExchangeStatus) {
-        if let Some(exchange) = self.journal.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
+        if let Some(exchange) = self.journal().exchanges.get_mut(at) {
             exchange.status = status;
         }
     }
@@ -199,6 +219,10 @@ impl WasiHttpHooks for Egress {
     /// The transport sets `Host` from the checked URL; a guest's own never exists.
     fn set_host_header(&mut self) -> bool {
         false
+    }
+
+    fn p2_outgoing_body_chunk_size(&mut self) -> usize {
+        BODY_CHUNK
     }
 
     fn default_scheme(&mut self) -> Option<Scheme> {

@@ -41,7 +41,7 @@ pub struct Show {
     #[arg(long, value_name = "TYPE")]
     event_type: Option<String>,
     /// With this outcome: allowed, denied, deferred, error, unknown.
-    #[arg(long)]
+    #[arg(long, value_parser = ["allowed", "denied", "deferred", "error", "unknown"], hide_possible_values = true)]
     outcome: Option<String>,
     /// From this time on.
     #[arg(long, value_name = "TIME")]
@@ -109,6 +109,9 @@ fn list(state: &std::path::Path, show: &Show, context: &Context) -> Outcome {
     }
     // Ids are ordered in time, over all chains.
     entries.sort_by(|a, b| (a.occurred_at(), a.event_id()).cmp(&(b.occurred_at(), b.event_id())));
+    if entries.is_empty() {
+        print::note("no such record");
+    }
     print::result(
         context.format,
         || entries.iter().map(line).collect::<Vec<_>>().join("\n"),

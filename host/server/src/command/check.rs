@@ -1,6 +1,6 @@
 //! `casemate check`: is the configuration sound, and what does it allow?
 
-use casemate_policy::{Grant, Policy, ToolRule};
+use casemate_policy::{Grant, Policy, ToolRule, text::visible};
 use casemate_signing::manifest::Effect;
 use serde_json::{Value, json};
 
@@ -30,7 +30,7 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
 fn text(house: &House) -> String {
     let mut text = format!("environment {}\n", house.environment());
     for refused in house.refused() {
-        text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, refused.reason.replace('\n', "\n  ")));
+        text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, visible(&refused.reason).replace('\n', "\n  ")));
     }
     for grant in house.policy().grants() {
         let principals: Vec<&str> = grant.principals.iter().map(|principal| principal.as_str()).collect();

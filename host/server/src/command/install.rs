@@ -37,7 +37,7 @@ pub struct Args {
     /// Do not ask. Needs --approve, so that a script consents to what a person reviewed and to nothing else.
     #[arg(long)]
     yes: bool,
-    /// The capability digest that was reviewed, as `casemate verify` shows it.
+    /// The digest of what was reviewed, as `casemate verify` shows it: what the plugin may do, and every word of its tools.
     #[arg(long, value_name = "sha256:DIGEST")]
     approve: Option<Digest>,
     /// Install although the name is nearly that of an installed plugin.
@@ -109,12 +109,12 @@ fn installed(id: &PluginId, version: &str, tools: &[(String, Effect)]) -> String
 
 /// A person says yes to what they saw, or a script to exactly what a person reviewed.
 fn consent(args: &Args, package: &Verified) -> Result<(), Failure> {
-    let shown = package.approval().capabilities;
+    let shown = package.approval().digest();
     match args.approve {
         Some(approved) if approved == shown => return Ok(()),
         Some(_) => {
             return Err(Failure::denied(format!(
-                "the package asks for other capabilities than were approved: it has {}\nhelp: casemate verify {} shows them; approve what you reviewed",
+                "the package is not what was approved: what it may do and what its tools say has the digest {}\nhelp: casemate verify {} shows them; approve what you reviewed",
                 shown,
                 args.file.display()
             )));
@@ -140,9 +140,16 @@ fn consent(args: &Args, package: &Verified) -> Result<(), Failure> {
     if answer.trim() == package.manifest().plugin.name.as_str() { Ok(()) } else { Err(Failure::denied("not installed")) }
 }
 
+/// A short name names a section of the configuration, its secrets and the tools of a grant, so it belongs to one publisher; a name
+/// that is nearly another's is told apart by nobody in a hurry.
 fn similar(id: &PluginId, lock: &LockFile, allowed: bool) -> Result<(), Failure> {
-    let near = |other: &&PluginId| *other != id && crate::config::distance(other.name.as_str(), id.name.as_str()) <= SIMILAR;
-    match lock.plugins().keys().find(near) {
+    let others = || lock.plugins().keys().filter(|other| *other != id);
+    if let Some(other) = others().find(|other| other.name == id.name) {
+        return Err(Failure::denied(format!(
+            "`{id}` has the short name of `{other}`, which is installed and whose configuration and grants it would inherit\nhelp: one of the two publishers has to choose another name"
+        )));
+    }
+    match others().find(|other| crate::config::distance(other.name.as_str(), id.name.as_str()) <= SIMILAR) {
         Some(other) if !allowed => Err(Failure::denied(format!(
             "`{id}` is nearly the name of `{other}`, which is installed\nhelp: --allow-similar, if both are meant to be there"
         ))),

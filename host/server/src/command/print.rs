@@ -24,7 +24,13 @@ pub(crate) fn json(value: &Value) {
 /// Text or JSON, as asked for.
 pub(crate) fn result(format: Format, text: impl FnOnce() -> String, value: impl FnOnce() -> Value) {
     match format {
-        Format::Text => line(text().trim_end()),
+        Format::Text => {
+            let text = text();
+            let text = text.trim_end();
+            if !text.is_empty() {
+                line(text);
+            }
+        }
         Format::Json => json(&value()),
     }
 }

@@ -61,8 +61,10 @@ async fn serve(args: &Args, context: &Context) -> Outcome {
 
 async fn http(address: SocketAddr, house: &Arc<House>, context: &Context, shutdown: CancellationToken) -> Result<(), Failure> {
     let state = context.folders.state(house.environment());
+    // Taken before the file is read: a change in between is seen as one.
+    let known = store::tokens_changed(&state);
     let identity = Arc::new(Identity::new(store::tokens(&state)?, clock::now as fn() -> Timestamp));
-    tokio::spawn(follow_tokens(state, Arc::clone(&identity), shutdown.clone()));
+    tokio::spawn(follow_tokens(state, known, Arc::clone(&identity), shutdown.clone()));
     let listener =
         TcpListener::bind(address).await.map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))?;
     print::note(format_args!("casemate: serving http://{}/mcp", listener.local_addr()?));
@@ -75,8 +77,12 @@ async fn http(address: SocketAddr, house: &Arc<House>, context: &Context, shutdo
 }
 
 /// Take up a changed token file within a second, so that a revoked token ends without a restart.
-async fn follow_tokens(state: std::path::PathBuf, identity: Arc<Identity>, shutdown: CancellationToken) {
-    let mut known = store::tokens_changed(&state);
+async fn follow_tokens(
+    state: std::path::PathBuf,
+    mut known: Option<store::Version>,
+    identity: Arc<Identity>,
+    shutdown: CancellationToken,
+) {
     while !shutdown.is_cancelled() {
         tokio::select! {
             () = shutdown.cancelled() => return,

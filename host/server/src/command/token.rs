@@ -26,7 +26,7 @@ pub enum Command {
     },
     /// Show what is known of every token: never the token itself.
     List,
-    /// Make a token worthless. A running server notices at once.
+    /// Make a token worthless. A running server refuses it within a second; a call that is running ends on its own.
     Revoke {
         /// Which.
         name: TokenName,
@@ -37,6 +37,7 @@ pub enum Command {
 pub fn run(command: &Command, context: &Context) -> Outcome {
     let config = Config::read(&context.folders.config)?;
     let state = context.folders.state(config.environment);
+    let _changing = store::changing(&context.folders)?;
     let mut tokens = store::tokens(&state)?;
     match command {
         Command::New { name, expires } => {

@@ -82,7 +82,8 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         }
         Command::List => print::result(context.format, || text(&trust), || json(&trust)),
         Command::Revoke { fingerprint } => {
-            let (publisher, environments) = trust.find(fingerprint).map(|(publisher, _, key)| (publisher.clone(), key.environments().clone())).unzip();
+            let (publisher, environments) =
+                trust.find(fingerprint).map(|(publisher, _, key)| (publisher.clone(), key.environments().clone())).unzip();
             trust.revoke(fingerprint).map_err(Failure::invalid)?;
             let publisher = publisher.as_ref().map_or("", PublisherName::as_str);
             on_record(context, environments.into_iter().flatten(), "revoke", publisher, fingerprint)?;

@@ -36,7 +36,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
                 "release": verified.manifest().plugin.release,
                 "component": verified.component_digest().to_hex(),
                 "signers": provenance.signers,
-                "capabilities": format!("sha256:{}", provenance.capabilities),
+                "approval": format!("sha256:{}", provenance.approval),
                 "manifest": verified.manifest(),
             })
         },
@@ -59,5 +59,5 @@ pub(crate) fn verified(
 
 /// Who vouches for it.
 pub(crate) fn provenance(verified: &Verified) -> Provenance {
-    Provenance { signers: vec![verified.signer().to_string()], capabilities: verified.approval().capabilities.to_hex() }
+    Provenance { signers: vec![verified.signer().to_string()], approval: verified.approval().digest().to_hex() }
 }

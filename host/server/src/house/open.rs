@@ -12,7 +12,8 @@ use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
-    Grant, Policy, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled, output::OutputRules,
+    Grant, GrantName, Policy, PolicyError, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
+    output::OutputRules,
 };
 use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime};
 use casemate_signing::{
@@ -78,7 +79,21 @@ impl House {
         }
         let (loaded, refused) = shelf.load_all(&runtime, &config);
         record(&log, &config, &loaded, &refused).await?;
-        let policy = rules(&config, &shelf, &loaded)?;
+        let policy = match rules(&config, &shelf, &loaded) {
+            Ok(policy) => policy,
+            Err(error) => {
+                let facts = json!({ "reason": error.to_string() });
+                let refused = EventFacts {
+                    kind: EventKind::ConfigRefused,
+                    principal: HOST.to_owned(),
+                    outcome: Outcome::Denied,
+                    fields: facts,
+                };
+                log.event(refused, clock::now()).await?;
+                log.close(clock::now())?;
+                return Err(error.into());
+            }
+        };
         let plugins = loaded
             .into_iter()
             .map(|plugin| Ok((plugin.id().clone(), Arc::new(Served { rules: output_rules(&plugin)?, plugin }))))
@@ -112,7 +127,9 @@ impl Shelf<'_> {
     fn load_all(&self, runtime: &Runtime, config: &Config) -> (Vec<Loaded>, Vec<Refused>) {
         let (mut loaded, mut refused) = (Vec::new(), Vec::new());
         for (id, locked) in self.lock.plugins() {
-            let result = self.loadable(id, locked).and_then(|package| self.load(runtime, package, config.plugins.get(&id.name)));
+            let shared = self.lock.plugins().keys().any(|other| other != id && other.name == id.name);
+            let result = if shared { Err(ambiguous(id)) } else { self.loadable(id, locked) };
+            let result = result.and_then(|package| self.load(runtime, package, config.plugins.get(&id.name)));
             match result {
                 Ok(plugin) => loaded.push(plugin),
                 Err(failure) => {
@@ -174,6 +191,14 @@ fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<Plugin
     })
 }
 
+/// Sections, secrets and grants go by the short name, so it must be one publisher's.
+fn ambiguous(id: &PluginId) -> Failure {
+    Failure::denied(format!(
+        "another publisher's plugin `{}` is in the lock file too\nhelp: remove one of the two from casemate.lock",
+        id.name
+    ))
+}
+
 fn unset(plugin: &PluginName, secret: &str) -> Failure {
     Failure::invalid(format!(
         "plugin `{plugin}` needs the secret `{secret}`\nhelp: under [plugins.{plugin}], secret.{secret} = {{ env = \"…\" }} or {{ file = \"…\" }}"
@@ -230,7 +255,7 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
         if !installed.contains(name) {
             faults.push(missing(
                 &plugin.place.to_string(),
-                "plugin",
+                "there is no plugin",
                 name.as_str(),
                 "casemate install adds it; casemate list shows what is there",
                 installed.iter().map(|name| name.as_str()),
@@ -244,7 +269,7 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
             for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
                 faults.push(missing(
                     &grant.place.to_string(),
-                    "tool for the pattern",
+                    "there is no tool for the pattern",
                     pattern.as_str(),
                     "casemate list shows every tool",
                     tools.iter().map(|tool| tool.served.as_str()),
@@ -256,10 +281,16 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
         return Err(ConfigError::new(faults));
     }
     let grants = config.grants.iter().map(|grant| &grant.value);
-    let grants = if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
+    let grants =
+        if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
     Policy::new(config.environment, grants, tools).map_err(|errors| {
-        let file = config.path.display();
-        ConfigError::new(errors.iter().map(|error| format!("{file}: {error}")).collect())
+        let place =
+            |name: &GrantName| config.grants.iter().find(|grant| grant.value.name == *name).map(|grant| grant.place.to_string());
+        let placed = |error: &PolicyError| {
+            let place = error.grant().and_then(place).unwrap_or_else(|| config.path.display().to_string());
+            format!("{place}: {error}")
+        };
+        ConfigError::new(errors.iter().map(placed).collect())
     })
 }
 
@@ -281,7 +312,7 @@ fn unknown_names(manifest: &Manifest, settings: &PluginConfig, faults: &mut Vec<
         if !known.contains(&name) {
             faults.push(missing(
                 &place,
-                &format!("{kind} of plugin `{plugin}`"),
+                &format!("plugin `{plugin}` has no {kind}"),
                 name,
                 &format!("casemate inspect {plugin} shows what it has"),
                 known.into_iter(),
@@ -307,10 +338,10 @@ fn unknown_names(manifest: &Manifest, settings: &PluginConfig, faults: &mut Vec<
     }
 }
 
-fn missing<'a>(place: &str, kind: &str, name: &str, help: &str, known: impl Iterator<Item = &'a str>) -> String {
+fn missing<'a>(place: &str, what: &str, name: &str, help: &str, known: impl Iterator<Item = &'a str>) -> String {
     match nearest(name, known) {
-        Some(meant) => format!("{place}: there is no {kind} `{name}`\nhelp: did you mean `{meant}`?"),
-        None => format!("{place}: there is no {kind} `{name}`\nhelp: {help}"),
+        Some(meant) => format!("{place}: {what} `{name}`\nhelp: did you mean `{meant}`?"),
+        None => format!("{place}: {what} `{name}`\nhelp: {help}"),
     }
 }
 

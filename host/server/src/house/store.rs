@@ -142,8 +142,11 @@ pub(crate) fn keep_tokens(state: &Path, tokens: &TokenFile) -> Result<(), Failur
     replace(&state.join("tokens.toml"), tokens.to_text().as_bytes())
 }
 
-/// What tells that the token file is another one: its inode and time.
-pub(crate) fn tokens_changed(state: &Path) -> Option<(u64, SystemTime)> {
+/// What tells that a file is another one: its inode and time.
+pub(crate) type Version = (u64, SystemTime);
+
+/// Which token file is there.
+pub(crate) fn tokens_changed(state: &Path) -> Option<Version> {
     let metadata = fs::metadata(state.join("tokens.toml")).ok()?;
     Some((metadata.ino(), metadata.modified().ok()?))
 }
