@@ -64,9 +64,10 @@ deny: ## Licences, sources and advisories of every dependency
 	cargo deny --config .deny.toml check bans licenses sources
 	cargo deny --config .deny.toml check advisories || echo "the advisory database could not be fetched; run again with the network"
 
-bench: ## Per-call overhead over a native echo server, measured in the same run
+bench: setup ## Per-call overhead over a native echo server, measured in the same run; then decisions, the gate and the audit log
 	cargo build --locked --release -p casemate -p casemate-bench
-	$(CARGO_TARGET_DIR)/release/casemate-bench
+	$(CARGO_TARGET_DIR)/release/casemate-bench --json $(CARGO_TARGET_DIR)/bench.json
+	cargo bench --locked -p casemate-policy -p casemate-audit --bench decide --bench append
 
 ci: setup lint test demo ## What the gate runs
 

@@ -3,12 +3,7 @@
 //! The cases are `cli/*.trycmd`. Each that writes anything runs in a folder of its own (`NAME.out`), into which it fetches what is prepared
 //! here. `TRYCMD=overwrite` writes down what the program says now.
 
-use std::{
-    fs,
-    os::unix::fs::PermissionsExt,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{fs, os::unix::fs::PermissionsExt, path::Path, process::Command};
 
 use casemate_signing::key::PrivateKey;
 use tempfile::TempDir;
@@ -73,6 +68,6 @@ fn prepare() -> TempDir {
 }
 
 /// A folder with all that is in it, modes included.
-fn copy(from: &Path, to: &PathBuf) {
+fn copy(from: &Path, to: &Path) {
     assert!(Command::new("cp").arg("-pR").args([from, to]).status().unwrap().success());
 }

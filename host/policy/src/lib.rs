@@ -37,6 +37,6 @@ pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
 pub use policy::{Policy, PolicyError, charges, visible};
 pub use principal::{Principal, PrincipalId};
 pub use rule::{ApprovalMode, Mode, ToolRule, default_approval, default_dry_run, default_enabled};
-pub use schema::check_settings;
+pub use schema::{check_settings, without_secrets};
 pub use time::{InvalidTimestamp, Timestamp};
 pub use verdict::{Layer, Outcome, Reason, Verdict};

@@ -20,6 +20,9 @@ pub use rules::{OutputRuleError, OutputRules, untrusted};
 
 use crate::{json::Json, text::visible};
 
+/// Bytes that a piece counts beside its own: an empty one is not free, for it becomes an object of its own.
+const PIECE: usize = 32;
+
 /// What a plugin returned. It cannot be shown or serialised; `Debug` tells sizes only.
 pub struct RawOutput {
     /// For the reader, in order.
@@ -74,8 +77,6 @@ impl fmt::Debug for RawContent {
 impl RawOutput {
     /// Bytes of everything in it.
     pub fn size(&self) -> usize {
-        // An empty piece is not free: it becomes an object of its own.
-        const PIECE: usize = 32;
         self.content.iter().map(|piece| piece.size() + PIECE).sum::<usize>() + self.structured.as_ref().map_or(0, String::len)
     }
 }
@@ -209,9 +210,10 @@ pub fn check(raw: RawOutput, rules: &OutputRules, redactor: &Redactor) -> Result
         Some(value) => Some(redact_structured(value, rules, redactor, &mut redactions)?),
         None => None,
     };
-    // Making hidden characters visible takes room: the cap holds for what is shown, too.
-    let size = content.iter().map(Content::size).sum::<usize>() + structured.as_ref().map_or(0, |value| value.to_string().len());
-    if size > cap.saturating_mul(2) {
+    // Hidden characters made visible and placeholders for secrets take room: the cap holds for what is shown, too.
+    let size = content.iter().map(|piece| piece.size() + PIECE).sum::<usize>()
+        + structured.as_ref().map_or(0, |value| value.to_string().len());
+    if size > cap {
         return Err(too_large(size));
     }
     Ok(CheckedOutput { content, structured, labels: rules.labels().clone(), redactions })

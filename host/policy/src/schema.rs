@@ -1,6 +1,8 @@
 //! JSON Schema 2020-12: compiled once, without anything remote, and errors that say where and what without repeating
 //! what was sent.
 
+mod secret;
+
 use jsonschema::{
     Draft, PatternOptions, ValidationError, Validator,
     error::{TypeKind, ValidationErrorKind as Kind},
@@ -8,6 +10,8 @@ use jsonschema::{
 use serde_json::Value;
 
 use crate::text::quote;
+use secret::Place;
+pub use secret::without_secrets;
 
 /// How many faults one answer names. A model corrects a few at a time; a hostile call must not buy a long answer.
 const MAX_FAULTS: usize = 3;
@@ -41,7 +45,11 @@ pub fn check_settings(schema: &Value, settings: &Value) -> Result<(), String> {
 
 /// A compiled schema.
 #[derive(Debug)]
-pub(crate) struct Schema(Validator);
+pub(crate) struct Schema {
+    validator: Validator,
+    /// The schema itself, where it marks something `x-secret`: then an error must look up what it may repeat.
+    marked: Option<Value>,
+}
 
 impl Schema {
     /// Compile. Patterns are run by an engine that takes linear time; one it cannot run is refused here.
@@ -53,16 +61,17 @@ impl Schema {
             .should_validate_formats(true)
             .offline()
             .build(schema)
-            .map(Self)
+            .map(|validator| Self { validator, marked: secret::marks(schema).then(|| schema.clone()) })
             .map_err(|error| SchemaError::Invalid { pointer: pointer(&error), fault: expectation(error.kind()) })
     }
 
     /// Whether a value fits; if not, where and what was expected, one fault a line.
     pub(crate) fn check(&self, value: &Value) -> Result<(), String> {
-        if self.0.is_valid(value) {
+        if self.validator.is_valid(value) {
             return Ok(());
         }
-        let mut faults: Vec<String> = self.0.iter_errors(value).take(MAX_FAULTS + 1).map(|error| describe(&error)).collect();
+        let faults = self.validator.iter_errors(value).take(MAX_FAULTS + 1);
+        let mut faults: Vec<String> = faults.map(|error| describe(&error, self.marked.as_ref())).collect();
         if faults.len() > MAX_FAULTS {
             faults.truncate(MAX_FAULTS);
             faults.push("and more".to_owned());
@@ -90,14 +99,25 @@ fn refuse_outside(schema: &Value) -> Result<(), SchemaError> {
     }
 }
 
-fn describe(error: &ValidationError<'_>) -> String {
+/// Where and what; of the value itself nothing where the schema marks it `x-secret`, or does not say what it is.
+fn describe(error: &ValidationError<'_>, marked: Option<&Value>) -> String {
+    let place = marked.map(|schema| Place::at(schema, error.instance_path().as_str()));
+    let secret = place.as_ref().is_some_and(Place::is_secret);
     let got = match error.instance().as_ref() {
-        Value::String(text) => format!(", got {}", quote(text, MAX_ECHO)),
-        scalar @ (Value::Null | Value::Bool(_) | Value::Number(_)) => format!(", got {}", quote(&scalar.to_string(), MAX_ECHO)),
+        _ if secret => String::new(),
         Value::Array(items) => format!(", got an array of {}", items.len()),
         Value::Object(_) => String::new(),
+        // It may be a whole object with a secret in it, written as text.
+        _ if place.is_some_and(|place| place.holds_secret()) => String::new(),
+        Value::String(text) => format!(", got {}", quote(text, MAX_ECHO)),
+        scalar => format!(", got {}", quote(&scalar.to_string(), MAX_ECHO)),
     };
-    format!("at {}: {}{got}", pointer(error), expectation(error.kind()))
+    let expected = match error.kind() {
+        // Names inside of what is secret are the caller's.
+        Kind::AdditionalProperties { .. } | Kind::UnevaluatedProperties { .. } if secret => "unknown properties".to_owned(),
+        kind => expectation(kind),
+    };
+    format!("at {}: {expected}{got}", pointer(error))
 }
 
 fn pointer(error: &ValidationError<'_>) -> String {
@@ -165,6 +185,43 @@ mod tests {
             "at `/hash`: expected a text that matches `^[0-9a-f]{32}$`, got `nope\\u{202e}`\nat `/n`: expected at most 5, got `6`"
         );
         assert_eq!(fault(schema, json!({"hash": 1})), "at `/hash`: expected string, got `1`");
+    }
+
+    #[test]
+    fn faults_repeat_nothing_of_what_is_secret() {
+        let schema = json!({
+            "type": "object",
+            "properties": {
+                "open": { "type": "string", "maxLength": 3 },
+                "password": { "type": "string", "maxLength": 3, "x-secret": true },
+                "login": { "$ref": "#/$defs/login" },
+                "logins": { "type": "array", "maxItems": 1, "items": { "anyOf": [{ "type": "null" }, { "$ref": "#/$defs/login" }] } },
+                "all": { "allOf": [{ "$ref": "#/$defs/token" }] },
+                "one": { "oneOf": [{ "const": "none" }, { "$ref": "#/$defs/token" }] },
+                "keys": { "type": "object", "properties": { "a": {} }, "additionalProperties": false, "x-secret": true },
+            },
+            "patternProperties": { "^x": { "type": "integer" } },
+            "$defs": {
+                "login": { "type": "object", "properties": { "token": { "$ref": "#/$defs/token" } } },
+                "token": { "type": "string", "maxLength": 3, "x-secret": true },
+            },
+        });
+        assert_eq!(fault(schema.clone(), json!({ "open": "shown" })), "at `/open`: expected at most 3 characters, got `shown`");
+        for (value, told) in [
+            (json!({ "password": "s3cr3t" }), "at `/password`: expected at most 3 characters"),
+            (json!({ "password": 5311 }), "at `/password`: expected string"),
+            (json!({ "login": { "token": "s3cr3t" } }), "at `/login/token`: expected at most 3 characters"),
+            (json!({ "login": "{\"token\":\"s3cr3t\"}" }), "at `/login`: expected object"),
+            (json!({ "logins": ["s3cr3t"] }), "at `/logins/0`: it fits none of the allowed forms"),
+            (json!({ "logins": [null, null] }), "at `/logins`: expected at most 1 items, got an array of 2"),
+            (json!({ "all": "s3cr3t" }), "at `/all`: expected at most 3 characters"),
+            (json!({ "one": "s3cr3t" }), "at `/one`: it fits none of the allowed forms"),
+            (json!({ "keys": { "s3cr3t": 1 } }), "at `/keys`: unknown properties"),
+            (json!({ "xyz": "s3cr3t" }), "at `/xyz`: expected integer"),
+            (json!("{\"password\":\"s3cr3t\"}"), "at the top: expected object"),
+        ] {
+            assert_eq!(fault(schema.clone(), value.clone()), told, "{value}");
+        }
     }
 
     #[test]

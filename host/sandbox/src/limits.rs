@@ -8,7 +8,8 @@ use casemate_signing::manifest;
 const DEFAULT_MEMORY_MIB: u64 = 16;
 /// Wall clock of a whole call, host calls included.
 const DEFAULT_DEADLINE_MS: u64 = 20_000;
-/// About five seconds of straight-line wasm on the machines this was measured on.
+/// About half a second of straight-line wasm on the machines this was measured on: plenty for glue around requests. What computes
+/// asks for more.
 const DEFAULT_FUEL_MILLIONS: u64 = 5_000;
 /// Enough for a long report; a model cannot use more.
 const DEFAULT_OUTPUT_KIB: u64 = 256;

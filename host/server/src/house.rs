@@ -1,5 +1,6 @@
 //! The house, opened: policy, ledger, log and sandbox of one environment, with every plugin that may be served.
 
+pub(crate) mod heads;
 pub(crate) mod store;
 
 mod open;
@@ -8,7 +9,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use casemate_audit::{EventFacts, EventKind, Log, Outcome};
 use casemate_ledger::Ledger;
-use casemate_policy::{Call, Policy, Principal, output::OutputRules, text::visible, visible as tools_of};
+use casemate_policy::{Call, Policy, Principal, ToolRule, output::OutputRules, text::visible, visible as tools_of};
 use casemate_sandbox::{CallSettings, Loaded, LogLevel, LogLine, ProgressReport, Runtime};
 use casemate_signing::{
     Environment,
@@ -25,6 +26,7 @@ use crate::{
     pipeline, reply,
 };
 
+pub use heads::CloseError;
 pub use open::{Opening, Refused};
 pub(crate) use open::{chains, write_down};
 
@@ -36,6 +38,7 @@ pub struct House {
     pub(crate) policy: Policy,
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
+    head: heads::Keeper,
     pub(crate) runtime: Runtime,
     plugins: BTreeMap<PluginId, Arc<Served>>,
     refused: Vec<Refused>,
@@ -92,8 +95,10 @@ impl House {
         self.plugins.get(plugin).map(Arc::clone)
     }
 
-    pub(crate) fn input_schema(&self, tool: &str) -> Option<&Value> {
-        self.policy.tools().find(|rule| rule.served.as_str() == tool).map(|rule| &rule.manifest_tool.input_schema)
+    /// A tool's signed input schema and its plugin, by served name.
+    pub(crate) fn tool(&self, served: &str) -> Option<(&Value, &Served)> {
+        let rule = self.policy.tools().find(|rule| rule.served.as_str() == served)?;
+        Some((&rule.manifest_tool.input_schema, self.plugins.get(&rule.plugin)?))
     }
 
     /// Make one call, from whatever entry point.
@@ -104,8 +109,8 @@ impl House {
     /// Write the last record and the last checkpoint.
     ///
     /// # Errors
-    /// When the log cannot be written; the host's stop is then not on record.
-    pub async fn close(&self) -> Result<(), casemate_audit::AuditError> {
+    /// When the log cannot be written, and the host's stop is then not on record; or when its last checkpoint cannot be kept.
+    pub async fn close(&self) -> Result<(), CloseError> {
         let stopped = EventFacts {
             kind: EventKind::HostStopped,
             principal: casemate_audit::HOST.to_owned(),
@@ -113,33 +118,18 @@ impl House {
             fields: Value::Object(Map::new()),
         };
         self.log.event(stopped, clock::now()).await?;
-        self.log.close(clock::now())
+        self.log.close(clock::now())?;
+        self.head.keep(&self.log).map_err(|failure| CloseError::Head(failure.message))
     }
 }
 
 impl mcp::House for House {
     fn tools(&self, principal: &Principal) -> Arc<[ToolListing]> {
-        tools_of(&self.policy, principal, clock::now())
-            .into_iter()
-            .map(|rule| {
-                let tool = &rule.manifest_tool;
-                // A dry run answers with a plan, which the tool's own schema does not describe.
-                let output_schema = tool.output_schema.as_ref().filter(|_| !(rule.dry_run && tool.effect > Effect::Read));
-                ToolListing {
-                    name: rule.served.to_string(),
-                    title: tool.title.clone(),
-                    description: tool.description.clone(),
-                    input_schema: object(&tool.input_schema),
-                    output_schema: output_schema.and_then(Value::as_object).map(|own| Arc::new(reply::output_schema(own))),
-                    annotations: Annotations {
-                        read_only: tool.effect == Effect::Read,
-                        destructive: tool.effect >= Effect::Execute,
-                        idempotent: tool.idempotent || tool.effect == Effect::Read,
-                        open_world: !tool.requests.is_empty(),
-                    },
-                }
-            })
-            .collect()
+        tools_of(&self.policy, principal, clock::now()).into_iter().map(listing).collect()
+    }
+
+    fn tool(&self, principal: &Principal, name: &str) -> Option<ToolListing> {
+        tools_of(&self.policy, principal, clock::now()).into_iter().find(|rule| rule.served.as_str() == name).map(listing)
     }
 
     async fn call(
@@ -168,6 +158,26 @@ async fn pass_on(mut reports: mpsc::Receiver<ProgressReport>, sink: ProgressSink
     while let Some(report) = reports.recv().await {
         #[expect(clippy::cast_precision_loss, reason = "the protocol's progress is a floating-point number")]
         sink.report(report.done as f64, report.total.map(|total| total as f64), Some(visible(&report.message).into_owned()));
+    }
+}
+
+/// A tool as its signed manifest describes it.
+fn listing(rule: &ToolRule) -> ToolListing {
+    let tool = &rule.manifest_tool;
+    // A dry run answers with a plan, which the tool's own schema does not describe.
+    let output_schema = tool.output_schema.as_ref().filter(|_| !(rule.dry_run && tool.effect > Effect::Read));
+    ToolListing {
+        name: rule.served.to_string(),
+        title: tool.title.clone(),
+        description: tool.description.clone(),
+        input_schema: object(&tool.input_schema),
+        output_schema: output_schema.and_then(Value::as_object).map(|own| Arc::new(reply::output_schema(own))),
+        annotations: Annotations {
+            read_only: tool.effect == Effect::Read,
+            destructive: tool.effect >= Effect::Execute,
+            idempotent: tool.idempotent || tool.effect == Effect::Read,
+            open_world: !tool.requests.is_empty(),
+        },
     }
 }
 

@@ -7,56 +7,43 @@ use casemate_ledger::ChargeError;
 use casemate_policy::{
     Call,
     output::{RawContent, RawOutput},
+    without_secrets,
 };
 use casemate_sandbox::{Exchange, ExchangeStatus, Fault, RunFacts};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::house::House;
 
-/// What stands in the log for an argument that the schema marks `x-secret`.
+/// What stands in the log for an argument that the schema marks `x-secret`, or does not describe.
 const HIDDEN: &str = "‹x-secret›";
-/// Schemas that refer to themselves end here.
-const MAX_DEPTH: usize = 32;
 
-/// A call as it was asked for. Arguments that the signed schema marks `x-secret` are left out; for a tool that is not
-/// known, there is no schema that could say so, and all of them are.
+/// A call as it was asked for. Arguments that the signed schema marks `x-secret` or does not describe are left out; for a
+/// tool that is not known, there is no schema that could say so, and all of them are.
 pub(crate) fn call(house: &House, call: &Call, via: &'static str) -> CallFacts {
-    let arguments = match house.input_schema(call.tool()) {
-        Some(schema) => redacted(call.arguments(), schema, schema, 0),
+    let arguments = match house.tool(call.tool()) {
+        Some((schema, served)) => {
+            let shown = redacted(call.arguments(), schema);
+            // A caller may know a credential of the plugin's and send it along: it is no less a secret for that.
+            each_text(shown, &|text| served.plugin.redactor().redact(text).0.into_owned())
+        }
         None => Value::String("‹arguments of an unknown tool›".to_owned()),
     };
     CallFacts { call_id: crate::house::call_id(), via, arguments }
 }
 
-/// A value without what its schema marks `x-secret`.
-fn redacted(value: &Value, schema: &Value, root: &Value, depth: usize) -> Value {
-    if depth > MAX_DEPTH || schema.get("x-secret") == Some(&Value::Bool(true)) {
-        return Value::String(HIDDEN.to_owned());
-    }
-    if let Some(target) =
-        schema.get("$ref").and_then(Value::as_str).and_then(|reference| root.pointer(reference.strip_prefix('#')?))
-    {
-        return redacted(value, target, root, depth + 1);
-    }
-    let branches = ["allOf", "anyOf", "oneOf"].into_iter().filter_map(|key| schema.get(key)?.as_array()).flatten();
-    let value = branches.fold(value.clone(), |value, branch| redacted(&value, branch, root, depth + 1));
+/// A value with every text in it changed.
+pub(crate) fn each_text(value: Value, change: &impl Fn(&str) -> String) -> Value {
     match value {
-        Value::Object(map) => {
-            let field = |(name, value): (String, Value)| {
-                let value = match schema.pointer("/properties").and_then(|properties| properties.get(&name)) {
-                    Some(schema) => redacted(&value, schema, root, depth + 1),
-                    None => value,
-                };
-                (name, value)
-            };
-            Value::Object(map.into_iter().map(field).collect::<Map<_, _>>())
-        }
-        Value::Array(items) => match schema.get("items") {
-            Some(schema) => items.iter().map(|item| redacted(item, schema, root, depth + 1)).collect(),
-            None => Value::Array(items),
-        },
+        Value::String(text) => Value::String(change(&text)),
+        Value::Array(items) => items.into_iter().map(|item| each_text(item, change)).collect(),
+        Value::Object(map) => map.into_iter().map(|(name, value)| (change(&name), each_text(value, change))).collect(),
         other => other,
     }
+}
+
+/// Arguments without what the signed schema marks `x-secret` or does not describe.
+fn redacted(arguments: &Value, schema: &Value) -> Value {
+    without_secrets(arguments, schema, HIDDEN)
 }
 
 /// What a call used and sent; how it ended is filled in by whoever knows.
@@ -139,7 +126,7 @@ mod tests {
 
     #[track_caller]
     fn check(schema: &Value, value: &Value, expected: &Value) {
-        assert_eq!(&redacted(value, schema, schema, 0), expected);
+        assert_eq!(&redacted(value, schema), expected);
     }
 
     #[test]
@@ -155,14 +142,30 @@ mod tests {
             "$defs": { "login": { "properties": { "token": { "x-secret": true } } } },
         });
         check(&schema, &json!({ "open": "a", "password": "s" }), &json!({ "open": "a", "password": HIDDEN }));
-        check(&schema, &json!({ "nested": { "token": "s", "x": 1 } }), &json!({ "nested": { "token": HIDDEN, "x": 1 } }));
+        check(&schema, &json!({ "nested": { "token": "s" } }), &json!({ "nested": { "token": HIDDEN } }));
         check(&schema, &json!({ "list": [{ "token": "s" }] }), &json!({ "list": [{ "token": HIDDEN }] }));
         check(&schema, &json!({ "either": { "token": "s" } }), &json!({ "either": { "token": HIDDEN } }));
     }
 
     #[test]
+    fn what_the_schema_does_not_describe_is_hidden_too() {
+        let schema = json!({
+            "properties": {
+                "password": { "type": "string", "x-secret": true },
+                "list": { "type": "array" },
+                "map": { "additionalProperties": { "properties": { "token": { "x-secret": true } } } },
+            },
+        });
+        check(&schema, &json!({ "passwrd": "s" }), &json!({ "passwrd": HIDDEN }));
+        check(&schema, &json!({ "list": ["s"] }), &json!({ "list": [HIDDEN] }));
+        check(&schema, &json!({ "map": { "a": { "token": "s" } } }), &json!({ "map": { "a": { "token": HIDDEN } } }));
+        let unmarked = json!({ "properties": { "list": { "type": "array" } } });
+        check(&unmarked, &json!({ "list": ["shown"], "other": "s" }), &json!({ "list": ["shown"], "other": HIDDEN }));
+    }
+
+    #[test]
     fn a_schema_without_end_hides_instead_of_looping() {
-        let schema = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/a" } } });
+        let schema = json!({ "$ref": "#/$defs/a", "$defs": { "a": { "$ref": "#/$defs/a", "x-secret": true } } });
         check(&schema, &json!("s"), &json!(HIDDEN));
     }
 }

@@ -11,7 +11,10 @@ use casemate_policy::{
 use casemate_sandbox::{Fault, RunFacts};
 use serde_json::{Map, Value, json};
 
-use crate::mcp::{Content, Reply};
+use crate::{
+    mcp::{Content, Reply},
+    record::each_text,
+};
 
 /// `_meta` keys: a prefix of our own, as the protocol asks.
 const LABELS: &str = "casemate.dev/labels";
@@ -179,7 +182,7 @@ fn marked(text: &str, plugin: &str, audit_id: &str) -> String {
 ///
 /// The requests are the plugin's words, and may be an upstream's from an answer it read: marked, and without secrets.
 pub(crate) fn planned(plan: &Plan, redactor: &Redactor, plugin: &str, audit_id: &str) -> Reply {
-    let json = clean(plan.to_json(), redactor);
+    let json = each_text(plan.to_json(), &|text| visible(&redactor.redact(text).0).into_owned());
     let digest = plan.digest();
     let text = format!(
         "planned: this was a dry run. Nothing above read was sent. With dry_run off, this call would send:\n{}\nPlan digest: {digest}\nAudit id: {audit_id}",
@@ -191,16 +194,6 @@ pub(crate) fn planned(plan: &Plan, redactor: &Redactor, plugin: &str, audit_id: 
     Reply::text(text)
         .with_structured(json!({ "decision": "planned", "plan": json, "plan_digest": digest, "audit_id": audit_id }))
         .with_meta(meta)
-}
-
-/// Every text in a value without secrets, and with its invisible characters visible.
-fn clean(value: Value, redactor: &Redactor) -> Value {
-    match value {
-        Value::String(text) => Value::String(visible(&redactor.redact(&text).0).into_owned()),
-        Value::Array(items) => items.into_iter().map(|item| clean(item, redactor)).collect(),
-        Value::Object(map) => map.into_iter().map(|(name, value)| (name, clean(value, redactor))).collect(),
-        other => other,
-    }
 }
 
 /// The plugin said that it could not. Its words come from outside too.

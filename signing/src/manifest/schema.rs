@@ -4,7 +4,8 @@
 //! every string, array and integer has a bound, and every keyword is one that is understood here. A keyword that is
 //! not known is refused, since ignoring it would accept what the author meant to forbid. References are local and
 //! lead to an end, so a schema is a finite tree. Results ([`output`]) may be open, for upstreams grow; their
-//! references and texts are held to the same rules.
+//! references and texts are held to the same rules. An argument may be marked `x-secret`: what it holds is neither logged
+//! nor repeated in an error.
 
 mod node;
 mod rule;
@@ -42,17 +43,18 @@ enum Strictness {
 
 /// Check the schema of a tool's arguments.
 pub fn input(schema: &Value) -> Result<(), Vec<SchemaError>> {
-    check(schema, Strictness::Closed)
+    check(schema, Walk::new(Strictness::Closed).with_secrets())
 }
 
-/// Check the schema of a plugin's settings; the same rules as for arguments.
+/// Check the schema of a plugin's settings; the same rules as for arguments, but none is secret: those are declared
+/// as secrets.
 pub fn settings(schema: &Value) -> Result<(), Vec<SchemaError>> {
-    check(schema, Strictness::Closed)
+    check(schema, Walk::new(Strictness::Closed))
 }
 
 /// Check the schema of a tool's structured result.
 pub fn output(schema: &Value) -> Result<(), Vec<SchemaError>> {
-    check(schema, Strictness::Open)
+    check(schema, Walk::new(Strictness::Open))
 }
 
 /// Whether arguments that fit `schema` can have something at `pointer`.
@@ -80,8 +82,7 @@ fn definition<'a>(root: &'a Value, reference: &str) -> Option<&'a Value> {
     root.get("$defs")?.get(reference.strip_prefix(DEFINITIONS)?)
 }
 
-fn check(schema: &Value, strictness: Strictness) -> Result<(), Vec<SchemaError>> {
-    let mut walk = Walk::new(strictness);
+fn check(schema: &Value, mut walk: Walk) -> Result<(), Vec<SchemaError>> {
     let size = schema.to_string().len();
     if size > MAX_SCHEMA {
         walk.refuse("", SchemaRule::TooLarge { size, max: MAX_SCHEMA });

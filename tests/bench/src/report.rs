@@ -91,7 +91,7 @@ impl Report {
         (native, casemate): (Option<f64>, f64),
         target: Option<&'static str>,
     ) {
-        let ratio = native.map(|native| casemate / native);
+        let ratio = native.map(|native| casemate / native).filter(|ratio| ratio.is_finite());
         self.rows.push(Row { group, what: what.to_owned(), unit, native, casemate, ratio, target });
     }
 
@@ -107,12 +107,12 @@ impl Report {
         for row in &self.rows {
             if row.group != group {
                 group = row.group;
-                writeln!(out, "\n{group:<44}{:>12}{:>12}{:>9}   target", "native", "casemate", "ratio")?;
+                writeln!(out, "\n{group:<52}{:>12}{:>12}{:>9}   target", "native", "casemate", "ratio")?;
             }
             let native = row.native.map_or_else(|| "–".to_owned(), |native| row.unit.show(native));
             let ratio = row.ratio.map_or_else(|| "–".to_owned(), |ratio| format!("{ratio:.2}"));
             let line = format!(
-                "  {:<42}{native:>12}{:>12}{ratio:>9}   {}",
+                "  {:<50}{native:>12}{:>12}{ratio:>9}   {}",
                 row.what,
                 row.unit.show(row.casemate),
                 row.target.unwrap_or_default()

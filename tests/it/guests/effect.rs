@@ -51,6 +51,20 @@ fn without_dry_run_the_probe_writes() {
     house.goes_on();
 }
 
+/// A refusal must not sound as if nothing had happened: the model would make the call again.
+#[test]
+pub(super) fn write_then_stray() {
+    let house = House::new(&Guest::new("write_then_stray"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .set("grants.tester.max_effect", "write")
+        .serve();
+    let reply = house.call("change", json!({ "group": "lab" }));
+    reply.ended("denied", "egress-refused", &["it has happened", "Do not repeat the call"]);
+    assert_eq!(house.received().iter().map(|request| request.target()).collect::<Vec<_>>(), ["/changes"]);
+    house.goes_on();
+}
+
 #[test]
 fn a_write_that_was_not_answered_is_not_called_undone() {
     let house = House::new(&Guest::new("effect_above_tool").limit("deadline_ms", 800))

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use casemate_signing::{
     Digest,
-    approval::capability_digest,
+    approval::Approval,
     bundle::Bundle,
     key::PrivateKey,
     manifest::ComponentFacts,
@@ -30,6 +30,7 @@ pub(crate) struct Guest {
     component: Vec<u8>,
     manifest: Table,
     imports: BTreeSet<String>,
+    tools: String,
     wit: String,
 }
 
@@ -38,8 +39,8 @@ pub(crate) struct Guest {
 pub(crate) struct Package {
     pub(crate) component: Vec<u8>,
     pub(crate) bundle: Vec<u8>,
-    /// What a person agrees to.
-    pub(crate) capabilities: Digest,
+    /// What a person agrees to: everything it may do, and every word its tools say.
+    pub(crate) approval: Digest,
 }
 
 impl Guest {
@@ -56,7 +57,7 @@ impl Guest {
         let mut manifest: Table = MANIFEST.parse().unwrap();
         let name = name.replace('_', "-");
         manifest["plugin"]["name"] = name.clone().into();
-        Self { imports: imports(&component), name, component, manifest, wit: WIT.to_owned() }
+        Self { imports: imports(&component), name, component, manifest, tools: TOOLS.to_owned(), wit: WIT.to_owned() }
     }
 
     /// What the component imports.
@@ -84,6 +85,13 @@ impl Guest {
         self
     }
 
+    /// Say something else of the tools.
+    pub(crate) fn saying(mut self, words: &str, others: &str) -> Self {
+        assert!(self.tools.contains(words), "`{words}` is not said");
+        self.tools = self.tools.replace(words, others);
+        self
+    }
+
     /// Claim to be built for another WIT version.
     pub(crate) fn built_for(self, wit: &str) -> Self {
         Self { wit: wit.to_owned(), ..self }
@@ -92,13 +100,13 @@ impl Guest {
     /// Sign it. Whatever the component is: what is signed is only what the manifest says.
     pub(crate) fn package(&self, key: &PrivateKey) -> Package {
         let source = PluginToml::parse(&toml::to_string(&self.manifest).unwrap()).unwrap();
-        let described = parse_description(TOOLS.as_bytes()).unwrap();
+        let described = parse_description(self.tools.as_bytes()).unwrap();
         let facts = ComponentFacts { sha256: Digest::of(&self.component).to_hex(), size: self.component.len() as u64 };
         let manifest = assemble(&source, &described, facts, self.imports.clone(), self.wit.clone()).unwrap();
         Package {
             component: self.component.clone(),
             bundle: Bundle::sign(statement::to_bytes(&manifest), key).to_json().into_bytes(),
-            capabilities: capability_digest(&manifest),
+            approval: Approval::of(&manifest).digest(),
         }
     }
 }

@@ -125,7 +125,7 @@ impl House {
 
     /// `casemate install` with consent to exactly what the package asks for.
     pub(crate) fn install(&self) -> Ran {
-        let approve = self.package.capabilities.to_string();
+        let approve = self.package.approval.to_string();
         self.casemate(&["install", &self.package_file().display().to_string(), "--yes", "--approve", &approve])
     }
 

@@ -1,6 +1,8 @@
 //! Whoever can write to the folder and has not the key: every change to what is covered shows, and where.
 
-use casemate_audit::{Break, CheckpointDamage, Failure, Log, holds, verify, verify_against};
+use std::fs;
+
+use casemate_audit::{Break, Checkpoint, CheckpointDamage, Failure, Log, Options, Sync, holds, verify, verify_against};
 use ed25519_dalek::SigningKey;
 
 use crate::fixture::{FIRST, Folder, NOW, event, filled, key, quiet, wait};
@@ -227,12 +229,12 @@ fn a_kept_checkpoint_shows_a_rollback() {
 #[test]
 fn an_open_log_knows_its_newest_checkpoint() {
     let folder = log();
-    let (log, _) = folder.open(quiet()).unwrap();
+    let (log, _) = folder.open(Options { sync: Sync::Always, ..quiet() }).unwrap();
     let public = key().verifying_key();
     let newest = || Checkpoint::open(&log.checkpoint().unwrap(), &public).unwrap();
     assert_eq!(newest().size, 250);
+    wait(log.event(event(250), NOW)).unwrap();
     fs::remove_file(folder.path("checkpoints")).unwrap();
-    wait(log.event(event("config.loaded"), NOW)).unwrap();
     log.close(NOW).unwrap();
     assert_eq!(newest().size, 251);
     assert!(matches!(holds(&folder.dir(), &public, &newest()), Err(Failure::Withdrawn { signed: 251, left: 0 })));

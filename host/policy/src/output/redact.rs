@@ -57,6 +57,22 @@ impl Redactor {
         (redacted, count)
     }
 
+    /// The same for bytes that are not UTF-8. Secrets are looked for as they are, and as Latin-1 would write them.
+    pub fn redact_bytes<'b>(&self, bytes: &'b [u8]) -> (Cow<'b, [u8]>, usize) {
+        let mut redacted = Cow::Borrowed(bytes);
+        let mut count = 0;
+        for (needle, shown) in &self.needles {
+            let latin = latin(needle);
+            for needle in [Some(needle.as_bytes()), latin.as_ref().map(|bytes| bytes.as_slice())].into_iter().flatten() {
+                if let Some((clean, found)) = replace(&redacted, needle, shown.as_bytes()) {
+                    count += found;
+                    redacted = Cow::Owned(clean);
+                }
+            }
+        }
+        (redacted, count)
+    }
+
     pub(super) fn redact_counting(&self, text: String, count: &mut usize) -> String {
         let (redacted, found) = self.redact(&text);
         *count += found;
@@ -70,6 +86,27 @@ impl Redactor {
     pub fn is_in(&self, bytes: &[u8]) -> bool {
         self.needles.iter().any(|(needle, _)| memmem::find(bytes, needle.as_bytes()).is_some())
     }
+}
+
+/// A needle in Latin-1, where that differs from UTF-8 and exists.
+fn latin(needle: &str) -> Option<Zeroizing<Vec<u8>>> {
+    if needle.is_ascii() {
+        return None;
+    }
+    needle.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>().map(Zeroizing::new)
+}
+
+/// The bytes with every `needle` replaced, and how many there were; `None` where there is none.
+fn replace(bytes: &[u8], needle: &[u8], shown: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let (mut clean, mut rest, mut count) = (Vec::new(), bytes, 0);
+    while let Some((before, found)) = memmem::find(rest, needle).and_then(|at| rest.split_at_checked(at)) {
+        clean.extend_from_slice(before);
+        clean.extend_from_slice(shown);
+        rest = found.get(needle.len()..).unwrap_or_default();
+        count += 1;
+    }
+    clean.extend_from_slice(rest);
+    (count > 0).then_some((clean, count))
 }
 
 /// The spellings of a secret that echoes come in.
@@ -175,6 +212,30 @@ mod tests {
     fn the_longer_secret_wins() {
         let redactor = Redactor::new(&[("short", "abc"), ("long", "abcdef")]);
         assert_eq!(redactor.redact("abcdef abc").0, "‹secret long› ‹secret short›");
+    }
+
+    #[test]
+    fn bytes_that_are_no_text_keep_no_secret() {
+        let redactor = Redactor::new(&[("short", "pässw"), ("long", "pässwörd-key")]);
+        let utf8 = [b"\xff ", "pässwörd-key".as_bytes(), b" \xfe"].concat();
+        let shown = [b"\xff ".as_slice(), "‹secret long›".as_bytes(), b" \xfe"].concat();
+        assert_eq!(redactor.redact_bytes(&utf8), (shown.clone().into(), 1));
+        // The same in Latin-1: one byte a character, and no valid UTF-8.
+        assert_eq!(redactor.redact_bytes(b"\xff p\xe4ssw\xf6rd-key \xfe"), (shown.into(), 1));
+        let (clean, count) = redactor.redact_bytes(b"p\xe4ssw p\xe4ssw");
+        assert_eq!((clean.as_ref(), count), ("‹secret short› ‹secret short›".as_bytes(), 2));
+        let encoded = [b"\xff", STANDARD.encode("pässwörd-key").as_bytes()].concat();
+        assert_eq!(redactor.redact_bytes(&encoded).1, 1);
+    }
+
+    #[test]
+    fn innocent_bytes_are_left_alone() {
+        let redactor = Redactor::new(&[("api_key", "pässwörd-key"), ("empty", "")]);
+        for bytes in [b"".as_slice(), b"\xff\0\x01\xfe", b"p\xe4sswort-key"] {
+            let (same, count) = redactor.redact_bytes(bytes);
+            assert!(matches!(same, std::borrow::Cow::Borrowed(_)) && count == 0);
+            assert_eq!(same, bytes);
+        }
     }
 
     proptest! {

@@ -68,6 +68,12 @@ fn a_result_above_the_cap_is_withheld() {
     assert!(check(text(&"a".repeat(900)), &plain(), &redactor()).is_ok());
     assert_eq!(withheld(text(&"a".repeat(1000)), &plain()), WithheldReason::TooLarge);
     assert_eq!(withheld(text(&"\u{1b}".repeat(900)), &plain()), WithheldReason::TooLarge, "nor once it is made visible");
+    assert_eq!(withheld(text(&"\u{1b}".repeat(200)), &plain()), WithheldReason::TooLarge, "not even a little above");
+    let short = Redactor::new(&[("a_name_much_longer_than_its_value", "#")]);
+    let grown = check(text(&"# ".repeat(40)), &plain(), &short).unwrap_err();
+    assert_eq!(grown.reason(), WithheldReason::TooLarge, "nor once placeholders stand for secrets");
+    let open = OutputRules::new(&tool(Some(json!({"type": "object"})), &["r"]), 1000).unwrap();
+    assert_eq!(withheld(structured(&json!({"a": "\u{202e}".repeat(250)}).to_string()), &open), WithheldReason::TooLarge);
     let many = RawOutput { content: (0..1000).map(|_| RawContent::Text(String::new())).collect(), structured: None };
     assert_eq!(withheld(many, &plain()), WithheldReason::TooLarge, "empty pieces are not free");
 }

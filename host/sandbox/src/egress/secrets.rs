@@ -83,14 +83,9 @@ pub(crate) fn scrub(redactor: &Redactor, body: Vec<u8>) -> Vec<u8> {
             (clean, _) => clean.into_owned().into_bytes(),
         };
     }
-    // Not UTF-8: look at the bytes as Latin-1, which loses none of them, and go back only if something was found.
-    let latin: String = body.iter().map(|&byte| char::from(byte)).collect();
-    match redactor.redact(&latin) {
+    match redactor.redact_bytes(&body) {
         (_, 0) => body,
-        (clean, _) => clean
-            .chars()
-            .flat_map(|c| u8::try_from(u32::from(c)).map_or_else(|_| c.to_string().into_bytes(), |byte| vec![byte]))
-            .collect(),
+        (clean, _) => clean.into_owned(),
     }
 }
 
@@ -110,6 +105,17 @@ mod tests {
         for body in [format!("a {KEY} b").into_bytes(), [b"\xff\xfe ", KEY.as_bytes(), b" \xff"].concat()] {
             let clean = scrub(&redactor(), body);
             assert!(!clean.windows(KEY.len()).any(|window| window == KEY.as_bytes()), "{clean:?}");
+        }
+    }
+
+    #[test]
+    fn a_secret_beyond_ascii_is_removed_from_bytes_that_are_no_text() {
+        let secret = "pässwörd-kéy";
+        let redactor = Secrets::new(BTreeMap::from([("api_key".parse().unwrap(), SecretString::from(secret))])).redactor();
+        let latin: &[u8] = b"p\xe4ssw\xf6rd-k\xe9y";
+        for spelling in [secret.as_bytes(), latin] {
+            let clean = scrub(&redactor, [b"\xff ", spelling, b" \xfe"].concat());
+            assert_eq!(clean, [b"\xff ".as_slice(), "‹secret api_key›".as_bytes(), b" \xfe"].concat());
         }
     }
 

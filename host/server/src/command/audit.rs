@@ -1,8 +1,9 @@
 //! `casemate audit`: read the log, and prove that it is whole.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use casemate_audit::{Entry, Filter, read, verify};
+use cap_std::fs::Dir;
+use casemate_audit::{Checkpoint, CheckpointDamage, Entry, Failure as Wrong, Filter, read, verify_against};
 use casemate_policy::{Timestamp, text::visible};
 use clap::Subcommand;
 use ed25519_dalek::VerifyingKey;
@@ -12,8 +13,11 @@ use super::{Context, key::public_key, print};
 use crate::{
     config::Config,
     exit::{Exit, Failure, Outcome},
-    house::chains,
+    house::{chains, store},
 };
+
+/// Bytes of a copy of a chain's `checkpoints`: two years of one a minute.
+const MAX_CHECKPOINTS: usize = 256 << 20;
 
 /// The audit log: every decision, before its effect, in chains that cannot be changed unnoticed.
 #[derive(Debug, Subcommand)]
@@ -23,6 +27,9 @@ pub enum Command {
         /// The log's public key; default: this host's own.
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// A checkpoint kept elsewhere, or a copy of a chain's `checkpoints`: some chain must still hold all of it. May be repeated.
+        #[arg(long, value_name = "FILE")]
+        against: Vec<PathBuf>,
     },
     /// Show records, oldest first.
     Show(Show),
@@ -56,24 +63,32 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
     let environment = Config::read(&context.folders.config)?.environment;
     let state = context.folders.state(environment);
     match command {
-        Command::Verify { key } => {
-            let key = key.clone().unwrap_or_else(|| state.join("audit.pub"));
-            check(&state, &public_key(&key)?, context)
-        }
+        Command::Verify { key, against } => check(&state, key.as_deref(), against, context),
         Command::Show(show) => list(&state, show, context),
     }
 }
 
-fn check(state: &std::path::Path, key: &casemate_signing::key::PublicKey, context: &Context) -> Outcome {
-    let key = VerifyingKey::from_bytes(key.as_bytes())?;
+fn check(state: &Path, key: Option<&Path>, against: &[PathBuf], context: &Context) -> Outcome {
+    // Read before the chains are: those only grow.
+    let heads = store::known_heads(state)?;
+    if let Some(heads) = &heads {
+        heads.all_present(state)?;
+    }
     let chains = chains(state)?.0;
     if chains.is_empty() {
         return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
     }
-    let (mut lines, mut values) = (Vec::new(), Vec::new());
+    let public = match key {
+        Some(file) => public_key(file)?,
+        None => store::audit_public(state)?,
+    };
+    let key = VerifyingKey::from_bytes(public.as_bytes())?;
+    let (mut lines, mut values) = (vec![format!("key {}", public.fingerprint())], Vec::new());
     for (path, dir) in &chains {
-        let report = verify(dir, &key).map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let known = heads.as_ref().map(|heads| heads.checkpoint(state, &name, &key)).transpose()?.flatten();
+        let report = verify_against(dir, &key, known.as_slice())
+            .map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
         let mut line = format!(
             "{name}: {} records, all in place; {} under {} signed checkpoints",
             report.records, report.covered, report.checkpoints
@@ -87,11 +102,42 @@ fn check(state: &std::path::Path, key: &casemate_signing::key::PublicKey, contex
         lines.push(line);
         values.push(json!({ "chain": name, "records": report.records, "covered": report.covered, "checkpoints": report.checkpoints, "not_yet_covered": report.not_yet_covered(), "unfinished": report.unfinished.len() }));
     }
-    print::result(context.format, || lines.join("\n"), || values.into());
+    match &heads {
+        // The records fit; the checkpoints over them must be there as well.
+        Some(heads) => heads.hold(state, &key)?,
+        None => lines.push("not held against audit.heads: there is no host.key to read it with".to_owned()),
+    }
+    for file in against {
+        let chain = held_by(&chains, &key, file)?;
+        lines.push(format!("{}: {chain} holds it", file.display()));
+    }
+    let value = json!({ "key": public.fingerprint().to_string(), "heads": heads.is_some(), "chains": values });
+    print::result(context.format, || lines.join("\n"), || value);
     Ok(Exit::Done)
 }
 
-fn list(state: &std::path::Path, show: &Show, context: &Context) -> Outcome {
+/// The chain that holds what a file of checkpoints says. The chains have one key, and a checkpoint does not say whose it is.
+fn held_by(chains: &[(PathBuf, Dir)], key: &VerifyingKey, file: &Path) -> Result<String, Failure> {
+    let text = store::file(file, MAX_CHECKPOINTS)?;
+    let kept = std::str::from_utf8(&text)
+        .map_err(|_| CheckpointDamage::Shape)
+        .and_then(|text| Checkpoint::open_all(text, key))
+        .map_err(|damage| Failure::invalid(format!("`{}`: {damage}", file.display())))?;
+    for (path, dir) in chains {
+        match verify_against(dir, key, &kept) {
+            Ok(_) => return Ok(path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()),
+            Err(Wrong::Truncated { line: 0, .. } | Wrong::Rewritten { line: 0, .. }) => {}
+            Err(failure) => return Err(Failure::denied(format!("{}: {failure}", path.display()))),
+        }
+    }
+    let size = kept.iter().map(|checkpoint| checkpoint.size).max().unwrap_or_default();
+    Err(Failure::denied(format!(
+        "`{}` is signed by this log's key over {size} records, and no chain holds them: the chain was cut back, removed or written anew",
+        file.display()
+    )))
+}
+
+fn list(state: &Path, show: &Show, context: &Context) -> Outcome {
     let filter = || Filter {
         principal: show.principal.clone(),
         tool: show.tool.clone(),
@@ -152,4 +198,104 @@ fn request(request: &Value) -> String {
         text("url"),
         if text("status").is_empty() { text("result") } else { text("status") }
     )
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use std::fs;
+
+    use casemate_audit::EventKind;
+
+    use super::*;
+    use crate::{
+        command::Format,
+        folders::{Folders, Xdg},
+        house::write_down,
+    };
+
+    /// A log of two records, and what it takes to verify it.
+    fn written() -> (tempfile::TempDir, PathBuf, Context) {
+        let dir = tempfile::tempdir().unwrap();
+        let folders = Folders::choose(Some(dir.path()), None, &Xdg::default()).unwrap();
+        let state = folders.state(casemate_signing::Environment::Dev);
+        for _ in 0..2 {
+            write_down(&state, EventKind::TrustChanged, json!({})).unwrap();
+        }
+        (dir, state, Context { folders, format: Format::Json, program: PathBuf::new() })
+    }
+
+    /// Leave the first lines of a file alone.
+    fn cut(path: &Path, lines: usize) {
+        let text = fs::read_to_string(path).unwrap();
+        fs::write(path, text.split_inclusive('\n').take(lines).collect::<String>()).unwrap();
+    }
+
+    #[track_caller]
+    fn refused(outcome: Outcome, what: &str) {
+        let failure = outcome.unwrap_err();
+        assert!(failure.message.contains(what), "{}", failure.message);
+    }
+
+    #[test]
+    fn verify_holds_every_chain_against_its_head() {
+        let (_dir, state, context) = written();
+        let chain = state.join("audit/chain-0");
+        let verify = || check(&state, None, &[], &context);
+        verify().unwrap();
+        let checkpoints = fs::read(chain.join("checkpoints")).unwrap();
+        fs::remove_file(chain.join("checkpoints")).unwrap();
+        refused(verify(), "gone from `checkpoints`");
+        fs::write(chain.join("checkpoints"), checkpoints).unwrap();
+        cut(&chain.join("checkpoints"), 5);
+        cut(&chain.join("00000000000000000000.jsonl"), 1);
+        refused(verify(), "a checkpoint that was kept elsewhere covers 2");
+        fs::remove_dir_all(&chain).unwrap();
+        refused(verify(), "audit/chain-0 is gone");
+        fs::remove_dir_all(state.join("audit")).unwrap();
+        fs::remove_file(state.join("audit.pem")).unwrap();
+        refused(verify(), "audit/chain-0 is gone");
+    }
+
+    #[test]
+    fn verify_takes_the_key_that_signs_and_not_a_file_put_beside_it() {
+        let (_dir, state, context) = written();
+        let other = casemate_signing::key::PrivateKey::generate().unwrap().public_key().to_pem().unwrap();
+        let own = fs::read(state.join("audit.pub")).unwrap();
+        fs::write(state.join("audit.pub"), other).unwrap();
+        refused(check(&state, None, &[], &context), "not the public half");
+        fs::remove_file(state.join("audit.pub")).unwrap();
+        check(&state, None, &[], &context).unwrap();
+        assert!(!state.join("audit.pub").exists(), "verifying writes nothing");
+        fs::remove_file(state.join("audit.pem")).unwrap();
+        fs::write(state.join("audit.pub"), own).unwrap();
+        check(&state, None, &[], &context).unwrap();
+    }
+
+    #[test]
+    fn a_kept_checkpoint_shows_what_the_state_folder_cannot() {
+        let (dir, state, context) = written();
+        let old = dir.path().join("old");
+        let chain = state.join("audit/chain-0");
+        let files = [
+            (chain.join("checkpoints"), "checkpoints"),
+            (chain.join("00000000000000000000.jsonl"), "records"),
+            (state.join("audit.heads"), "heads"),
+        ];
+        fs::create_dir(&old).unwrap();
+        for (file, name) in &files {
+            fs::copy(file, old.join(name)).unwrap();
+        }
+        write_down(&state, EventKind::TrustChanged, json!({})).unwrap();
+        let kept = dir.path().join("kept");
+        fs::copy(chain.join("checkpoints"), &kept).unwrap();
+        check(&state, None, &[kept.clone(), old.join("checkpoints")], &context).unwrap();
+        for (file, name) in &files {
+            fs::copy(old.join(name), file).unwrap();
+        }
+        check(&state, None, &[old.join("checkpoints")], &context).unwrap();
+        refused(check(&state, None, std::slice::from_ref(&kept), &context), "over 3 records, and no chain holds them");
+        fs::write(&kept, "nothing").unwrap();
+        refused(check(&state, None, &[kept], &context), "not written as a checkpoint");
+    }
 }

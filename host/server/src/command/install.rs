@@ -121,7 +121,7 @@ fn consent(args: &Args, package: &Verified) -> Result<(), Failure> {
         }
         None if args.yes => {
             return Err(Failure::invalid(format!(
-                "--yes needs --approve\nhelp: casemate verify {} shows the capability digest; it is {shown} for this package",
+                "--yes needs --approve\nhelp: casemate verify {} shows the digest to approve; it is {shown} for this package",
                 args.file.display()
             )));
         }

@@ -26,7 +26,7 @@ pub enum Command {
     },
     /// Show what is known of every token: never the token itself.
     List,
-    /// Make a token worthless. A running server refuses it within a second; a call that is running ends on its own.
+    /// Make a token worthless. A running server refuses it within a second.
     Revoke {
         /// Which.
         name: TokenName,

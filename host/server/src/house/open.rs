@@ -25,7 +25,11 @@ use casemate_signing::{
 };
 use serde_json::{Value, json};
 
-use super::{House, Served, store};
+use super::{
+    House, Served,
+    heads::{self, Heads, Keeper},
+    store::{self, Keys},
+};
 use crate::{
     clock,
     command::Context,
@@ -73,7 +77,7 @@ impl House {
         };
         let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
         let runtime = Runtime::new(cache, config.maxima.clone())?;
-        let (log, recovery) = open_log(&state, keys.audit, config.audit_sync_always)?;
+        let (log, recovery, head) = open_log(&state, &keys, config.audit_sync_always)?;
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
@@ -106,6 +110,7 @@ impl House {
             policy,
             ledger,
             log,
+            head,
             runtime,
             plugins,
             refused,
@@ -373,17 +378,22 @@ fn chain(state: &Path, number: u32) -> PathBuf {
     state.join("audit").join(format!("chain-{number}"))
 }
 
-/// The first chain that no other process writes to: each process has one of its own.
-pub(crate) fn open_log(
-    state: &Path,
-    key: ed25519_dalek::SigningKey,
-    always: bool,
-) -> Result<(Log, casemate_audit::Recovery), Failure> {
+/// The first chain that no other process writes to: each process has one of its own. Before, every chain is held against what is
+/// known of it.
+fn open_log(state: &Path, keys: &Keys, always: bool) -> Result<(Log, casemate_audit::Recovery, Keeper), Failure> {
+    let (key, seal) = (keys.audit.verifying_key(), keys.heads.clone());
+    // Read before the chains are: those only grow.
+    Heads::read(state, &seal)?.ok_or_else(|| heads::missing(state))?.hold(state, &key)?;
     let options = Options { sync: if always { Sync::Always } else { Sync::Group }, ..Options::default() };
     for number in 0..MAX_CHAINS {
-        match Log::open(private(&chain(state, number))?, key.clone(), options.clone(), clock::now()) {
+        match Log::open(private(&chain(state, number))?, keys.audit.clone(), options.clone(), clock::now()) {
             Err(OpenError::InUse) => {}
-            other => return Ok(other?),
+            other => {
+                let (log, recovery) = other?;
+                let keeper = Keeper { state: state.to_owned(), seal, chain: format!("chain-{number}"), key };
+                keeper.keep(&log)?;
+                return Ok((log, recovery, keeper));
+            }
         }
     }
     Err(Failure::failed(format!(
@@ -394,10 +404,11 @@ pub(crate) fn open_log(
 
 /// Write down a change that is made from the command line: on disk, before it is made.
 pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result<(), Failure> {
-    let (log, _) = open_log(state, store::keys(state)?.audit, true)?;
+    let (log, _, head) = open_log(state, &store::keys(state)?, true)?;
     let event = EventFacts { kind, principal: "local".to_owned(), outcome: Outcome::Allowed, fields };
     tokio::runtime::Builder::new_current_thread().build()?.block_on(log.event(event, clock::now()))?;
-    Ok(log.close(clock::now())?)
+    log.close(clock::now())?;
+    head.keep(&log)
 }
 
 async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refused]) -> Result<(), Failure> {

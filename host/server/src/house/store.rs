@@ -11,7 +11,7 @@ use std::{
 use casemate_signing::{
     bundle::MAX_BUNDLE,
     highwater::{HOST_KEY_BYTES, HighWater, HostKey, MAX_STATE},
-    key::PrivateKey,
+    key::{PrivateKey, PublicKey},
     lock::{LockFile, MAX_LOCK_FILE},
     manifest::{PluginId, check::MAX_COMPONENT},
     package::Untrusted,
@@ -21,6 +21,7 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
+use super::heads::{self, Heads, HeadsKey};
 use crate::{
     exit::Failure,
     folders::{Folders, private},
@@ -63,7 +64,7 @@ fn read(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
     Ok(Some(bytes))
 }
 
-fn read_text(path: &Path, cap: usize) -> Result<Option<String>, Failure> {
+pub(super) fn read_text(path: &Path, cap: usize) -> Result<Option<String>, Failure> {
     read(path, cap)?
         .map(|bytes| String::from_utf8(bytes).map_err(|_| Failure::invalid(format!("`{}` is not UTF-8", path.display()))))
         .transpose()
@@ -199,6 +200,8 @@ pub(crate) struct Keys {
     pub(crate) code: [u8; 32],
     /// Signs the audit log.
     pub(crate) audit: ed25519_dalek::SigningKey,
+    /// Authenticates what is known of the audit log.
+    pub(crate) heads: HeadsKey,
 }
 
 /// Read the keys of an environment, or make them.
@@ -215,13 +218,14 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
             state.join("host.key").display()
         ))
     })?;
+    let seal = HeadsKey::of(host);
     let audit_path = state.join("audit.pem");
+    first_or_whole(state, &audit_path, &seal)?;
     let pem = own(&audit_path, || Ok(Zeroizing::new(PrivateKey::generate()?.danger_to_plain_pem()?.as_bytes().to_vec())))?;
     let pem = std::str::from_utf8(&pem).map_err(|_| Failure::invalid(format!("`{}` is not PEM", audit_path.display())))?;
-    let public = PrivateKey::from_pem(pem, None)?.public_key().to_pem()?;
-    let public_path = state.join("audit.pub");
-    if read_text(&public_path, MAX_KEY)?.as_deref() != Some(public.as_str()) {
-        replace(&public_path, public.as_bytes())?;
+    let public = PrivateKey::from_pem(pem, None)?.public_key();
+    if !is_public_half(state, &public)? {
+        replace(&state.join("audit.pub"), public.to_pem()?.as_bytes())?;
     }
     let audit = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_pem(pem)
         .map_err(|error| Failure::invalid(format!("`{}`: {error}", audit_path.display())))?;
@@ -229,7 +233,64 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
         host: HostKey::from_bytes(host),
         code: Sha256::new_with_prefix(b"casemate code cache key v1\0").chain_update(host).finalize().into(),
         audit,
+        heads: seal,
     })
+}
+
+/// Either nothing of an audit log is there yet, and it may begin, or its key and what is known of it are both there.
+fn first_or_whole(state: &Path, audit_path: &Path, seal: &HeadsKey) -> Result<(), Failure> {
+    let changing = heads::changing(state)?;
+    let known = Heads::read(state, seal)?;
+    let has_log = known.as_ref().is_some_and(|known| !known.is_empty()) || !super::chains(state)?.0.is_empty();
+    // Looked for last: whoever begins the log beside us makes the key first.
+    let has_key = read(audit_path, MAX_KEY)?.is_some();
+    match known {
+        _ if !has_key && has_log => Err(Failure::denied(format!(
+            "there is an audit log and no `{}` that signs it; a new key would begin another log in its place\n{}",
+            audit_path.display(),
+            heads::help(state)
+        ))),
+        None if has_key || has_log => Err(heads::missing(state)),
+        // Before the key is: where there is a key and nothing known, something was taken away.
+        None => Heads::default().write(state, seal, &changing),
+        Some(_) => Ok(()),
+    }
+}
+
+/// Whether `audit.pub` is this key. Another one there is refused: people hand it out to check the log with.
+fn is_public_half(state: &Path, public: &PublicKey) -> Result<bool, Failure> {
+    let path = state.join("audit.pub");
+    match read_text(&path, MAX_KEY)? {
+        None => Ok(false),
+        Some(text) if PublicKey::from_pem(&text).is_ok_and(|other| other == *public) => Ok(true),
+        Some(_) => Err(Failure::denied(format!(
+            "`{}` is not the public half of `audit.pem`: one of them was replaced\nhelp: `casemate audit verify --key FILE`, with a copy you trust, says which; put the right one back",
+            path.display()
+        ))),
+    }
+}
+
+/// The key that the audit log is checked with: from the private one where that can be read, else `audit.pub`.
+pub(crate) fn audit_public(state: &Path) -> Result<PublicKey, Failure> {
+    let Ok(Some(pem)) = read(&state.join("audit.pem"), MAX_KEY).map(|pem| pem.map(Zeroizing::new)) else {
+        let path = state.join("audit.pub");
+        let text = read_text(&path, MAX_KEY)?.ok_or_else(|| Failure::invalid(format!("there is no `{}`", path.display())))?;
+        return Ok(PublicKey::from_pem(&text)?);
+    };
+    let pem = std::str::from_utf8(&pem).map_err(|_| Failure::invalid("`audit.pem` is not PEM"))?;
+    let public = PrivateKey::from_pem(pem, None)?.public_key();
+    is_public_half(state, &public)?;
+    Ok(public)
+}
+
+/// What is known of every audit chain, where the host's key can be read; it is not made here.
+pub(crate) fn known_heads(state: &Path) -> Result<Option<Heads>, Failure> {
+    let Ok(Some(host)) = read(&state.join("host.key"), MAX_KEY).map(|host| host.map(Zeroizing::new)) else { return Ok(None) };
+    let has_log = !super::chains(state)?.0.is_empty();
+    match Heads::read(state, &HeadsKey::of(&host))? {
+        None if has_log => Err(heads::missing(state)),
+        known => Ok(known),
+    }
 }
 
 /// A file of our own that only we may read; made by `make` where it is absent. Two processes that start at once agree on one.

@@ -132,8 +132,8 @@ impl<H: House> ServerHandler for Handler<H> {
     /// Asked by the HTTP transport to compare `Mcp-Param-*` headers with the arguments.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         // Outside any request's task, so a panic here would take the connection down.
-        let tools = std::panic::catch_unwind(AssertUnwindSafe(|| self.house.tools(&self.principal))).ok()?;
-        tools.iter().find(|tool| tool.name == name).map(wire_tool)
+        let tool = std::panic::catch_unwind(AssertUnwindSafe(|| self.house.tool(&self.principal, name))).ok()??;
+        Some(wire_tool(&tool))
     }
 
     /// Every request that fits no method with its params: either the method or the params are wrong.

@@ -15,6 +15,11 @@ pub trait House: Send + Sync + 'static {
     /// Order does not matter here: clients are shown the list in the order of the names.
     fn tools(&self, principal: &Principal) -> Arc<[ToolListing]>;
 
+    /// The tool of that list with this name. Asked on every call over HTTP, so a house that makes its lists anew looks for the one.
+    fn tool(&self, principal: &Principal, name: &str) -> Option<ToolListing> {
+        self.tools(principal).iter().find(|tool| tool.name == name).cloned()
+    }
+
     /// Makes one call and gives what the client is told.
     ///
     /// A tool that does not exist comes here like any other: whether and how that differs from a tool that is not

@@ -26,12 +26,19 @@ pub(super) struct Walk {
     pub(super) strictness: Strictness,
     pub(super) errors: Vec<SchemaError>,
     pub(super) references: Vec<Reference>,
+    /// Whether `x-secret` may stand here: only where the host heeds it.
+    secrets: bool,
     inside: bool,
 }
 
 impl Walk {
     pub(super) fn new(strictness: Strictness) -> Self {
-        Self { strictness, errors: Vec::new(), references: Vec::new(), inside: false }
+        Self { strictness, errors: Vec::new(), references: Vec::new(), secrets: false, inside: false }
+    }
+
+    /// Accept `x-secret`.
+    pub(super) fn with_secrets(self) -> Self {
+        Self { secrets: true, ..self }
     }
 
     pub(super) fn refuse(&mut self, at: &str, rule: SchemaRule) {
@@ -94,14 +101,16 @@ impl Walk {
         };
         for keyword in node.keys() {
             let annotation =
-                matches!(keyword.as_str(), "title" | "description" | "default" | "examples" | "deprecated" | "format");
+                matches!(keyword.as_str(), "title" | "description" | "default" | "examples" | "deprecated" | "format")
+                    || (self.secrets && keyword == "x-secret");
             if !annotation && !allowed.contains(&keyword.as_str()) {
                 self.refuse(at, SchemaRule::Keyword(keyword.chars().take(80).collect()));
             }
         }
     }
 
-    /// What is shown but decides nothing.
+    /// What is shown but decides nothing; and `x-secret`, which decides what is never shown. It is `true` or absent, so
+    /// that no two readers can differ on what it says.
     fn annotations(&mut self, node: &Map<String, Value>, at: &str) {
         for (keyword, value) in node {
             match (keyword.as_str(), value) {
@@ -110,7 +119,8 @@ impl Walk {
                 ("format", Value::String(format)) => self.text(text::line(format, 40), at, keyword),
                 ("default", value) => self.shown(value, at, keyword),
                 ("examples", Value::Array(values)) => values.iter().for_each(|value| self.shown(value, at, keyword)),
-                ("deprecated", Value::Bool(_)) => {}
+                ("deprecated", Value::Bool(_)) | ("x-secret", Value::Bool(true)) => {}
+                ("x-secret", _) if self.secrets => self.refuse_value(at, keyword),
                 ("title" | "description" | "format" | "examples" | "deprecated", _) => self.refuse_value(at, keyword),
                 _ => {}
             }

@@ -114,6 +114,34 @@ fn each_rule_of_inputs_has_its_own_error() {
 }
 
 #[test]
+fn an_argument_may_be_marked_secret_and_nothing_else_may() {
+    for property in [
+        json!({ "type": "string", "maxLength": 64, "x-secret": true }),
+        json!({ "enum": ["a", "b"], "x-secret": true }),
+        json!({ "anyOf": [{ "const": 1, "x-secret": true }, { "const": 2 }] }),
+        json!({ "type": "array", "maxItems": 5, "items": { "type": "string", "maxLength": 5, "x-secret": true } }),
+    ] {
+        check_property(property, &[]);
+    }
+    let referred = json!({
+        "type": "object", "additionalProperties": false,
+        "properties": { "x": { "$ref": "#/$defs/a", "x-secret": true } },
+        "$defs": { "a": { "type": "string", "maxLength": 5, "x-secret": true } },
+    });
+    assert_eq!(rules(input(&referred)), []);
+    // Marked or not marked: nothing that one reader takes for the one and another for the other.
+    for value in [json!(false), json!(1), json!("true"), json!(null), json!({})] {
+        check_property(json!({ "const": 1, "x-secret": value }), &[keyword_value("x-secret")]);
+    }
+    check_property(json!({ "const": 1, "x-other": true }), &[keyword("x-other")]);
+    check_property(json!({ "const": 1, "X-Secret": true }), &[keyword("X-Secret")]);
+    // Settings are shown and results are served: nothing would heed the mark there.
+    let marked = with(json!({ "const": 1, "x-secret": true }));
+    assert_eq!(rules(settings(&marked)), [keyword("x-secret")]);
+    assert_eq!(rules(output(&marked)), [keyword("x-secret")]);
+}
+
+#[test]
 fn the_root_is_a_closed_object_of_one_dialect() {
     let closed = json!({ "type": "object", "additionalProperties": false, "$schema": DIALECT });
     assert_eq!(rules(input(&closed)), []);
