@@ -184,8 +184,13 @@ async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> 
         Err(refusal) => return refusal.into(),
     };
     let door = front.door(principal);
+    let ends = *request.method() == Method::DELETE;
     match door.admit(request).await {
-        Ok(request) => door.service.handle(request).await.map(Body::new),
+        Ok(request) => match door.service.handle(request).await.map(Body::new) {
+            // It has ended: "accepted" would say that it will, and makes the MCP Python SDK complain.
+            answer if ends && answer.status() == StatusCode::ACCEPTED => answer::ended(),
+            answer => answer,
+        },
         Err(answer) => answer,
     }
 }

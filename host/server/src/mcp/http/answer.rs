@@ -20,6 +20,13 @@ pub(super) fn unknown_session() -> Response {
     text(StatusCode::NOT_FOUND, "session not found\n")
 }
 
+/// The session has ended, and there is nothing to say about it.
+pub(super) fn ended() -> Response {
+    let mut response = Response::new(Body::empty());
+    *response.status_mut() = StatusCode::NO_CONTENT;
+    response
+}
+
 fn with_type(status: StatusCode, media_type: &'static str, body: Body) -> Response {
     let mut response = Response::new(body);
     *response.status_mut() = status;

@@ -217,7 +217,7 @@ async fn a_session_of_2025_lists_and_calls() {
     assert!(list["result"]["tools"].as_array().expect("a list").iter().any(|tool| tool["name"] == "only_token-ann"));
     assert!(list["result"].get("resultType").is_none());
     assert_eq!(text(&server.post(&ask, &call(2, "whoami", json!({}))).await.message()), "token:ann");
-    assert_eq!(server.ask("DELETE", "/mcp", &ask, "").await.status, 202);
+    assert_eq!(server.ask("DELETE", "/mcp", &ask, "").await.status, 204);
     assert_eq!(server.post(&ask, &call(3, "whoami", json!({}))).await.status, 404);
 }
 
