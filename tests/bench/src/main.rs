@@ -137,13 +137,13 @@ impl Bench {
         let (mut native, _) = Pipes::start(self.native("stdio"))?;
         let (mut ours, _) = Pipes::start(stage.serve(&[]))?;
         let processes = (native.process(), ours.process());
-        for (group, bytes, tool, target) in [
-            ("stdio, one call at a time, 32 bytes", SHORT, PLAIN, Some("≤ 2.5")),
-            ("stdio, one call at a time, 2 KiB", LONG, PLAIN, None),
-            ("stdio, one call at a time, 32 bytes, budget", SHORT, BUDGETED, None),
+        for (group, bytes, tool, calls, target) in [
+            ("stdio, one call at a time, 32 bytes", SHORT, PLAIN, 4000, Some("≤ 2.5")),
+            ("stdio, one call at a time, 2 KiB", LONG, PLAIN, 4000, None),
+            ("stdio, one call at a time, 32 bytes, budget", SHORT, BUDGETED, 500, None),
         ] {
             let works = (Work::new("echo", bytes), Work::new(tool, bytes));
-            let samples = in_turns((&mut native, &mut ours), processes, &works, 4000 / self.scale)?;
+            let samples = in_turns((&mut native, &mut ours), processes, &works, calls / self.scale)?;
             self.rows(group, samples, target);
         }
         self.throughput_over_stdio(&mut native, &mut ours)?;

@@ -123,7 +123,7 @@ impl Stage {
     }
 }
 
-/// One grant over all plugins but the second, whose grant has a budget that nobody spends.
+/// One grant over all plugins but the second, whose grant has a budget: as many calls an hour as a busy agent makes.
 fn configuration(plugins: usize) -> String {
     let names = (1..=plugins).filter(|&number| number != 2).map(|number| match number {
         1 => "\"echo_*\"".to_owned(),
@@ -135,7 +135,7 @@ fn configuration(plugins: usize) -> String {
     let mut text = format!("environment = \"dev\"\n{}", grant("plain", &names.collect::<Vec<_>>().join(", ")));
     if plugins >= 2 {
         text += &grant("budgeted", "\"echo-2_*\"");
-        text += "budget = [{ calls = 1_000_000_000, per = \"1h\" }]\n";
+        text += "budget = [{ calls = 10_000, per = \"1h\" }]\n";
     }
     text
 }
