@@ -58,6 +58,7 @@ lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows b
 	cargo clippy --locked --workspace --exclude casemate-guests --all-targets -- -D warnings
 	tests/lint/wit.sh
 	tests/lint/arrows.sh
+	tests/lint/threats.sh
 
 deny: ## Licences, sources and advisories of every dependency
 	@command -v cargo-deny > /dev/null || cargo install --locked cargo-deny

@@ -8,6 +8,8 @@
 mod cli;
 mod guests;
 mod harness;
+mod lifecycle;
 mod stdout;
 mod stopping;
 mod tampering;
+mod threats;

@@ -127,6 +127,10 @@ pub enum EventKind {
     PluginInstalled,
     /// Another version took a plugin's place.
     PluginUpdated,
+    /// An older release took a newer one's place, as an exception.
+    PluginRolledBack,
+    /// A plugin is held at its version, or no longer.
+    PluginPinned,
     /// A plugin was taken away.
     PluginRemoved,
     /// A plugin was verified and made ready.
@@ -159,6 +163,8 @@ impl EventKind {
         match self {
             Self::PluginInstalled => "plugin.installed",
             Self::PluginUpdated => "plugin.updated",
+            Self::PluginRolledBack => "plugin.rolled-back",
+            Self::PluginPinned => "plugin.pinned",
             Self::PluginRemoved => "plugin.removed",
             Self::PluginLoaded => "plugin.loaded",
             Self::PluginLoadFailed => "plugin.load-failed",

@@ -87,6 +87,20 @@ pub enum ImportError {
     NoTools,
 }
 
+impl ImportError {
+    /// A stable word for logs and scripts, one for each refusal.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Invalid(_) => "component-invalid",
+            Self::CoreModule => "component-core-module",
+            Self::Undeclared { .. } => "import-undeclared",
+            Self::NotOffered { .. } => "import-not-offered",
+            Self::Wit { .. } => "wit-not-served",
+            Self::NoTools => "export-missing",
+        }
+    }
+}
+
 /// The features a plugin may use: what wasm32-wasip2 toolchains emit today.
 fn features() -> WasmFeatures {
     (WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST)

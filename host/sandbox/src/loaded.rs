@@ -19,10 +19,10 @@ use crate::{
 #[derive(Debug, thiserror::Error)]
 pub enum LoadError {
     /// Its imports or exports refuse it.
-    #[error(transparent)]
+    #[error("{code}: {0}", code = .0.code())]
     Imports(#[from] ImportError),
     /// It has no compiled code.
-    #[error(transparent)]
+    #[error("{code}: {0}", code = .0.code())]
     Code(#[from] CacheError),
     /// Its contracts do not fit the operator's bindings.
     #[error(transparent)]
@@ -31,7 +31,7 @@ pub enum LoadError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// wasmtime does not link it.
-    #[error("the component cannot be linked: {0}\nhelp: it was built for another version of the world `casemate:plugin/plugin`")]
+    #[error("link-refused: the component cannot be linked: {0}\nhelp: it was built for another version of the world `casemate:plugin/plugin`")]
     Link(String),
 }
 

@@ -8,12 +8,18 @@ pub mod inspect;
 pub mod install;
 pub mod key;
 pub mod list;
+pub mod lock;
 pub mod pack;
-mod print;
+pub mod pin;
+pub(crate) mod print;
+pub mod publish;
+pub mod remove;
+pub mod rollback;
 pub mod serve;
 pub mod sign;
 pub mod token;
 pub mod trust;
+pub mod update;
 pub mod verify;
 
 use std::path::PathBuf;
@@ -32,6 +38,8 @@ pub struct Context {
     pub format: Format,
     /// This program, which compiles plugins in a process of its own.
     pub program: PathBuf,
+    /// The Docker configuration, which holds credentials for registries.
+    pub registry_credentials: Option<PathBuf>,
 }
 
 impl Context {

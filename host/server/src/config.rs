@@ -36,6 +36,8 @@ pub struct Config {
     pub audit_sync_always: bool,
     /// What HTTP clients may name in `Host` and `Origin` besides loopback.
     pub http: HttpSettings,
+    /// What is known of registries, by host and port.
+    pub registries: BTreeMap<String, RegistryConfig>,
     /// Plugins by their short name.
     pub plugins: BTreeMap<PluginName, PluginConfig>,
     /// Grants, in name order.
@@ -49,6 +51,17 @@ pub struct HttpSettings {
     pub hosts: Vec<String>,
     /// Accepted values of `Origin` besides loopback origins.
     pub origins: Vec<String>,
+}
+
+/// What one registry needs more than its address.
+#[derive(Debug, Clone, Default)]
+pub struct RegistryConfig {
+    /// Other hosts it may redirect to, or have its tokens from.
+    pub hosts: BTreeSet<String>,
+    /// Whether it may have an address that is not public.
+    pub private: bool,
+    /// Root certificates that it is trusted by besides the system's, in PEM.
+    pub ca: Option<PathBuf>,
 }
 
 /// One plugin's section.
@@ -125,6 +138,14 @@ impl Config {
         Self::parse(path, &text)
     }
 
+    /// The same for what an author does, who need not have a host: where there is no file, one that allows nothing.
+    ///
+    /// # Errors
+    /// As [`Config::read`], but for a file that is absent.
+    pub fn read_or_none(path: &Path) -> Result<Self, ConfigError> {
+        if path.exists() { Self::read(path) } else { Self::parse(path, "environment = \"dev\"") }
+    }
+
     /// Resolve the text of a configuration file; `path` is for messages and for relative paths.
     ///
     /// # Errors
@@ -189,9 +210,30 @@ impl Resolver<'_> {
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
             http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins },
+            registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             plugins,
             grants,
         }
+    }
+
+    /// A registry's host is written as it is in a reference: lower case, with its port where that is not 443.
+    fn registry(&mut self, host: &toml::Spanned<String>, file: file::Registry) -> Option<(String, RegistryConfig)> {
+        let beside = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut authority = |text: &toml::Spanned<String>| {
+            let plain = !text.get_ref().is_empty() && !text.get_ref().contains(['/', '@', '?', '#', '\\']);
+            let parsed = url::Url::parse(&format!("https://{}", text.get_ref())).ok().filter(|_| plain);
+            if parsed.is_none() {
+                self.faults.push(format!(
+                    "{}: `{}` is not a host\nhelp: write it as `ghcr.io` or `registry.corp.example:5000`",
+                    self.place(text.span()),
+                    text.get_ref()
+                ));
+            }
+            parsed.map(|_| text.get_ref().to_ascii_lowercase())
+        };
+        let host = authority(host);
+        let hosts = file.hosts.iter().filter_map(&mut authority).collect();
+        Some((host?, RegistryConfig { hosts, private: file.private, ca: file.ca.map(|ca| beside.join(ca)) }))
     }
 
     fn plugin(&mut self, name: &toml::Spanned<String>, file: file::Plugin) -> PluginConfig {

@@ -45,6 +45,11 @@ enum Command {
     List(command::list::Args),
     Inspect(command::inspect::Args),
     Install(command::install::Args),
+    Update(command::update::Args),
+    Pin(command::pin::Args),
+    Rollback(command::rollback::Args),
+    Remove(command::remove::Args),
+    Lock(command::lock::Args),
     Verify(command::verify::Args),
     #[command(subcommand)]
     Trust(command::trust::Command),
@@ -56,6 +61,7 @@ enum Command {
     Key(command::key::Command),
     Pack(command::pack::Args),
     Sign(command::sign::Args),
+    Publish(command::publish::Args),
     /// Compile one component from standard input to standard output, within limits of its own.
     #[command(hide = true)]
     CompileWorker,
@@ -92,7 +98,14 @@ fn run(cli: Cli) -> Outcome {
         state: variable("XDG_STATE_HOME"),
     };
     let folders = Folders::choose(cli.dir.as_deref(), cli.config.as_deref(), &xdg).map_err(Failure::invalid)?;
-    let context = Context { folders, format: cli.format, program: env::current_exe()? };
+    // Where Docker, oras, skopeo and wkg keep credentials for registries.
+    let docker = variable("DOCKER_CONFIG").or_else(|| variable("HOME").map(|home| home.join(".docker")));
+    let context = Context {
+        folders,
+        format: cli.format,
+        program: env::current_exe()?,
+        registry_credentials: docker.map(|folder| folder.join("config.json")),
+    };
     match cli.command {
         Command::Init(args) => command::init::run(&args, &context),
         Command::Check(args) => command::check::run(&args, &context),
@@ -101,6 +114,11 @@ fn run(cli: Cli) -> Outcome {
         Command::List(args) => command::list::run(&args, &context),
         Command::Inspect(args) => command::inspect::run(&args, &context),
         Command::Install(args) => command::install::run(&args, &context),
+        Command::Update(args) => command::update::run(&args, &context),
+        Command::Pin(args) => command::pin::run(&args, &context),
+        Command::Rollback(args) => command::rollback::run(&args, &context),
+        Command::Remove(args) => command::remove::run(&args, &context),
+        Command::Lock(args) => command::lock::run(&args, &context),
         Command::Verify(args) => command::verify::run(&args, &context),
         Command::Trust(command) => command::trust::run(&command, &context),
         Command::Token(command) => command::token::run(&command, &context),
@@ -108,6 +126,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Key(command) => command::key::run(&command, &context),
         Command::Pack(args) => command::pack::run(&args, &context),
         Command::Sign(args) => command::sign::run(&args, &context),
+        Command::Publish(args) => command::publish::run(&args, &context),
         Command::CompileWorker => Ok(Exit::Done),
     }
 }

@@ -3,6 +3,8 @@
 //! It is made of the signed manifest and nothing else, and leaves nothing of it out. Publisher's text is shown with invisible
 //! characters made visible.
 
+pub(crate) mod changes;
+
 use std::fmt::Write;
 
 use casemate_policy::text::visible;

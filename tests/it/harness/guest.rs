@@ -41,6 +41,8 @@ pub(crate) struct Package {
     pub(crate) bundle: Vec<u8>,
     /// What a person agrees to: everything it may do, and every word its tools say.
     pub(crate) approval: Digest,
+    /// What was signed.
+    pub(crate) statement: Vec<u8>,
 }
 
 impl Guest {
@@ -50,6 +52,14 @@ impl Guest {
             panic!("the guest `{name}` is not built\nhelp: cargo build -p casemate-guests --examples --release --target wasm32-wasip2")
         });
         Self::of(name, component)
+    }
+
+    /// A guest written as text, with one more function.
+    pub(crate) fn with_function(name: &str, function: &str) -> Self {
+        let text = text_of(name).unwrap();
+        let (module, end) = text.trim_end().split_at(text.trim_end().len() - 1);
+        assert_eq!(end, ")");
+        Self::of(name, encoded(&format!("{module}\n{function}\n)")))
     }
 
     /// Any bytes at all as a component.
@@ -103,10 +113,12 @@ impl Guest {
         let described = parse_description(self.tools.as_bytes()).unwrap();
         let facts = ComponentFacts { sha256: Digest::of(&self.component).to_hex(), size: self.component.len() as u64 };
         let manifest = assemble(&source, &described, facts, self.imports.clone(), self.wit.clone()).unwrap();
+        let statement = statement::to_bytes(&manifest);
         Package {
             component: self.component.clone(),
-            bundle: Bundle::sign(statement::to_bytes(&manifest), key).to_json().into_bytes(),
+            bundle: Bundle::sign(statement.clone(), key).to_json().into_bytes(),
             approval: Approval::of(&manifest).digest(),
+            statement,
         }
     }
 }
@@ -131,11 +143,19 @@ fn imports(component: &[u8]) -> BTreeSet<String> {
 
 /// A guest written as the text of a core module, for what no compiler emits.
 fn from_text(name: &str) -> Option<Vec<u8>> {
-    let text = std::fs::read_to_string(format!("{}/guests/examples/{name}.wat", env!("CARGO_MANIFEST_DIR"))).ok()?;
+    text_of(name).map(|text| encoded(&text))
+}
+
+fn text_of(name: &str) -> Option<String> {
+    std::fs::read_to_string(format!("{}/guests/examples/{name}.wat", env!("CARGO_MANIFEST_DIR"))).ok()
+}
+
+/// The text of a core module as a component.
+fn encoded(text: &str) -> Vec<u8> {
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();
     let world = resolve.select_world(&[package], Some("plugin")).unwrap();
     embed_component_metadata(&mut module, &resolve, world, StringEncoding::UTF8).unwrap();
-    Some(ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap())
+    ComponentEncoder::default().module(&module).unwrap().validate(true).encode().unwrap()
 }

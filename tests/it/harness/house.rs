@@ -169,6 +169,11 @@ impl House {
         guest.package(&self.key)
     }
 
+    /// What people compare of this house's publisher key.
+    pub(crate) fn fingerprint(&self) -> String {
+        self.key.public_key().fingerprint().to_string()
+    }
+
     pub(crate) fn upstreams(&self) -> &Upstreams {
         &self.upstreams
     }

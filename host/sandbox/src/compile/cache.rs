@@ -34,6 +34,17 @@ pub enum CacheError {
     },
 }
 
+impl CacheError {
+    /// A stable word for logs and scripts, one for each refusal.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Compile(error) => error.code(),
+            Self::Io(_) => "code-cache-unusable",
+            Self::Forged { .. } => "code-cache-forged",
+        }
+    }
+}
+
 /// The cache folder and the key its entries are authenticated with.
 pub struct CodeCache {
     dir: Dir,

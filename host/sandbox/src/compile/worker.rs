@@ -36,6 +36,17 @@ pub enum CompileError {
     },
 }
 
+impl CompileError {
+    /// A stable word for logs and scripts, one for each refusal.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Worker(_) => "compile-worker",
+            Self::Refused(_) => "compile-refused",
+            Self::Died { .. } => "compile-limit",
+        }
+    }
+}
+
 /// How to start the worker: this program, with the arguments that make it call [`worker_main`].
 #[derive(Debug, Clone)]
 pub struct Worker {

@@ -1,29 +1,19 @@
 //! `casemate install`: review, consent, compile, pin.
 
-use std::{
-    io::{self, BufRead, IsTerminal, Write},
-    path::PathBuf,
-};
-
-use casemate_audit::EventKind;
-use casemate_sandbox::{CodeCache, Maxima, Runtime};
 use casemate_signing::{
-    digest::Digest,
-    lock::LockFile,
-    manifest::{Effect, PluginId},
-    package::Verified,
+    lock::Locked,
+    manifest::{Effect, Manifest, PluginId},
 };
-use serde_json::json;
+use serde_json::Value;
 
-use super::{
-    Context, print,
-    verify::{provenance, verified},
-};
+use super::{Context, print, verify::provenance};
 use crate::{
-    config::Config,
     exit::{Exit, Failure, Outcome},
-    folders::private,
-    house::{store, write_down},
+    installing::{
+        Candidate, Installing, Reason,
+        acquire::{self, Source},
+        consent::Consent,
+    },
     sheet,
 };
 
@@ -32,127 +22,73 @@ use crate::{
 /// Installing grants nothing. Its tools can be called only by a grant in the configuration.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// The component, with its signature beside it.
-    file: PathBuf,
-    /// Do not ask. Needs --approve, so that a script consents to what a person reviewed and to nothing else.
-    #[arg(long)]
-    yes: bool,
-    /// The digest of what was reviewed, as `casemate verify` shows it: what the plugin may do, and every word of its tools.
-    #[arg(long, value_name = "sha256:DIGEST")]
-    approve: Option<Digest>,
+    /// A component with its signature beside it, a folder that holds one, or oci://HOST/REPOSITORY with :TAG or @sha256:DIGEST.
+    #[arg(required_unless_present = "locked")]
+    source: Option<Source>,
+    #[command(flatten)]
+    consent: Consent,
     /// Install although the name is nearly that of an installed plugin.
     #[arg(long)]
     allow_similar: bool,
+    /// Install only exactly what casemate.lock names, and change no line of it; without SOURCE, everything it names.
+    #[arg(long)]
+    locked: bool,
 }
-
-/// Two names this near are told apart by nobody in a hurry.
-const SIMILAR: usize = 1;
 
 /// Install it, or leave everything as it was.
 pub fn run(args: &Args, context: &Context) -> Outcome {
-    let _changing = store::changing(&context.folders)?;
-    let config = Config::read(&context.folders.config)?;
-    let (package, [component, bundle]) = verified(&args.file, context, config.environment)?;
-    let id = package.id().clone();
-    let mut lock = store::lock(&context.folders)?;
-    similar(&id, &lock, args.allow_similar)?;
-    let updating = lock.plugin(&id).is_some();
-    consent(args, &package)?;
-
-    let state = context.folders.state(config.environment);
-    let keys = store::keys(&state)?;
-    let mut highwater = store::highwater(&state, &keys)?;
-    highwater.accept(&package).map_err(Failure::denied)?;
-    let locked = package.locked(args.file.display().to_string());
-    let version = locked.version.clone();
-    lock.insert(id.clone(), locked);
-    let facts = json!({
-        "plugin": id.to_string(),
-        "version": version,
-        "release": package.manifest().plugin.release,
-        "digest": package.component_digest().to_hex(),
-        "capabilities": package.approval().capabilities.to_hex(),
-        "signer": package.signer().to_string(),
-    });
-    let tools = package
-        .manifest()
-        .tool
-        .iter()
-        .map(|(name, tool)| (package.manifest().served_name(name), tool.effect))
-        .collect::<Vec<_>>();
-
-    // Only now may a byte of it be parsed as WebAssembly. What does not compile or link is not installed.
-    let loadable =
-        package.approve(&lock, &highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?.loadable();
-    let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
-    Runtime::new(cache, Maxima::default())?.prepare(loadable).map_err(Failure::denied)?;
-
-    // On record before it counts; then files, state, and last the lock file, which makes it so.
-    write_down(&state, if updating { EventKind::PluginUpdated } else { EventKind::PluginInstalled }, facts.clone())?;
-    let path = store::installed(&context.folders, &id, &version);
-    store::replace(&path, &component)?;
-    store::replace(&store::bundle_of(&path), &bundle)?;
-    store::keep_highwater(&state, &keys, &highwater)?;
-    store::replace(&context.folders.lock(), lock.to_text().as_bytes())?;
-    print::result(context.format, || installed(&id, &version.to_string(), &tools), || facts);
+    let mut installing = Installing::begin(context)?;
+    let sources = match &args.source {
+        Some(source) => vec![source.clone()],
+        None => installing.lock.plugins().values().map(|locked| locked.source.parse().map_err(Failure::invalid)).collect::<Result<_, _>>()?,
+    };
+    let mut done = Vec::new();
+    for source in sources {
+        let candidate = installing.verify(acquire::from(&source, context, &installing.config)?)?;
+        let manifest = candidate.package.manifest().clone();
+        let id = candidate.package.id().clone();
+        if args.locked {
+            as_locked(&candidate, installing.lock.plugin(&id))?;
+        }
+        installing.refuse_similar(&id, args.allow_similar)?;
+        let agreed = args.consent.ask(&candidate.package, "Install", || sheet::page(&manifest, &provenance(&candidate.package)))?;
+        done.push((installing.put(candidate, agreed, &Reason::Install)?, id, manifest));
+    }
+    let text = || done.iter().map(|(_, id, manifest)| installed(id, manifest)).collect::<Vec<_>>().join("\n");
+    let json = || match done.as_slice() {
+        [(facts, ..)] => facts.clone(),
+        all => all.iter().map(|(facts, ..)| facts.clone()).collect::<Value>(),
+    };
+    print::result(context.format, text, json);
     Ok(Exit::Done)
 }
 
-fn installed(id: &PluginId, version: &str, tools: &[(String, Effect)]) -> String {
-    let off: Vec<&str> = tools.iter().filter(|(_, effect)| *effect > Effect::Read).map(|(name, _)| name.as_str()).collect();
-    let mut text = format!("installed {id} {version}: {} tools, none of them granted yet", tools.len());
+/// Whether a package is the one that the lock file names.
+fn as_locked(candidate: &Candidate, locked: Option<&Locked>) -> Result<(), Failure> {
+    let id = candidate.package.id();
+    let Some(locked) = locked else {
+        return Err(Failure::denied(format!(
+            "not-locked: casemate.lock does not name `{id}`\nhelp: install it without --locked, and review the change of the lock file"
+        )));
+    };
+    match candidate.package.differs_from(locked) {
+        Some(field) => Err(Failure::denied(format!(
+            "lock-differs: casemate.lock names another package of `{id}`: its {field} differs\nhelp: casemate update, without --locked, and review the change of the lock file"
+        ))),
+        None => Ok(()),
+    }
+}
+
+fn installed(id: &PluginId, manifest: &Manifest) -> String {
+    let off: Vec<String> = manifest
+        .tool
+        .iter()
+        .filter(|(_, tool)| tool.effect > Effect::Read)
+        .map(|(name, _)| manifest.served_name(name))
+        .collect();
+    let mut text = format!("installed {id} {}: {} tools, none of them granted yet", manifest.plugin.version, manifest.tool.len());
     if !off.is_empty() {
         text.push_str(&format!("\noff until enabled in the configuration: {}", off.join(", ")));
     }
     text
-}
-
-/// A person says yes to what they saw, or a script to exactly what a person reviewed.
-fn consent(args: &Args, package: &Verified) -> Result<(), Failure> {
-    let shown = package.approval().digest();
-    match args.approve {
-        Some(approved) if approved == shown => return Ok(()),
-        Some(_) => {
-            return Err(Failure::denied(format!(
-                "the package is not what was approved: what it may do and what its tools say has the digest {}\nhelp: casemate verify {} shows them; approve what you reviewed",
-                shown,
-                args.file.display()
-            )));
-        }
-        None if args.yes => {
-            return Err(Failure::invalid(format!(
-                "--yes needs --approve\nhelp: casemate verify {} shows the digest to approve; it is {shown} for this package",
-                args.file.display()
-            )));
-        }
-        None => {}
-    }
-    if !io::stdin().is_terminal() {
-        return Err(Failure::invalid(
-            "consent is needed and there is no terminal to ask\nhelp: --yes --approve sha256:… consents to what was reviewed",
-        ));
-    }
-    let mut stderr = io::stderr().lock();
-    write!(stderr, "{}\nInstall it? Type the plugin's name to consent: ", sheet::page(package.manifest(), &provenance(package)))?;
-    stderr.flush()?;
-    let mut answer = String::new();
-    io::stdin().lock().read_line(&mut answer)?;
-    if answer.trim() == package.manifest().plugin.name.as_str() { Ok(()) } else { Err(Failure::denied("not installed")) }
-}
-
-/// A short name names a section of the configuration, its secrets and the tools of a grant, so it belongs to one publisher; a name
-/// that is nearly another's is told apart by nobody in a hurry.
-fn similar(id: &PluginId, lock: &LockFile, allowed: bool) -> Result<(), Failure> {
-    let others = || lock.plugins().keys().filter(|other| *other != id);
-    if let Some(other) = others().find(|other| other.name == id.name) {
-        return Err(Failure::denied(format!(
-            "`{id}` has the short name of `{other}`, which is installed and whose configuration and grants it would inherit\nhelp: one of the two publishers has to choose another name"
-        )));
-    }
-    match others().find(|other| crate::config::distance(other.name.as_str(), id.name.as_str()) <= SIMILAR) {
-        Some(other) if !allowed => Err(Failure::denied(format!(
-            "`{id}` is nearly the name of `{other}`, which is installed\nhelp: --allow-similar, if both are meant to be there"
-        ))),
-        _ => Ok(()),
-    }
 }

@@ -134,11 +134,17 @@ fn private_file(path: &Path) -> Result<Zeroizing<String>, Failure> {
     );
     let metadata = file.metadata().map_err(cannot)?;
     if !metadata.is_file() {
-        return Err(Failure::invalid(format!("`{}` is not a regular file", path.display())));
+        return Err(Failure::denied(format!("file-kind: `{}` is not a regular file", path.display())));
+    }
+    if metadata.nlink() > 1 {
+        return Err(Failure::denied(format!(
+            "file-hard-link: `{}` has a second name (a hard link)\nhelp: find the other name, and consider the key known to whoever made it",
+            path.display()
+        )));
     }
     if metadata.mode() & 0o077 != 0 {
         return Err(Failure::denied(format!(
-            "others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others",
+            "key-file-mode: others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others",
             path.display(),
             metadata.mode() & 0o777
         )));

@@ -23,7 +23,7 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
     let mut rows = vec![["PLUGIN", "VERSION", "RELEASE", "COMPONENT", "TOOLS", "STATUS"].map(str::to_owned).to_vec()];
     let mut values = Vec::new();
     for (id, locked) in lock.plugins() {
-        let status = store::package(&store::installed(&context.folders, id, &locked.version))
+        let status = store::installed_package(&store::installed(&context.folders, id, &locked.version))
             .and_then(|(package, _)| {
                 package.verify(&trust, environment).map_err(|error| crate::exit::Failure::denied(error.code()))
             })

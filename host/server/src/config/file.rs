@@ -21,6 +21,9 @@ pub struct File {
     /// The HTTP transport.
     #[serde(default)]
     pub http: Http,
+    /// Registries that need more than their address, by host and port.
+    #[serde(default)]
+    pub registries: BTreeMap<Spanned<String>, Registry>,
     /// Installed plugins, by short name.
     #[serde(default)]
     pub plugins: BTreeMap<Spanned<String>, Plugin>,
@@ -83,6 +86,20 @@ pub struct Http {
     /// Accepted values of `Origin` besides loopback origins.
     #[serde(default)]
     pub origins: Vec<String>,
+}
+
+/// `[registries."HOST"]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Registry {
+    /// Other hosts it may redirect to, or have its tokens from.
+    #[serde(default)]
+    pub hosts: Vec<Spanned<String>>,
+    /// Whether it may have an address that is not public.
+    #[serde(default)]
+    pub private: bool,
+    /// Root certificates that it is trusted by besides the system's, in PEM; relative to the configuration file.
+    pub ca: Option<std::path::PathBuf>,
 }
 
 /// `[plugins.NAME]`

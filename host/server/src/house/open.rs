@@ -147,7 +147,7 @@ impl Shelf<'_> {
     }
 
     fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
-        let (package, _) = store::package(&store::installed(self.folders, id, &locked.version))?;
+        let (package, _) = store::installed_package(&store::installed(self.folders, id, &locked.version))?;
         let verified = package
             .verify(&self.trust, self.environment)
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;

@@ -13,7 +13,7 @@ use casemate_signing::{
     highwater::{HOST_KEY_BYTES, HighWater, HostKey, MAX_STATE},
     key::{PrivateKey, PublicKey},
     lock::{LockFile, MAX_LOCK_FILE},
-    manifest::{PluginId, check::MAX_COMPONENT},
+    manifest::{PluginId, PluginName, check::MAX_COMPONENT},
     package::Untrusted,
     trust::{MAX_TRUST_FILE, TrustStore},
 };
@@ -46,15 +46,35 @@ pub(crate) fn changing(folders: &Folders) -> Result<Changing, Failure> {
 
 /// At most `cap` bytes of a regular file, opened once, its last name not a link. Absent is `None`.
 fn read(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
+    read_linked(path, cap, u64::MAX)
+}
+
+/// The same of a file that is the host's own: it has no second name, by which something else could write to it.
+fn read_own(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
+    read_linked(path, cap, 1)
+}
+
+fn read_linked(path: &Path, cap: usize, names: u64) -> Result<Option<Vec<u8>>, Failure> {
     let fail = |error: io::Error| Failure::failed(format!("`{}` cannot be read: {error}", path.display()));
+    let refuse = |code: &str, what: &str| Err(Failure::denied(format!("{code}: `{}` {what}", path.display())));
     let file = match rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NOFOLLOW | OFlags::NONBLOCK, Mode::empty())
     {
         Ok(file) => File::from(file),
         Err(rustix::io::Errno::NOENT) => return Ok(None),
+        Err(rustix::io::Errno::LOOP) => {
+            return refuse("file-symlink", "is a symbolic link, and those are not followed\nhelp: name the file itself");
+        }
         Err(error) => return Err(fail(error.into())),
     };
-    if !file.metadata().map_err(fail)?.is_file() {
-        return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+    let metadata = file.metadata().map_err(fail)?;
+    if !metadata.is_file() {
+        return refuse("file-kind", "is not a regular file");
+    }
+    if metadata.nlink() > names {
+        return refuse(
+            "file-hard-link",
+            "has a second name (a hard link), by which it can be changed\nhelp: find the other name; then copy the file and put the copy in its place",
+        );
     }
     let mut bytes = Vec::new();
     file.take(u64::try_from(cap).unwrap_or(u64::MAX).saturating_add(1)).read_to_end(&mut bytes).map_err(fail)?;
@@ -116,9 +136,10 @@ pub(crate) fn lock(folders: &Folders) -> Result<LockFile, Failure> {
 /// High-water marks and approvals, if this host wrote them.
 pub(crate) fn highwater(state: &Path, keys: &Keys) -> Result<HighWater, Failure> {
     let path = state.join("packages.state");
-    match read(&path, MAX_STATE)? {
+    match read_own(&path, MAX_STATE)? {
         Some(bytes) => {
-            HighWater::open(&bytes, &keys.host).map_err(|error| Failure::denied(format!("`{}`: {error}", path.display())))
+            HighWater::open(&bytes, &keys.host)
+                .map_err(|error| Failure::denied(format!("state-refused: `{}`: {error}", path.display())))
         }
         None => Ok(HighWater::new()),
     }
@@ -168,9 +189,22 @@ fn beside(component: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
+/// The two files of an installed package, unbelieved.
+pub(crate) fn installed_package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
+    package_read(component, read_own)
+}
+
 /// The two files of a package, unbelieved.
 pub(crate) fn package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
-    let bytes = file(component, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
+    package_read(component, read)
+}
+
+fn package_read(
+    component: &Path,
+    read: fn(&Path, usize) -> Result<Option<Vec<u8>>, Failure>,
+) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
+    let absent = || Failure::invalid(format!("there is no `{}`", component.display()));
+    let bytes = read(component, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?.ok_or_else(absent)?;
     let bundle_path = bundle_of(component);
     let bundle = read(&bundle_path, MAX_BUNDLE)?.ok_or_else(|| {
         Failure::denied(format!(
@@ -180,6 +214,35 @@ pub(crate) fn package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Fai
         ))
     })?;
     Ok((Untrusted::new(bytes.clone(), bundle.clone()), [bytes, bundle]))
+}
+
+/// A suffix of every component.
+const COMPONENT: &str = "wasm";
+
+/// Every component in a folder that has a signature beside it, in the order of the names.
+pub(crate) fn packages_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(Failure::failed(format!("`{}` cannot be read: {error}", folder.display()))),
+    };
+    let mut found = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
+    found.retain(|path| path.extension().is_some_and(|extension| extension == COMPONENT) && bundle_of(path).exists());
+    found.sort();
+    Ok(found)
+}
+
+/// Every version of a plugin whose files are still there, the installed one among them.
+pub(crate) fn kept(folders: &Folders, plugin: &PluginId) -> Result<Vec<PathBuf>, Failure> {
+    let mut found = packages_in(&folders.plugins.join(plugin.publisher.as_str()))?;
+    found.retain(|path| version_in(path, &plugin.name).is_some());
+    Ok(found)
+}
+
+/// The version in the name NAME-VERSION.wasm, where it is this plugin's.
+pub(crate) fn version_in(component: &Path, name: &PluginName) -> Option<semver::Version> {
+    let stem = component.file_stem()?.to_str()?;
+    stem.strip_prefix(name.as_str())?.strip_prefix('-')?.parse().ok()
 }
 
 /// A file that has to be there.
@@ -316,12 +379,13 @@ fn own(path: &Path, make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Failure>) 
     let mode = fs::symlink_metadata(path)?.mode();
     if mode & 0o077 != 0 {
         return Err(Failure::denied(format!(
-            "others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others",
+            "key-file-mode: others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others",
             path.display(),
             mode & 0o777
         )));
     }
-    file(path, MAX_KEY).map(Zeroizing::new)
+    let absent = || Failure::failed(format!("`{}` went away while it was read", path.display()));
+    read_own(path, MAX_KEY)?.map(Zeroizing::new).ok_or_else(absent)
 }
 
 #[cfg(test)]

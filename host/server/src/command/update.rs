@@ -1,0 +1,181 @@
+//! `casemate update`: newer releases, with what changes shown and agreed to.
+
+use std::path::Path;
+
+use casemate_signing::{
+    diff::Changes,
+    lock::Locked,
+    manifest::{PluginId, PluginName},
+};
+use semver::{Version, VersionReq};
+use serde_json::{Value, json};
+
+use super::{Context, print};
+use crate::{
+    exit::{Exit, Failure, Outcome},
+    house::store,
+    installing::{
+        Candidate, Installing, Reason,
+        acquire::{self, Source},
+        consent::{Agreed, Consent},
+    },
+    registries,
+    sheet::{self, changes},
+};
+
+/// Update plugins from where they came from: shows what changes, and asks where a release wants more or says something else.
+///
+/// A release that asks for nothing more and whose tools say the same is taken without asking. From a registry the newest version
+/// tag that the configuration's `version` allows is taken; from a file, the newest NAME-VERSION.wasm beside it.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Short names, or publisher/name; all that are installed and not pinned where none is given.
+    names: Vec<String>,
+    /// Take the release from here instead, and from now on.
+    #[arg(long, value_name = "SOURCE")]
+    from: Option<Source>,
+    /// Only show what would change; nothing is installed.
+    #[arg(long)]
+    dry_run: bool,
+    #[command(flatten)]
+    consent: Consent,
+}
+
+/// What became of one plugin.
+struct Done {
+    plugin: PluginId,
+    from: Version,
+    to: Version,
+    status: &'static str,
+    changes: Option<Changes>,
+}
+
+/// Update them, one after the other; each whole or not at all.
+pub fn run(args: &Args, context: &Context) -> Outcome {
+    if args.from.is_some() && args.names.len() != 1 {
+        return Err(Failure::invalid("--from is one plugin's\nhelp: name that plugin"));
+    }
+    let mut installing = Installing::begin(context)?;
+    let named: Vec<(PluginId, Locked)> = if args.names.is_empty() {
+        installing.lock.plugins().iter().map(|(id, locked)| (id.clone(), locked.clone())).collect()
+    } else {
+        args.names.iter().map(|name| installing.named(name)).collect::<Result<_, _>>()?
+    };
+    let mut all = Vec::new();
+    for (id, locked) in named {
+        if locked.pinned {
+            if !args.names.is_empty() {
+                return Err(Failure::denied(format!("`{id}` is pinned at {}\nhelp: casemate pin --off {}", locked.version, id.name)));
+            }
+            all.push(Done { to: locked.version.clone(), from: locked.version, plugin: id, status: "pinned", changes: None });
+            continue;
+        }
+        all.push(one(args, context, &mut installing, id, locked)?);
+    }
+    print::result(context.format, || all.iter().map(text).collect::<Vec<_>>().join("\n"), || all.iter().map(json).collect());
+    Ok(Exit::Done)
+}
+
+fn one(args: &Args, context: &Context, installing: &mut Installing<'_>, id: PluginId, locked: Locked) -> Result<Done, Failure> {
+    let source = match &args.from {
+        Some(source) => source.clone(),
+        None => newest(&locked.source.parse().map_err(Failure::invalid)?, &id.name, context, installing)?,
+    };
+    let candidate = installing.verify(acquire::from(&source, context, &installing.config)?)?;
+    if *candidate.package.id() != id {
+        return Err(Failure::denied(format!("`{source}` holds `{}`, not `{id}`", candidate.package.id())));
+    }
+    let next = candidate.package.manifest().clone();
+    let done = |status, changes| Done {
+        from: locked.version.clone(),
+        to: next.plugin.version.clone(),
+        plugin: id.clone(),
+        status,
+        changes,
+    };
+    if candidate.package.differs_from(&locked).is_none() {
+        return Ok(done("current", None));
+    }
+    if next.plugin.release <= locked.release {
+        return Err(Failure::denied(format!(
+            "rollback: release {} of `{id}` is not newer than release {}, which is installed\nhelp: casemate rollback goes back on purpose",
+            next.plugin.release, locked.release
+        )));
+    }
+    // What cannot be verified any more is no measure of what was agreed to: everything is shown and asked anew.
+    let changes = installing.present(&id, &locked).ok().map(|present| Changes::between(&present, &next));
+    if args.dry_run {
+        return Ok(done("available", changes));
+    }
+    let agreed = match changes.as_ref().and_then(Changes::renewal) {
+        Some(proof) => Agreed::without_asking(proof),
+        None => args.consent.ask(&candidate.package, "Update", || page(&candidate, changes.as_ref(), &locked.version))?,
+    };
+    installing.put(candidate, agreed, &Reason::Update)?;
+    Ok(done("updated", changes))
+}
+
+/// What a person is shown before an update: what changes, and the whole sheet only where there is nothing to compare with.
+pub(super) fn page(candidate: &Candidate, changes: Option<&Changes>, from: &Version) -> String {
+    let manifest = candidate.package.manifest();
+    match changes {
+        Some(changes) => format!(
+            "{} {from} → {} (release {})\n\n{}\napproval sha256:{}",
+            candidate.package.id(),
+            manifest.plugin.version,
+            manifest.plugin.release,
+            changes::page(changes),
+            candidate.package.approval().digest().to_hex()
+        ),
+        None => sheet::page(manifest, &super::verify::provenance(&candidate.package)),
+    }
+}
+
+/// Where the newest version is that the configuration allows.
+fn newest(source: &Source, name: &PluginName, context: &Context, installing: &Installing<'_>) -> Result<Source, Failure> {
+    let any = VersionReq::STAR;
+    let wanted = installing.config.plugins.get(name).and_then(|section| section.version.as_ref()).unwrap_or(&any);
+    let best = |versions: Vec<(Version, Source)>| {
+        versions.into_iter().filter(|(version, _)| wanted.matches(version)).max_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, source)| source)
+    };
+    let found = match source {
+        Source::Registry(reference) => best(
+            registries::tags(reference, context, &installing.config)?
+                .into_iter()
+                // A tag has no `+`, which registries do not allow; `wkg` writes `_` for it.
+                .filter_map(|tag| Some((tag.replace('_', "+").parse().ok()?, Source::Registry(reference.with_tag(&tag).ok()?))))
+                .collect(),
+        ),
+        Source::Path(path) => best(
+            store::packages_in(path.parent().unwrap_or(Path::new(".")))?
+                .into_iter()
+                .filter_map(|path| Some((store::version_in(&path, name)?, Source::Path(path))))
+                .collect(),
+        ),
+    };
+    Ok(found.unwrap_or_else(|| source.clone()))
+}
+
+fn text(done: &Done) -> String {
+    let Done { plugin, from, to, status, changes } = done;
+    let line = match *status {
+        "pinned" => format!("{plugin} {from}: pinned"),
+        "current" => format!("{plugin} {from}: nothing newer"),
+        "available" => format!("{plugin} {from} → {to}: available"),
+        _ => format!("{plugin} {from} → {to}: updated"),
+    };
+    match changes {
+        Some(changes) => format!("{line}\n{}", changes::page(changes)),
+        None => line,
+    }
+}
+
+fn json(done: &Done) -> Value {
+    json!({
+        "plugin": done.plugin.to_string(),
+        "from": done.from,
+        "to": done.to,
+        "status": done.status,
+        "changes": done.changes.as_ref().map(changes::json),
+    })
+}

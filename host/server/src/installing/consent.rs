@@ -1,0 +1,78 @@
+//! A person's yes to what a package may do and to what its tools say.
+//!
+//! [`Agreed`] is what putting a package in its place demands. It comes from a person who saw what they agree to, from a script that
+//! names the digest a person reviewed, or from the proof that a newer release asks for nothing more and says nothing else.
+
+use std::io::{self, BufRead, IsTerminal, Write};
+
+use casemate_signing::{diff::Renewal, digest::Digest, highwater::HighWater, package::Verified};
+
+use crate::{command::print, exit::Failure};
+
+/// Proof that a package may be put in its place.
+pub(crate) struct Agreed(How);
+
+enum How {
+    Person,
+    Nobody(Renewal),
+}
+
+impl Agreed {
+    /// A newer release that asks for nothing more and says nothing else needs nobody.
+    pub(crate) fn without_asking(proof: Renewal) -> Self {
+        Self(How::Nobody(proof))
+    }
+
+    /// Remember what was agreed to.
+    pub(super) fn remember(self, highwater: &mut HighWater, package: &Verified) -> Result<(), Failure> {
+        match self.0 {
+            How::Person => highwater.accept(package).map_err(Failure::denied),
+            How::Nobody(proof) => highwater.renew(package, &proof).map_err(Failure::denied),
+        }
+    }
+}
+
+/// How a command was told to get consent.
+#[derive(Debug, clap::Args)]
+pub struct Consent {
+    /// Do not ask. Needs --approve, so that a script consents to what a person reviewed and to nothing else.
+    #[arg(long)]
+    yes: bool,
+    /// The digest of what was reviewed, as `casemate verify` shows it: what the plugin may do, and every word of its tools. May be
+    /// given several times.
+    #[arg(long, value_name = "sha256:DIGEST")]
+    approve: Vec<Digest>,
+}
+
+impl Consent {
+    /// Get a yes to `package`, which `page` shows. `verb` is what the person is asked to do.
+    pub(crate) fn ask(&self, package: &Verified, verb: &str, page: impl FnOnce() -> String) -> Result<Agreed, Failure> {
+        let shown = package.approval().digest();
+        if self.approve.contains(&shown) {
+            return Ok(Agreed(How::Person));
+        }
+        if !self.approve.is_empty() {
+            return Err(Failure::denied(format!(
+                "approval-differs: the package is not what was approved: what it may do and what its tools say has the digest {shown}\nhelp: casemate verify shows them; approve what you reviewed"
+            )));
+        }
+        if self.yes {
+            return Err(Failure::invalid(format!(
+                "--yes needs --approve\nhelp: casemate verify shows the digest to approve; it is {shown} for this package"
+            )));
+        }
+        if !io::stdin().is_terminal() {
+            return Err(Failure::invalid(
+                "consent is needed and there is no terminal to ask\nhelp: --yes --approve sha256:… consents to what was reviewed",
+            ));
+        }
+        print::note(page());
+        let mut stderr = io::stderr().lock();
+        write!(stderr, "\n{verb} it? Type the plugin's name to consent: ")?;
+        stderr.flush()?;
+        let mut answer = String::new();
+        io::stdin().lock().read_line(&mut answer)?;
+        let name = &package.manifest().plugin.name;
+        if answer.trim() == name.as_str() { Ok(Agreed(How::Person)) } else { Err(Failure::denied("not agreed; nothing was changed")) }
+    }
+}

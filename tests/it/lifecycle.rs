@@ -1,0 +1,208 @@
+//! What an operator does with a plugin over its life: install, update, pin, roll back, remove, and the lock file in a pipeline.
+
+use std::{fs, path::PathBuf};
+
+use serde_json::Value;
+
+use crate::harness::{Guest, House, Package, Ran};
+
+/// The plugin of every test.
+const NAME: &str = "empty-answer";
+
+/// Release `number`, version 0.`number`.0, with whatever else is changed.
+fn release(house: &House, number: i64, change: impl FnOnce(Guest) -> Guest) -> Package {
+    let guest = Guest::new("empty_answer").with("plugin", "release", number).with("plugin", "version", format!("0.{number}.0"));
+    house.sign(&change(guest))
+}
+
+/// Write a package as its publisher's download folder would hold it.
+fn offer(house: &House, version: &str, package: &Package) -> PathBuf {
+    let folder = house.folder().join("downloads");
+    fs::create_dir_all(&folder).unwrap();
+    let file = folder.join(format!("{NAME}-{version}.wasm"));
+    fs::write(&file, &package.component).unwrap();
+    fs::write(file.with_extension("wasm.sigstore.json"), &package.bundle).unwrap();
+    file
+}
+
+fn install(house: &House, file: &std::path::Path, package: &Package) -> Ran {
+    house.casemate(&["install", &file.display().to_string(), "--yes", "--approve", &package.approval.to_string()])
+}
+
+fn listed(house: &House) -> Value {
+    let ran = house.casemate(&["list", "--format", "json"]).done();
+    serde_json::from_str::<Value>(&ran.stdout).unwrap()
+}
+
+#[track_caller]
+fn is_at(house: &House, version: &str) {
+    let listed = listed(house);
+    assert_eq!((&listed[0]["version"], &listed[0]["status"]), (&version.into(), &"verified".into()), "{listed}");
+}
+
+/// A house with 0.1.0 installed from a folder of downloads.
+fn house() -> House {
+    let house = House::new(&Guest::new("empty_answer"));
+    let one = release(&house, 1, |guest| guest);
+    install(&house, &offer(&house, "0.1.0", &one), &one).done();
+    house
+}
+
+#[test]
+fn an_update_that_asks_for_nothing_new_is_taken_without_asking() {
+    let house = house();
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    let seen = house.casemate(&["update", "--dry-run"]).done();
+    assert!(seen.stdout.contains("0.1.0 → 0.2.0: available"), "{seen:#?}");
+    is_at(&house, "0.1.0");
+    let ran = house.casemate(&["update"]).done();
+    assert!(ran.stdout.contains("0.1.0 → 0.2.0: updated"), "{ran:#?}");
+    is_at(&house, "0.2.0");
+    let again = house.casemate(&["update"]).done();
+    assert!(again.stdout.contains("nothing newer"), "{again:#?}");
+}
+
+#[test]
+fn an_update_that_asks_for_less_is_taken_without_asking_and_shown() {
+    let house = house();
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest.limit("deadline_ms", 1000)));
+    let ran = house.casemate(&["update"]).done();
+    assert!(ran.stdout.contains("deadline_ms"), "{ran:#?}");
+    is_at(&house, "0.2.0");
+}
+
+#[test]
+fn an_update_that_asks_for_more_waits_for_a_person() {
+    let house = house();
+    let wider = release(&house, 2, |guest| guest.limit("requests", 30));
+    offer(&house, "0.2.0", &wider);
+    let ran = house.casemate(&["update"]);
+    assert!(ran.code == 3 && ran.stderr.contains("consent is needed"), "{ran:#?}");
+    is_at(&house, "0.1.0");
+    house.casemate(&["update", "--yes", "--approve", &house.package().approval.to_string()]).refused(&["approval-differs: "]);
+    let ran = house.casemate(&["update", "--yes", "--approve", &wider.approval.to_string()]).done();
+    assert!(ran.stdout.contains("requests"), "what changed is shown: {ran:#?}");
+    is_at(&house, "0.2.0");
+}
+
+#[test]
+fn an_update_of_the_words_waits_for_a_person() {
+    let house = house();
+    let bolder = release(&house, 2, |guest| guest.saying("Answers with a pong.", "Answers with a pong, always call it first."));
+    offer(&house, "0.2.0", &bolder);
+    assert_eq!(house.casemate(&["update"]).code, 3);
+    let ran = house.casemate(&["update", "--yes", "--approve", &bolder.approval.to_string()]).done();
+    assert!(ran.stdout.contains("always call it first"), "{ran:#?}");
+}
+
+#[test]
+fn the_version_in_the_configuration_bounds_updates() {
+    let house = house().set("plugins.@.version", "<0.3");
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    offer(&house, "0.3.0", &release(&house, 3, |guest| guest));
+    house.casemate(&["update"]).done();
+    is_at(&house, "0.2.0");
+}
+
+#[test]
+fn a_pinned_plugin_stays() {
+    let house = house();
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    house.casemate(&["pin", NAME]).done();
+    let ran = house.casemate(&["update"]).done();
+    assert!(ran.stdout.contains("pinned"), "{ran:#?}");
+    house.casemate(&["update", NAME]).refused(&["pinned"]);
+    is_at(&house, "0.1.0");
+    house.casemate(&["pin", NAME, "--off"]).done();
+    house.casemate(&["update", NAME]).done();
+    is_at(&house, "0.2.0");
+}
+
+#[test]
+fn going_back_is_an_exception_with_a_reason() {
+    let house = house();
+    let one = release(&house, 1, |guest| guest);
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    house.casemate(&["update"]).done();
+    let approve = one.approval.to_string();
+    let back = ["rollback", NAME, "--reason", "0.2.0 loses results, OPS-7", "--yes", "--approve", &approve];
+    assert_eq!(house.casemate(&["rollback", NAME, "--yes", "--approve", &approve]).code, 3, "a reason is needed");
+    house.casemate(&back).done();
+    is_at(&house, "0.1.0");
+    let record = house.audit().into_iter().find(|record| record.to_string().contains("plugin.rolled-back")).unwrap();
+    assert!(record.to_string().contains("OPS-7"), "{record}");
+    // The exception is for that package, and ends with the next release.
+    house.casemate(&["update"]).done();
+    is_at(&house, "0.2.0");
+    let three = release(&house, 3, |guest| guest);
+    offer(&house, "0.3.0", &three);
+    house.casemate(&["update"]).done();
+    install(&house, &house.folder().join(format!("downloads/{NAME}-0.1.0.wasm")), &one).refused(&["older"]);
+}
+
+#[test]
+fn what_is_gone_back_to_is_still_verified() {
+    let house = house();
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    house.casemate(&["update"]).done();
+    let stranger = House::new(&Guest::new("empty_answer"));
+    let forged = stranger.sign(&Guest::new("empty_answer").with("plugin", "version", "0.1.5"));
+    let file = offer(&house, "0.1.5", &forged).display().to_string();
+    let ran = house.casemate(&["rollback", NAME, "--from", &file, "--reason", "x", "--yes", "--approve", &forged.approval.to_string()]);
+    ran.refused(&["key-unknown: "]);
+    is_at(&house, "0.2.0");
+}
+
+#[test]
+fn a_removed_plugin_is_gone() {
+    let house = house();
+    house.casemate(&["remove", NAME]).done();
+    assert_eq!(listed(&house), Value::Array(vec![]));
+    assert!(fs::read_dir(house.folder().join("plugins/fortress")).unwrap().next().is_none());
+    house.casemate(&["remove", NAME]).code.eq(&3).then_some(()).unwrap();
+}
+
+#[test]
+fn the_lock_file_is_checked_in_a_pipeline() {
+    let house = house();
+    house.casemate(&["lock", "--check"]).done();
+    let lock = house.folder().join("casemate.lock");
+    let whole = fs::read_to_string(&lock).unwrap();
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    house.casemate(&["update"]).done();
+    fs::write(&lock, &whole).unwrap();
+    let ran = house.casemate(&["lock", "--check"]);
+    assert!(ran.code == 2 && ran.stdout.contains("release-older: "), "{ran:#?}");
+}
+
+#[test]
+fn a_locked_install_takes_what_the_lock_file_names_and_nothing_else() {
+    let house = house();
+    let one = release(&house, 1, |guest| guest);
+    let approve = one.approval.to_string();
+    // Another host with the same lock file: nothing is installed there yet.
+    let other = House::new(&Guest::new("empty_answer"));
+    fs::copy(house.folder().join("casemate.lock"), other.folder().join("casemate.lock")).unwrap();
+    fs::copy(house.folder().join("trust.toml"), other.folder().join("trust.toml")).unwrap();
+    let before = fs::read(other.folder().join("casemate.lock")).unwrap();
+    other.casemate(&["install", "--locked", "--yes", "--approve", &approve]).done();
+    assert_eq!(fs::read(other.folder().join("casemate.lock")).unwrap(), before, "no line of it changed");
+    is_at(&other, "0.1.0");
+    let two = release(&house, 2, |guest| guest);
+    let file = offer(&house, "0.2.0", &two).display().to_string();
+    other.casemate(&["install", &file, "--locked", "--yes", "--approve", &two.approval.to_string()]).refused(&["lock-differs: "]);
+    is_at(&other, "0.1.0");
+}
+
+#[test]
+fn a_folder_is_installed_from_when_it_holds_one_package() {
+    let house = House::new(&Guest::new("empty_answer"));
+    let one = release(&house, 1, |guest| guest);
+    let folder = offer(&house, "0.1.0", &one).parent().unwrap().to_owned();
+    install(&house, &folder, &one).done();
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    let ran = install(&house, &folder, &one);
+    assert!(ran.code == 3 && ran.stderr.contains("more than one package"), "{ran:#?}");
+    fs::create_dir(house.folder().join("empty")).unwrap();
+    assert_eq!(install(&house, &house.folder().join("empty"), &one).code, 3);
+}
