@@ -3,6 +3,7 @@
 //! This is the one crate that knows MCP, the command line, the clock, the environment and the folders. A call comes in
 //! through [`mcp`], and [`pipeline`] is the one way through.
 
+pub mod advisories;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -12,6 +13,7 @@ pub mod house;
 pub mod identity;
 pub mod log;
 pub mod mcp;
+mod origin;
 pub mod pipeline;
 mod record;
 mod reply;

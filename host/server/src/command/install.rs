@@ -6,11 +6,11 @@ use std::{
 };
 
 use casemate_audit::EventKind;
-use casemate_sandbox::{CodeCache, Maxima, Runtime};
+use casemate_sandbox::{CodeCache, Maxima, Runtime, examine};
 use casemate_signing::{
     digest::Digest,
     lock::LockFile,
-    manifest::{Effect, PluginId},
+    manifest::{Effect, Manifest, PluginId},
     package::Verified,
 };
 use serde_json::json;
@@ -20,10 +20,12 @@ use super::{
     verify::{provenance, verified},
 };
 use crate::{
+    advisories::Advisories,
+    clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
     folders::private,
-    house::{store, write_down},
+    house::{store, waived, write_down},
     sheet,
 };
 
@@ -52,6 +54,7 @@ const SIMILAR: usize = 1;
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let _changing = store::changing(&context.folders)?;
     let config = Config::read(&context.folders.config)?;
+    let advisories = Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?;
     let (package, [component, bundle]) = verified(&args.file, context, config.environment)?;
     let id = package.id().clone();
     let mut lock = store::lock(&context.folders)?;
@@ -66,7 +69,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let locked = package.locked(args.file.display().to_string());
     let version = locked.version.clone();
     lock.insert(id.clone(), locked);
-    let facts = json!({
+    let mut facts = json!({
         "plugin": id.to_string(),
         "version": version,
         "release": package.manifest().plugin.release,
@@ -85,7 +88,10 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let loadable =
         package.approve(&lock, &highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?.loadable();
     let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
-    Runtime::new(cache, Maxima::default())?.prepare(loadable).map_err(Failure::denied)?;
+    let review = |manifest: &Manifest, dependencies: Option<&_>| advisories.admit(&manifest.id(), dependencies, clock::now());
+    let (reviewed, findings) = examine(loadable).map_err(Failure::denied)?.reviewed(review).map_err(Failure::denied)?;
+    Runtime::new(cache, Maxima::default())?.prepare(reviewed).map_err(Failure::denied)?;
+    waived(&mut facts, findings.iter());
 
     // On record before it counts; then files, state, and last the lock file, which makes it so.
     write_down(&state, if updating { EventKind::PluginUpdated } else { EventKind::PluginInstalled }, facts.clone())?;

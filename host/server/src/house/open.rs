@@ -15,7 +15,7 @@ use casemate_policy::{
     Grant, GrantName, Policy, PolicyError, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
     output::OutputRules,
 };
-use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime};
+use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime, examine};
 use casemate_signing::{
     Environment,
     lock::{LockFile, Locked},
@@ -31,6 +31,7 @@ use super::{
     store::{self, Keys},
 };
 use crate::{
+    advisories::{Advisories, Finding, Standing},
     clock,
     command::Context,
     config::{Config, ConfigError, PluginConfig, nearest},
@@ -66,6 +67,7 @@ impl House {
     pub async fn open(opening: Opening<'_>) -> Result<Self, Failure> {
         let context = opening.context;
         let config = Config::read(&context.folders.config)?;
+        let advisories = Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?;
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
         let shelf = Shelf {
@@ -74,6 +76,7 @@ impl House {
             trust: store::trust(&context.folders)?,
             lock: store::lock(&context.folders)?,
             highwater: store::highwater(&state, &keys)?,
+            advisories: &advisories,
         };
         let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
         let runtime = Runtime::new(cache, config.maxima.clone())?;
@@ -81,8 +84,8 @@ impl House {
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
-        let (loaded, refused) = shelf.load_all(&runtime, &config);
-        record(&log, &config, &loaded, &refused).await?;
+        let Shelved { loaded, refused, findings } = shelf.load_all(&runtime, &config);
+        record(&log, &config, &loaded, &refused, &findings).await?;
         let policy = match rules(&config, &shelf, &loaded) {
             Ok(policy) => policy,
             Err(error) => {
@@ -114,8 +117,19 @@ impl House {
             runtime,
             plugins,
             refused,
+            findings,
+            advisories,
         })
     }
+}
+
+/// What became of the locked plugins.
+#[derive(Default)]
+struct Shelved {
+    loaded: Vec<Loaded>,
+    refused: Vec<Refused>,
+    /// What is known of those that were loaded.
+    findings: Vec<(PluginId, Finding)>,
 }
 
 /// The installed packages and everything that says which of them may be loaded.
@@ -125,25 +139,29 @@ struct Shelf<'a> {
     trust: TrustStore,
     lock: LockFile,
     highwater: casemate_signing::highwater::HighWater,
+    advisories: &'a Advisories,
 }
 
 impl Shelf<'_> {
     /// Every locked plugin: loaded, or refused with its reason.
-    fn load_all(&self, runtime: &Runtime, config: &Config) -> (Vec<Loaded>, Vec<Refused>) {
-        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    fn load_all(&self, runtime: &Runtime, config: &Config) -> Shelved {
+        let mut shelved = Shelved::default();
         for (id, locked) in self.lock.plugins() {
             let shared = self.lock.plugins().keys().any(|other| other != id && other.name == id.name);
             let result = if shared { Err(ambiguous(id)) } else { self.loadable(id, locked) };
             let result = result.and_then(|package| self.load(runtime, package, config.plugins.get(&id.name)));
             match result {
-                Ok(plugin) => loaded.push(plugin),
+                Ok((plugin, findings)) => {
+                    shelved.loaded.push(plugin);
+                    shelved.findings.extend(findings.into_iter().map(|finding| (id.clone(), finding)));
+                }
                 Err(failure) => {
                     tracing::warn!(plugin = %id, reason = failure.message, "a plugin is not served");
-                    refused.push(Refused { plugin: id.clone(), reason: failure.message });
+                    shelved.refused.push(Refused { plugin: id.clone(), reason: failure.message });
                 }
             }
         }
-        (loaded, refused)
+        shelved
     }
 
     fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
@@ -160,10 +178,19 @@ impl Shelf<'_> {
         Ok(approved.loadable())
     }
 
-    fn load(&self, runtime: &Runtime, package: Loadable, config: Option<&PluginConfig>) -> Result<Loaded, Failure> {
-        let prepared = runtime.prepare(package)?;
+    fn load(
+        &self,
+        runtime: &Runtime,
+        package: Loadable,
+        config: Option<&PluginConfig>,
+    ) -> Result<(Loaded, Vec<Finding>), Failure> {
+        let review = |manifest: &Manifest, dependencies: Option<&_>| {
+            self.advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)
+        };
+        let (reviewed, findings) = examine(package)?.reviewed(review)?;
+        let prepared = runtime.prepare(reviewed)?;
         let bindings = bindings(prepared.manifest(), config)?;
-        Ok(runtime.bind(prepared, bindings)?)
+        Ok((runtime.bind(prepared, bindings)?, findings))
     }
 }
 
@@ -402,6 +429,15 @@ fn open_log(state: &Path, keys: &Keys, always: bool) -> Result<(Log, casemate_au
     )))
 }
 
+/// What is known of a plugin and was let pass stands in the log beside it, with who let it pass until when, and why.
+pub(crate) fn waived<'a>(fields: &mut Value, findings: impl Iterator<Item = &'a Finding>) {
+    let waived: Vec<Value> =
+        findings.filter(|finding| matches!(finding.standing, Standing::Waived { .. })).map(Finding::to_json).collect();
+    if let Some(fields) = fields.as_object_mut().filter(|_| !waived.is_empty()) {
+        fields.insert("waived".to_owned(), waived.into());
+    }
+}
+
 /// Write down a change that is made from the command line: on disk, before it is made.
 pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result<(), Failure> {
     let (log, _, head) = open_log(state, &store::keys(state)?, true)?;
@@ -411,7 +447,13 @@ pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result
     head.keep(&log)
 }
 
-async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refused]) -> Result<(), Failure> {
+async fn record(
+    log: &Log,
+    config: &Config,
+    loaded: &[Loaded],
+    refused: &[Refused],
+    findings: &[(PluginId, Finding)],
+) -> Result<(), Failure> {
     let event = |kind, outcome, fields: Value| EventFacts { kind, principal: HOST.to_owned(), outcome, fields };
     let now: Timestamp = clock::now();
     log.event(
@@ -424,8 +466,9 @@ async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refuse
     )
     .await?;
     for plugin in loaded {
-        let fields =
+        let mut fields =
             json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+        waived(&mut fields, findings.iter().filter(|(id, _)| id == plugin.id()).map(|(_, finding)| finding));
         log.event(event(EventKind::PluginLoaded, Outcome::Allowed, fields), now).await?;
     }
     for refusal in refused {
