@@ -1,5 +1,6 @@
 //! The commands, one file each: `Args` and `run`. Results go to standard output, everything else to standard error.
 
+pub mod advisories;
 pub mod audit;
 pub mod call;
 pub mod check;
@@ -10,6 +11,7 @@ pub mod key;
 pub mod list;
 pub mod pack;
 mod print;
+pub mod sbom;
 pub mod serve;
 pub mod sign;
 pub mod token;

@@ -29,7 +29,7 @@ use crate::{
 
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
-pub(crate) use open::{chains, waived, write_down};
+pub(crate) use open::{Shelf, chains, waived, write_down};
 
 /// Everything one running host needs.
 pub struct House {
@@ -89,7 +89,7 @@ impl House {
         &self.refused
     }
 
-    /// What the advisories have on the plugins that are served.
+    /// What the advisories have on the installed plugins, where it does not refuse them.
     pub fn findings(&self) -> &[(PluginId, Finding)] {
         &self.findings
     }

@@ -7,6 +7,7 @@ pub mod advisories;
 pub mod clock;
 pub mod command;
 pub mod config;
+mod cyclonedx;
 pub mod exit;
 pub mod folders;
 pub mod house;

@@ -46,6 +46,8 @@ enum Command {
     Inspect(command::inspect::Args),
     Install(command::install::Args),
     Verify(command::verify::Args),
+    Sbom(command::sbom::Args),
+    Advisories(command::advisories::Args),
     #[command(subcommand)]
     Trust(command::trust::Command),
     #[command(subcommand)]
@@ -102,6 +104,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Inspect(args) => command::inspect::run(&args, &context),
         Command::Install(args) => command::install::run(&args, &context),
         Command::Verify(args) => command::verify::run(&args, &context),
+        Command::Sbom(args) => command::sbom::run(&args, &context),
+        Command::Advisories(args) => command::advisories::run(&args, &context),
         Command::Trust(command) => command::trust::run(&command, &context),
         Command::Token(command) => command::token::run(&command, &context),
         Command::Audit(command) => command::audit::run(&command, &context),

@@ -70,9 +70,13 @@ impl Finding {
         self.remark.as_deref().unwrap_or_else(|| severity_of(self.severity))
     }
 
-    /// Versions without the fault, for a person.
+    /// Which versions are without the fault, for a person.
     pub fn remedy(&self) -> String {
-        if self.patched.is_empty() { "no version".to_owned() } else { self.patched.join(" or ") }
+        if self.patched.is_empty() {
+            "no version is patched".to_owned()
+        } else {
+            format!("patched in {}", self.patched.join(" or "))
+        }
     }
 
     /// What it comes to, for a person.
@@ -110,11 +114,11 @@ pub fn severity_of(severity: Option<Severity>) -> &'static str {
     severity.map_or("unknown", Severity::as_str)
 }
 
-/// `leaf 1.2.3 has RUSTSEC-2026-0001 (high): Leaf falls off (mended in >=1.2.4)`
+/// `leaf 1.2.3 has RUSTSEC-2026-0001 (high): Leaf falls off (patched in >=1.2.4)`
 impl fmt::Display for Finding {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { package, version, id, title, .. } = self;
-        write!(f, "{package} {version} has {id} ({}): {title} (mended in {})", self.weight(), self.remedy())?;
+        write!(f, "{package} {version} has {id} ({}): {title} ({})", self.weight(), self.remedy())?;
         match &self.standing {
             Standing::Denied { waived_until: Some(until) } => write!(f, ", its waiver ended with {until}"),
             _ => Ok(()),

@@ -1,6 +1,9 @@
 //! `casemate inspect`: a page that tells a reviewer everything an installed plugin can ever do.
 
-use casemate_signing::manifest::PluginId;
+use casemate_signing::{
+    lock::{LockFile, Locked},
+    manifest::PluginId,
+};
 
 use super::{
     Context, print,
@@ -24,22 +27,23 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let environment = Config::read(&context.folders.config)?.environment;
     let lock = store::lock(&context.folders)?;
-    let named = |id: &&PluginId| id.name.as_str() == args.name || id.to_string() == args.name;
-    let mut found = lock.plugins().keys().filter(named);
-    let Some(id) = found.next() else {
-        let meant = nearest(&args.name, lock.plugins().keys().map(|id| id.name.as_str()))
-            .map_or_else(|| "casemate list shows what is installed".to_owned(), |name| format!("did you mean `{name}`?"));
-        return Err(Failure::invalid(format!("no plugin `{}` is installed\nhelp: {meant}", args.name)));
-    };
-    if found.next().is_some() {
-        return Err(Failure::invalid(format!(
-            "more than one publisher has a plugin `{}`\nhelp: name it publisher/name",
-            args.name
-        )));
-    }
-    let Some(locked) = lock.plugin(id) else { return Err(Failure::failed("the lock file changed while it was read")) };
+    let (id, locked) = named(&lock, &args.name)?;
     let (verified, _) = verified(&store::installed(&context.folders, id, &locked.version), context, environment)?;
     let provenance = provenance(&verified);
     print::result(context.format, || sheet::page(verified.manifest(), &provenance), || serde_json::json!(verified.manifest()));
     Ok(Exit::Done)
+}
+
+/// The one installed plugin that a person means by its short name, or publisher/name.
+pub(crate) fn named<'a>(lock: &'a LockFile, name: &str) -> Result<(&'a PluginId, &'a Locked), Failure> {
+    let mut found = lock.plugins().iter().filter(|(id, _)| id.name.as_str() == name || id.to_string() == name);
+    let Some(first) = found.next() else {
+        let meant = nearest(name, lock.plugins().keys().map(|id| id.name.as_str()))
+            .map_or_else(|| "casemate list shows what is installed".to_owned(), |name| format!("did you mean `{name}`?"));
+        return Err(Failure::invalid(format!("no plugin `{name}` is installed\nhelp: {meant}")));
+    };
+    if found.next().is_some() {
+        return Err(Failure::invalid(format!("more than one publisher has a plugin `{name}`\nhelp: name it publisher/name")));
+    }
+    Ok(first)
 }

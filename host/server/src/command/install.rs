@@ -6,6 +6,7 @@ use std::{
 };
 
 use casemate_audit::EventKind;
+use casemate_policy::text::visible;
 use casemate_sandbox::{CodeCache, Maxima, Runtime, examine};
 use casemate_signing::{
     digest::Digest,
@@ -92,6 +93,9 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let (reviewed, findings) = examine(loadable).map_err(Failure::denied)?.reviewed(review).map_err(Failure::denied)?;
     Runtime::new(cache, Maxima::default())?.prepare(reviewed).map_err(Failure::denied)?;
     waived(&mut facts, findings.iter());
+    for finding in &findings {
+        print::note(visible(&format!("known of it: {finding}; {}", finding.verdict())));
+    }
 
     // On record before it counts; then files, state, and last the lock file, which makes it so.
     write_down(&state, if updating { EventKind::PluginUpdated } else { EventKind::PluginInstalled }, facts.clone())?;

@@ -15,9 +15,10 @@ use casemate_policy::{
     Grant, GrantName, Policy, PolicyError, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
     output::OutputRules,
 };
-use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime, examine};
+use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Reviewed, Runtime, examine};
 use casemate_signing::{
     Environment,
+    highwater::HighWater,
     lock::{LockFile, Locked},
     manifest::{Manifest, PluginId, PluginName},
     package::Loadable,
@@ -70,21 +71,14 @@ impl House {
         let advisories = Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?;
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
-        let shelf = Shelf {
-            folders: &context.folders,
-            environment: config.environment,
-            trust: store::trust(&context.folders)?,
-            lock: store::lock(&context.folders)?,
-            highwater: store::highwater(&state, &keys)?,
-            advisories: &advisories,
-        };
+        let shelf = Shelf::new(&context.folders, config.environment, &keys)?;
         let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
         let runtime = Runtime::new(cache, config.maxima.clone())?;
         let (log, recovery, head) = open_log(&state, &keys, config.audit_sync_always)?;
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
-        let Shelved { loaded, refused, findings } = shelf.load_all(&runtime, &config);
+        let Shelved { loaded, refused, findings } = shelf.load_all(&runtime, &config, &advisories);
         record(&log, &config, &loaded, &refused, &findings).await?;
         let policy = match rules(&config, &shelf, &loaded) {
             Ok(policy) => policy,
@@ -128,33 +122,52 @@ impl House {
 struct Shelved {
     loaded: Vec<Loaded>,
     refused: Vec<Refused>,
-    /// What is known of those that were loaded.
+    /// What is known of those that it does not refuse.
     findings: Vec<(PluginId, Finding)>,
 }
 
 /// The installed packages and everything that says which of them may be loaded.
-struct Shelf<'a> {
+pub(crate) struct Shelf<'a> {
     folders: &'a Folders,
     environment: Environment,
     trust: TrustStore,
     lock: LockFile,
-    highwater: casemate_signing::highwater::HighWater,
-    advisories: &'a Advisories,
+    highwater: HighWater,
 }
 
-impl Shelf<'_> {
+impl<'a> Shelf<'a> {
+    /// What is installed for an environment, and what is known of it.
+    pub(crate) fn new(folders: &'a Folders, environment: Environment, keys: &Keys) -> Result<Self, Failure> {
+        Ok(Self {
+            folders,
+            environment,
+            trust: store::trust(folders)?,
+            lock: store::lock(folders)?,
+            highwater: store::highwater(&folders.state(environment), keys)?,
+        })
+    }
+
+    /// Which versions of which plugins are installed.
+    pub(crate) fn lock(&self) -> &LockFile {
+        &self.lock
+    }
+
     /// Every locked plugin: loaded, or refused with its reason.
-    fn load_all(&self, runtime: &Runtime, config: &Config) -> Shelved {
+    fn load_all(&self, runtime: &Runtime, config: &Config, advisories: &Advisories) -> Shelved {
         let mut shelved = Shelved::default();
         for (id, locked) in self.lock.plugins() {
             let shared = self.lock.plugins().keys().any(|other| other != id && other.name == id.name);
             let result = if shared { Err(ambiguous(id)) } else { self.loadable(id, locked) };
-            let result = result.and_then(|package| self.load(runtime, package, config.plugins.get(&id.name)));
+            let result = result.and_then(|package| {
+                let review = |manifest: &Manifest, dependencies: Option<&_>| {
+                    advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)
+                };
+                let (reviewed, findings) = examine(package)?.reviewed(review)?;
+                shelved.findings.extend(findings.into_iter().map(|finding| (id.clone(), finding)));
+                load(runtime, reviewed, config.plugins.get(&id.name))
+            });
             match result {
-                Ok((plugin, findings)) => {
-                    shelved.loaded.push(plugin);
-                    shelved.findings.extend(findings.into_iter().map(|finding| (id.clone(), finding)));
-                }
+                Ok(plugin) => shelved.loaded.push(plugin),
                 Err(failure) => {
                     tracing::warn!(plugin = %id, reason = failure.message, "a plugin is not served");
                     shelved.refused.push(Refused { plugin: id.clone(), reason: failure.message });
@@ -164,7 +177,8 @@ impl Shelf<'_> {
         shelved
     }
 
-    fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
+    /// An installed package, proved.
+    pub(crate) fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
         let (package, _) = store::package(&store::installed(self.folders, id, &locked.version))?;
         let verified = package
             .verify(&self.trust, self.environment)
@@ -177,21 +191,13 @@ impl Shelf<'_> {
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
         Ok(approved.loadable())
     }
+}
 
-    fn load(
-        &self,
-        runtime: &Runtime,
-        package: Loadable,
-        config: Option<&PluginConfig>,
-    ) -> Result<(Loaded, Vec<Finding>), Failure> {
-        let review = |manifest: &Manifest, dependencies: Option<&_>| {
-            self.advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)
-        };
-        let (reviewed, findings) = examine(package)?.reviewed(review)?;
-        let prepared = runtime.prepare(reviewed)?;
-        let bindings = bindings(prepared.manifest(), config)?;
-        Ok((runtime.bind(prepared, bindings)?, findings))
-    }
+/// From a reviewed package to a plugin that can be called.
+fn load(runtime: &Runtime, package: Reviewed, config: Option<&PluginConfig>) -> Result<Loaded, Failure> {
+    let prepared = runtime.prepare(package)?;
+    let bindings = bindings(prepared.manifest(), config)?;
+    Ok(runtime.bind(prepared, bindings)?)
 }
 
 /// What the operator bound a plugin to, checked against what its manifest declares.
