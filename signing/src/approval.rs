@@ -40,6 +40,9 @@ impl Approval {
 
 /// The digest over everything a plugin may ever do: imports, limits, secrets, settings, sources, scope, upstreams with
 /// their contracts, and of each tool its effect, contracts, scope and labels.
+///
+/// Not what it is made of: component, dependencies and build change with every release and add no authority, whatever is in
+/// them. Were they in here, a person would be asked at every update, and learn to say yes.
 pub fn capability_digest(manifest: &Manifest) -> Digest {
     canonical(&Authority {
         kind: "casemate capabilities v1",
@@ -172,6 +175,8 @@ mod tests {
             ("/plugin/version", json!("9.9.9")),
             ("/plugin/release", json!(9)),
             ("/component/size", json!(9)),
+            ("/sbom", json!("00")),
+            ("/build", json!({ "packer": "casemate 9.9.9" })),
             (
                 "/tool/agents/input_schema",
                 json!({ "properties": { "paw": { "pattern": "^[a-z0-9]{1,16}$", "maxLength": 16, "type": "string" } },

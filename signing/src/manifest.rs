@@ -42,6 +42,12 @@ pub struct Manifest {
     pub wit: String,
     /// The component the statement's subject names.
     pub component: ComponentFacts,
+    /// Lower-case hex SHA-256 of the list of dependencies inside the component, decompressed; absent where it carries none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sbom: Option<String>,
+    /// What made the component, as its publisher states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<Build>,
     /// Every interface the component may import, as `package:name/interface@version`.
     pub imports: BTreeSet<String>,
     /// Ceilings asked for; the host's defaults apply where silent and the operator's maxima always.
@@ -106,6 +112,17 @@ pub struct ComponentFacts {
     pub sha256: String,
     /// Bytes.
     pub size: u64,
+}
+
+/// What made a component. The publisher's word: it is shown, and nothing is decided by it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Build {
+    /// What packed it, and its version: `casemate 0.1.0`.
+    pub packer: String,
+    /// The compiler, as `rustc --version` says it; absent where the component was built by something else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rustc: Option<String>,
 }
 
 /// What a plugin asks for beyond the host's defaults. Zero is refused.

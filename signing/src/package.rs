@@ -279,7 +279,7 @@ impl Verified {
     }
 
     /// The first field of the lock file that names another package.
-    fn differs_from(&self, locked: &Locked) -> Option<&'static str> {
+    pub fn differs_from(&self, locked: &Locked) -> Option<&'static str> {
         // The source is for people, and says nothing about the bytes.
         let ours = self.locked(locked.source.clone());
         [

@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
+    digest::Digest,
     manifest::{
-        ArgumentPlace, ComponentFacts, ContractName, Dimension, DimensionName, Effect, Identity, Labels, Limits, Manifest,
+        ArgumentPlace, Build, ComponentFacts, ContractName, Dimension, DimensionName, Effect, Identity, Labels, Limits, Manifest,
         SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
         check::{RuleError, check},
     },
@@ -163,6 +164,8 @@ pub fn assemble(
         plugin: source.plugin.clone(),
         wit,
         component,
+        sbom: None,
+        build: None,
         imports,
         limits: source.limits.clone(),
         secrets: source.secrets.clone(),
@@ -172,6 +175,13 @@ pub fn assemble(
         upstream,
         tool,
     };
+    check(&manifest).map_err(|errors| errors.into_iter().map(AssembleError::from).collect::<Vec<_>>())?;
+    Ok(manifest)
+}
+
+/// State what a component was made of and with, where that is known. The manifest keeps every rule of [`check`], or there is none.
+pub fn with_origin(manifest: Manifest, sbom: Option<Digest>, build: Build) -> Result<Manifest, Vec<AssembleError>> {
+    let manifest = Manifest { sbom: sbom.map(|digest| digest.to_hex()), build: Some(build), ..manifest };
     check(&manifest).map_err(|errors| errors.into_iter().map(AssembleError::from).collect::<Vec<_>>())?;
     Ok(manifest)
 }
@@ -251,6 +261,16 @@ mod tests {
         let bytes = statement::to_bytes(&manifest);
         assert_eq!(bytes, statement::to_bytes(&assembled(SOURCE, &description()).unwrap()));
         assert_eq!(statement::parse(&bytes), Ok(manifest));
+    }
+
+    #[test]
+    fn what_it_was_made_of_is_stated_and_keeps_the_rules() {
+        let manifest = assembled(SOURCE, &description()).unwrap();
+        let build = |packer: &str| Build { packer: packer.to_owned(), rustc: Some("rustc 1.95.0".to_owned()) };
+        let stated = with_origin(manifest.clone(), Some(Digest::of(b"[]")), build("casemate 0.1.0")).unwrap();
+        assert_eq!(stated.sbom, Some(Digest::of(b"[]").to_hex()));
+        assert_eq!(statement::parse(&statement::to_bytes(&stated)), Ok(stated));
+        assert!(with_origin(manifest, None, build("two\nlines")).is_err());
     }
 
     #[test]

@@ -154,6 +154,8 @@ mod tests {
         check("/subject/0/name", json!("acme/other"), StatementError::SubjectName);
         check("/subject/0/digest/sha256", json!("00"), StatementError::SubjectDigest);
         check("/predicate/settings", json!(null), StatementError::Spelling);
+        check("/predicate/sbom", json!(null), StatementError::Spelling);
+        check("/predicate/build", json!({ "packer": "casemate 0.1.0", "rustc": null }), StatementError::Spelling);
         check("/predicate/imports/-", json!("wasi:http/outgoing-handler@0.2.6"), StatementError::Spelling);
         // serde takes a list for a struct; the spelling does not.
         check("/predicate/component", json!([manifest().component.sha256, 64]), StatementError::Spelling);
@@ -162,6 +164,9 @@ mod tests {
             ("/subject/0/uri", json!("x")),
             ("/subject/0/digest/sha512", json!("x")),
             ("/predicate/extra", json!(1)),
+            ("/predicate/sbom", json!([])),
+            ("/predicate/build", json!({})),
+            ("/predicate/build", json!({ "packer": "casemate 0.1.0", "host": "x" })),
             ("/predicate/plugin/name", json!("UPPER")),
             ("/predicate/plugin/version", json!("1")),
             ("/predicate/plugin/release", json!(-1)),

@@ -8,8 +8,10 @@
 
 mod call;
 mod compile;
+mod dependencies;
 mod egress;
 mod engine;
+mod examine;
 mod import;
 mod imports;
 mod limits;
@@ -25,7 +27,9 @@ pub use call::{
     CallSettings, Ending, Exchange, ExchangeStatus, Fault, Limit, LogLevel, LogLine, ProgressReport, Run, RunFacts, Spent,
 };
 pub use compile::{CacheError, CodeCache, CompileError, Worker, worker_main};
+pub use dependencies::{Dependencies, MetadataError, check_metadata, dependencies_of, embed};
 pub use egress::{Secrets, TransportError, UpstreamSettings};
+pub use examine::{Examined, Reviewed, examine};
 pub use imports::{ImportError, SERVED_WIT, imports_of};
 pub use limits::{Limits, Maxima};
 pub use loaded::{LoadError, Loaded};

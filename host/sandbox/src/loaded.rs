@@ -8,6 +8,7 @@ use tokio::sync::Semaphore;
 
 use crate::{
     compile::CacheError,
+    dependencies::MetadataError,
     egress::{TransportError, Upstreams},
     imports::ImportError,
     limits::Limits,
@@ -21,6 +22,9 @@ pub enum LoadError {
     /// Its imports or exports refuse it.
     #[error("{code}: {0}", code = .0.code())]
     Imports(#[from] ImportError),
+    /// It says something else of itself than its manifest does.
+    #[error("{code}: {0}", code = .0.code())]
+    Metadata(#[from] MetadataError),
     /// It has no compiled code.
     #[error("{code}: {0}", code = .0.code())]
     Code(#[from] CacheError),

@@ -13,10 +13,7 @@ use casemate_policy::{
     egress::Gate,
     output::{FailureKind, RawContent, RawFailure, RawOutput},
 };
-use casemate_signing::{
-    manifest::{self, Credential, Manifest},
-    package::Loadable,
-};
+use casemate_signing::manifest::{self, Credential, Manifest};
 use sha2::{Digest, Sha256};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use wasmtime::{
@@ -30,6 +27,7 @@ use crate::{
     compile::{CacheError, CodeCache, CompileError, Worker},
     egress::{Secrets, UpstreamSettings, Upstreams},
     engine::{self, SLOTS},
+    examine::Reviewed,
     import::{
         capture::Capture,
         http::{Desk, Egress},
@@ -139,14 +137,12 @@ impl Runtime {
         Ok(Self { ground, engine_key, cache, maxima, places: Arc::new(Semaphore::new(SLOTS as usize)) })
     }
 
-    /// Compile and link a proved package. Takes it by value: these bytes were verified, and no others are compiled.
+    /// Compile and link a package. Takes it by value: these bytes were verified and reviewed, and no others are compiled.
     ///
     /// # Errors
-    /// When its imports, its code or its links refuse it.
-    pub fn prepare(&self, package: Loadable) -> Result<Prepared, LoadError> {
+    /// When its code or its links refuse it.
+    pub fn prepare(&self, package: Reviewed) -> Result<Prepared, LoadError> {
         let (manifest, component) = package.into_parts();
-        let (imports, exports) = imports::imports_of(&component)?;
-        imports::check(&imports, &exports, &manifest.imports, &manifest.wit)?;
         let component = self.component(&manifest.component.sha256, &component)?;
         let pre = self.ground.link(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
         Ok(Prepared { manifest, pre })

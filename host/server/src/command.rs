@@ -1,5 +1,6 @@
 //! The commands, one file each: `Args` and `run`. Results go to standard output, everything else to standard error.
 
+pub mod advisories;
 pub mod audit;
 pub mod call;
 pub mod check;
@@ -15,6 +16,7 @@ pub(crate) mod print;
 pub mod publish;
 pub mod remove;
 pub mod rollback;
+pub mod sbom;
 pub mod serve;
 pub mod sign;
 pub mod token;

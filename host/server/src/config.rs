@@ -2,6 +2,7 @@
 //!
 //! Nothing downstream sees `File`. A field that is parsed is enforced; a field that is not known is an error.
 
+mod advisories;
 pub mod file;
 mod place;
 mod secret;
@@ -20,6 +21,7 @@ use casemate_signing::{
 use semver::VersionReq;
 use serde_json::Value;
 
+pub use advisories::{AdvisoryRules, Waiver};
 pub use place::{Located, distance, nearest};
 pub use secret::{SecretError, SecretSource};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub http: HttpSettings,
     /// What is known of registries, by host and port.
     pub registries: BTreeMap<String, RegistryConfig>,
+    /// Known vulnerabilities, and which of them refuse a plugin.
+    pub advisories: AdvisoryRules,
     /// Plugins by their short name.
     pub plugins: BTreeMap<PluginName, PluginConfig>,
     /// Grants, in name order.
@@ -211,6 +215,7 @@ impl Resolver<'_> {
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
             http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins },
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
+            advisories: self.advisories(file.advisories),
             plugins,
             grants,
         }

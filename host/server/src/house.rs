@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    advisories::{Advisories, Finding},
     clock,
     config::HttpSettings,
     mcp::{self, Annotations, CallRequest, ProgressSink, Reply, ToolListing},
@@ -28,7 +29,7 @@ use crate::{
 
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
-pub(crate) use open::{chains, write_down};
+pub(crate) use open::{Shelf, chains, waived, write_down};
 
 /// Everything one running host needs.
 pub struct House {
@@ -42,6 +43,8 @@ pub struct House {
     pub(crate) runtime: Runtime,
     plugins: BTreeMap<PluginId, Arc<Served>>,
     refused: Vec<Refused>,
+    findings: Vec<(PluginId, Finding)>,
+    advisories: Advisories,
 }
 
 /// A plugin that is served, with what its results are held to.
@@ -84,6 +87,16 @@ impl House {
     /// Installed plugins that are not served, and why.
     pub fn refused(&self) -> &[Refused] {
         &self.refused
+    }
+
+    /// What the advisories have on the installed plugins, where it does not refuse them.
+    pub fn findings(&self) -> &[(PluginId, Finding)] {
+        &self.findings
+    }
+
+    /// The advisories, and the operator's rules about them.
+    pub fn advisories(&self) -> &Advisories {
+        &self.advisories
     }
 
     /// The prepared rules.

@@ -9,7 +9,8 @@ pub(crate) mod consent;
 use std::path::PathBuf;
 
 use casemate_audit::EventKind;
-use casemate_sandbox::{CodeCache, Maxima, Runtime};
+use casemate_policy::text::visible;
+use casemate_sandbox::{CodeCache, Maxima, Runtime, examine};
 use casemate_signing::{
     highwater::HighWater,
     lock::{LockFile, Locked},
@@ -20,12 +21,13 @@ use casemate_signing::{
 use serde_json::{Value, json};
 
 use crate::{
+    advisories::Advisories,
     clock,
-    command::Context,
+    command::{Context, print},
     config::{Config, distance, nearest},
     exit::Failure,
     folders::private,
-    house::{store, write_down},
+    house::{store, waived, write_down},
 };
 use acquire::Acquired;
 use consent::Agreed;
@@ -39,6 +41,7 @@ pub(crate) struct Installing<'a> {
     pub(crate) config: Config,
     state: PathBuf,
     keys: store::Keys,
+    advisories: Advisories,
     trust: TrustStore,
     pub(crate) lock: LockFile,
     highwater: HighWater,
@@ -70,6 +73,7 @@ impl<'a> Installing<'a> {
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
         Ok(Self {
+            advisories: Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?,
             trust: store::trust(&context.folders)?,
             lock: store::lock(&context.folders)?,
             highwater: store::highwater(&state, &keys)?,
@@ -83,7 +87,7 @@ impl<'a> Installing<'a> {
 
     /// The installed plugin of that short name or id.
     pub(crate) fn named(&self, name: &str) -> Result<(PluginId, Locked), Failure> {
-        installed(&self.lock, name)
+        named(&self.lock, name).map(|(id, locked)| (id.clone(), locked.clone()))
     }
 
     /// What is installed of a plugin, verified anew.
@@ -136,15 +140,21 @@ impl<'a> Installing<'a> {
         locked.pinned = pinned;
         let version = locked.version.clone();
         let before = self.lock.insert(id.clone(), locked);
-        let facts = self.facts(&package, before.as_ref(), reason);
+        let mut facts = facts(&package, before.as_ref(), reason);
 
         // Only now may a byte of it be parsed as WebAssembly. What does not compile or link is not installed.
         let loadable = package
             .approve(&self.lock, &highwater)
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?
             .loadable();
+        let review = |manifest: &Manifest, dependencies: Option<&_>| self.advisories.admit(&manifest.id(), dependencies, clock::now());
+        let (reviewed, findings) = examine(loadable).map_err(Failure::denied)?.reviewed(review).map_err(Failure::denied)?;
         let cache = CodeCache::new(private(&self.state.join("cache"))?, self.keys.code, self.context.worker());
-        Runtime::new(cache, Maxima::default())?.prepare(loadable).map_err(Failure::denied)?;
+        Runtime::new(cache, Maxima::default())?.prepare(reviewed).map_err(Failure::denied)?;
+        waived(&mut facts, findings.iter());
+        for finding in &findings {
+            print::note(visible(&format!("known of it: {finding}; {}", finding.verdict())));
+        }
 
         let kind = match (reason, &before) {
             (Reason::Rollback(_), _) => EventKind::PluginRolledBack,
@@ -196,31 +206,12 @@ impl<'a> Installing<'a> {
     fn keep_lock(&self) -> Result<(), Failure> {
         store::replace(&self.context.folders.lock(), self.lock.to_text().as_bytes())
     }
-
-    fn facts(&self, package: &Verified, before: Option<&Locked>, reason: &Reason) -> Value {
-        let mut facts = json!({
-            "plugin": package.id().to_string(),
-            "version": package.manifest().plugin.version,
-            "release": package.manifest().plugin.release,
-            "digest": package.component_digest().to_hex(),
-            "capabilities": package.approval().capabilities.to_hex(),
-            "signers": package.signers().iter().map(ToString::to_string).collect::<Vec<_>>(),
-        });
-        if let Some(before) = before {
-            facts["from_version"] = json!(before.version);
-            facts["from_release"] = json!(before.release);
-        }
-        if let Reason::Rollback(reason) = reason {
-            facts["reason"] = json!(reason);
-        }
-        facts
-    }
 }
 
-/// The plugin of that short name or id in a lock file.
-pub(crate) fn installed(lock: &LockFile, name: &str) -> Result<(PluginId, Locked), Failure> {
+/// The one installed plugin that a person means by its short name, or publisher/name.
+pub(crate) fn named<'a>(lock: &'a LockFile, name: &str) -> Result<(&'a PluginId, &'a Locked), Failure> {
     let mut found = lock.plugins().iter().filter(|(id, _)| id.name.as_str() == name || id.to_string() == name);
-    let Some((id, locked)) = found.next() else {
+    let Some(first) = found.next() else {
         let meant = nearest(name, lock.plugins().keys().map(|id| id.name.as_str()))
             .map_or_else(|| "casemate list shows what is installed".to_owned(), |name| format!("did you mean `{name}`?"));
         return Err(Failure::invalid(format!("no plugin `{name}` is installed\nhelp: {meant}")));
@@ -228,9 +219,29 @@ pub(crate) fn installed(lock: &LockFile, name: &str) -> Result<(PluginId, Locked
     if found.next().is_some() {
         return Err(Failure::invalid(format!("more than one publisher has a plugin `{name}`\nhelp: name it publisher/name")));
     }
-    Ok((id.clone(), locked.clone()))
+    Ok(first)
 }
 
 fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
+}
+
+/// What the log is told of a change.
+fn facts(package: &Verified, before: Option<&Locked>, reason: &Reason) -> Value {
+    let mut facts = json!({
+        "plugin": package.id().to_string(),
+        "version": package.manifest().plugin.version,
+        "release": package.manifest().plugin.release,
+        "digest": package.component_digest().to_hex(),
+        "capabilities": package.approval().capabilities.to_hex(),
+        "signers": package.signers().iter().map(ToString::to_string).collect::<Vec<_>>(),
+    });
+    if let Some(before) = before {
+        facts["from_version"] = json!(before.version);
+        facts["from_release"] = json!(before.release);
+    }
+    if let Reason::Rollback(reason) = reason {
+        facts["reason"] = json!(reason);
+    }
+    facts
 }

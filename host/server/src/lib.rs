@@ -3,9 +3,11 @@
 //! This is the one crate that knows MCP, the command line, the clock, the environment and the folders. A call comes in
 //! through [`mcp`], and [`pipeline`] is the one way through.
 
+pub mod advisories;
 pub mod clock;
 pub mod command;
 pub mod config;
+mod cyclonedx;
 pub mod exit;
 pub mod folders;
 pub mod house;
@@ -13,6 +15,7 @@ pub mod identity;
 mod installing;
 pub mod log;
 pub mod mcp;
+mod origin;
 pub mod pipeline;
 mod record;
 mod registries;

@@ -51,6 +51,8 @@ enum Command {
     Remove(command::remove::Args),
     Lock(command::lock::Args),
     Verify(command::verify::Args),
+    Sbom(command::sbom::Args),
+    Advisories(command::advisories::Args),
     #[command(subcommand)]
     Trust(command::trust::Command),
     #[command(subcommand)]
@@ -120,6 +122,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Remove(args) => command::remove::run(&args, &context),
         Command::Lock(args) => command::lock::run(&args, &context),
         Command::Verify(args) => command::verify::run(&args, &context),
+        Command::Sbom(args) => command::sbom::run(&args, &context),
+        Command::Advisories(args) => command::advisories::run(&args, &context),
         Command::Trust(command) => command::trust::run(&command, &context),
         Command::Token(command) => command::token::run(&command, &context),
         Command::Audit(command) => command::audit::run(&command, &context),

@@ -61,6 +61,14 @@ impl Page {
         self.field("contract", &manifest.wit);
         self.field("license", visible(&plugin.license));
         self.field("source", visible(&plugin.source));
+        match &manifest.sbom {
+            Some(sbom) => self.field("dependencies", format_args!("listed, sha256:{sbom}")),
+            None => self.field("dependencies", "not listed: nobody can look up what is known of them"),
+        }
+        if let Some(build) = &manifest.build {
+            let rustc = build.rustc.as_ref().map_or(String::new(), |rustc| format!(", {}", visible(rustc)));
+            self.field("built with", format_args!("{}{rustc}", visible(&build.packer)));
+        }
         for signer in &provenance.signers {
             self.field("signed by", signer);
         }

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 
 use super::{Context, print};
 use crate::{
+    clock,
     exit::{Exit, Outcome},
     house::{House, Opening},
 };
@@ -32,6 +33,7 @@ fn text(house: &House) -> String {
     for refused in house.refused() {
         text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, visible(&refused.reason).replace('\n', "\n  ")));
     }
+    text.push_str(&advisories(house));
     for grant in house.policy().grants() {
         let principals: Vec<&str> = grant.principals.iter().map(|principal| principal.as_str()).collect();
         text.push_str(&format!(
@@ -63,6 +65,34 @@ fn text(house: &House) -> String {
     }
     if house.policy().grants().next().is_none() {
         text.push_str("\nNobody may call anything: there is no grant.\n");
+    }
+    text
+}
+
+/// What is known of the plugins and does not refuse them, and waivers that do nothing.
+fn advisories(house: &House) -> String {
+    let mut text = String::new();
+    if let Some(database) = house.advisories().database() {
+        text.push_str(&format!("\nadvisories {} known, the newest of {}\n", database.count(), database.newest()));
+        let rows: Vec<Vec<String>> = house
+            .findings()
+            .iter()
+            .map(|(plugin, finding)| {
+                let made_of = format!("{} {}", finding.package, finding.version);
+                [format!("  {plugin}"), made_of, finding.id.clone(), finding.weight().to_owned(), finding.verdict()]
+                    .iter()
+                    .map(|cell| visible(cell).into_owned())
+                    .collect()
+            })
+            .collect();
+        text.push_str(&print::table(&rows));
+    }
+    for (waiver, ended) in house.advisories().idle(house.findings(), clock::now()) {
+        let why = if ended { "it has ended" } else { "it lets nothing pass" };
+        text.push_str(&format!(
+            "  waiver for {} in {} until {}: {why} ({})\n",
+            waiver.value.id, waiver.value.plugin, waiver.value.until, waiver.place
+        ));
     }
     text
 }
@@ -118,5 +148,15 @@ fn json(house: &House) -> Value {
         .collect();
     let refused: Vec<Value> =
         house.refused().iter().map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason })).collect();
-    json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused })
+    let findings: Vec<Value> = house
+        .findings()
+        .iter()
+        .map(|(plugin, finding)| json!({ "plugin": plugin.to_string(), "finding": finding.to_json() }))
+        .collect();
+    let idle: Vec<Value> = house
+        .advisories()
+        .idle(house.findings(), clock::now())
+        .map(|(waiver, ended)| json!({ "id": waiver.value.id, "plugin": waiver.value.plugin.as_str(), "until": waiver.value.until, "ended": ended }))
+        .collect();
+    json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused, "advisories": findings, "idle_waivers": idle })
 }

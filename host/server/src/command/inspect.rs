@@ -8,7 +8,7 @@ use crate::{
     config::Config,
     exit::{Exit, Outcome},
     house::store,
-    installing::{acquire, installed},
+    installing::{acquire, named},
     sheet,
 };
 
@@ -22,8 +22,9 @@ pub struct Args {
 /// Verify what is installed and show its sheet.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let config = Config::read(&context.folders.config)?;
-    let (id, locked) = installed(&store::lock(&context.folders)?, &args.name)?;
-    let verified = verified(acquire::installed(&store::installed(&context.folders, &id, &locked.version))?, context, &config)?;
+    let lock = store::lock(&context.folders)?;
+    let (id, locked) = named(&lock, &args.name)?;
+    let verified = verified(acquire::installed(&store::installed(&context.folders, id, &locked.version))?, context, &config)?;
     let provenance = provenance(&verified);
     print::result(context.format, || sheet::page(verified.manifest(), &provenance), || serde_json::json!(verified.manifest()));
     Ok(Exit::Done)

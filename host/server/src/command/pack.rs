@@ -17,6 +17,7 @@ use super::{Context, print};
 use crate::{
     exit::{Exit, Failure, Outcome},
     house::store,
+    origin::Origin,
 };
 
 /// Build a plugin and write what is to be signed: NAME-VERSION.wasm and its statement.
@@ -52,6 +53,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         None => build(&args.folder)?,
     };
     let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
+    let (component, origin) = Origin::embedded(component, args.component.is_none().then_some(args.folder.as_path()))?;
     let (imports, _) = imports_of(&component).map_err(Failure::invalid)?;
     let described = ask(&component, context)?;
     let described = parse_description(described.as_bytes()).map_err(Failure::invalid)?;
@@ -64,6 +66,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             errors.iter().map(|error| format!("- {error}")).collect::<Vec<_>>().join("\n")
         ))
     })?;
+    let manifest = origin.stated_in(manifest, &component)?;
     std::fs::create_dir_all(&args.out)?;
     let path = args.out.join(format!("{}-{}.wasm", manifest.plugin.name, manifest.plugin.version));
     std::fs::write(&path, &component)?;

@@ -3,7 +3,10 @@
 use std::path::PathBuf;
 
 use casemate_registry::Reference;
-use casemate_signing::{bundle, statement};
+use casemate_signing::{
+    bundle::{self, Bundle},
+    statement,
+};
 
 use super::{Context, print};
 use crate::{
@@ -29,9 +32,9 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let config = Config::read_or_none(&context.folders.config)?;
     let (_, [component, bundles]) = store::package(&args.file)?;
-    let manifest = bundle::claimed_statement(&bundles)
-        .map_err(Failure::invalid)
-        .and_then(|payload| statement::parse(&payload).map_err(Failure::invalid))?;
+    let signed = bundle::parse_all(&bundles).map_err(Failure::invalid)?;
+    let payload = signed.first().map(Bundle::payload).unwrap_or_default();
+    let manifest = statement::parse(payload).map_err(Failure::invalid)?;
     if casemate_signing::Digest::of(&component).to_hex() != manifest.component.sha256 {
         return Err(Failure::denied(format!(
             "`{}` is not the component that its signature is about\nhelp: pack and sign again",

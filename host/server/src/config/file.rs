@@ -24,6 +24,9 @@ pub struct File {
     /// Registries that need more than their address, by host and port.
     #[serde(default)]
     pub registries: BTreeMap<Spanned<String>, Registry>,
+    /// Known vulnerabilities.
+    #[serde(default)]
+    pub advisories: Advisories,
     /// Installed plugins, by short name.
     #[serde(default)]
     pub plugins: BTreeMap<Spanned<String>, Plugin>,
@@ -100,6 +103,51 @@ pub struct Registry {
     pub private: bool,
     /// Root certificates that it is trusted by besides the system's, in PEM; relative to the configuration file.
     pub ca: Option<std::path::PathBuf>,
+}
+
+/// `[advisories]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Advisories {
+    /// The folder of a RustSec advisory database; relative to the configuration file.
+    pub db: Option<std::path::PathBuf>,
+    /// From which severity on a known vulnerability refuses a plugin; default: `low`.
+    pub deny: Option<Spanned<Deny>>,
+    /// Refuse plugins that do not list their dependencies; default: true where there is a database.
+    pub require_sbom: Option<bool>,
+    /// What is let pass, and until when.
+    #[serde(default)]
+    pub waiver: Vec<Waiver>,
+}
+
+/// A severity as CVSS grades it. What has none counts as critical.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Deny {
+    /// Nothing is refused; everything is reported.
+    None,
+    /// 0.1 and above.
+    Low,
+    /// 4.0 and above.
+    Medium,
+    /// 7.0 and above.
+    High,
+    /// 9.0 and above.
+    Critical,
+}
+
+/// `[[advisories.waiver]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Waiver {
+    /// The advisory.
+    pub id: Spanned<String>,
+    /// The plugin's short name.
+    pub plugin: Spanned<String>,
+    /// The last day it holds, in UTC.
+    pub until: Spanned<String>,
+    /// Why.
+    pub reason: Spanned<String>,
 }
 
 /// `[plugins.NAME]`

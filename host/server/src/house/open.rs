@@ -15,9 +15,10 @@ use casemate_policy::{
     Grant, GrantName, Policy, PolicyError, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
     output::OutputRules,
 };
-use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime};
+use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Reviewed, Runtime, examine};
 use casemate_signing::{
     Environment,
+    highwater::HighWater,
     lock::{LockFile, Locked},
     manifest::{Manifest, PluginId, PluginName},
     package::Loadable,
@@ -31,6 +32,7 @@ use super::{
     store::{self, Keys},
 };
 use crate::{
+    advisories::{Advisories, Finding, Standing},
     clock,
     command::Context,
     config::{Config, ConfigError, PluginConfig, nearest},
@@ -66,23 +68,18 @@ impl House {
     pub async fn open(opening: Opening<'_>) -> Result<Self, Failure> {
         let context = opening.context;
         let config = Config::read(&context.folders.config)?;
+        let advisories = Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?;
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
-        let shelf = Shelf {
-            folders: &context.folders,
-            environment: config.environment,
-            trust: store::trust(&context.folders)?,
-            lock: store::lock(&context.folders)?,
-            highwater: store::highwater(&state, &keys)?,
-        };
+        let shelf = Shelf::new(&context.folders, config.environment, &keys)?;
         let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
         let runtime = Runtime::new(cache, config.maxima.clone())?;
         let (log, recovery, head) = open_log(&state, &keys, config.audit_sync_always)?;
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
-        let (loaded, refused) = shelf.load_all(&runtime, &config);
-        record(&log, &config, &loaded, &refused).await?;
+        let Shelved { loaded, refused, findings } = shelf.load_all(&runtime, &config, &advisories);
+        record(&log, &config, &loaded, &refused, &findings).await?;
         let policy = match rules(&config, &shelf, &loaded) {
             Ok(policy) => policy,
             Err(error) => {
@@ -114,42 +111,77 @@ impl House {
             runtime,
             plugins,
             refused,
+            findings,
+            advisories,
         })
     }
 }
 
+/// What became of the locked plugins.
+#[derive(Default)]
+struct Shelved {
+    loaded: Vec<Loaded>,
+    refused: Vec<Refused>,
+    /// What is known of those that it does not refuse.
+    findings: Vec<(PluginId, Finding)>,
+}
+
 /// The installed packages and everything that says which of them may be loaded.
-struct Shelf<'a> {
+pub(crate) struct Shelf<'a> {
     folders: &'a Folders,
     environment: Environment,
     trust: TrustStore,
     lock: LockFile,
-    highwater: casemate_signing::highwater::HighWater,
+    highwater: HighWater,
 }
 
-impl Shelf<'_> {
+impl<'a> Shelf<'a> {
+    /// What is installed for an environment, and what is known of it.
+    pub(crate) fn new(folders: &'a Folders, environment: Environment, keys: &Keys) -> Result<Self, Failure> {
+        Ok(Self {
+            folders,
+            environment,
+            trust: store::trust(folders)?,
+            lock: store::lock(folders)?,
+            highwater: store::highwater(&folders.state(environment), keys)?,
+        })
+    }
+
+    /// Which versions of which plugins are installed.
+    pub(crate) fn lock(&self) -> &LockFile {
+        &self.lock
+    }
+
     /// Every locked plugin: loaded, or refused with its reason.
-    fn load_all(&self, runtime: &Runtime, config: &Config) -> (Vec<Loaded>, Vec<Refused>) {
-        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+    fn load_all(&self, runtime: &Runtime, config: &Config, advisories: &Advisories) -> Shelved {
+        let mut shelved = Shelved::default();
         for (id, locked) in self.lock.plugins() {
             let shared = self.lock.plugins().keys().any(|other| other != id && other.name == id.name);
             let result = if shared { Err(ambiguous(id)) } else { self.loadable(id, locked) };
-            let result = result.and_then(|package| self.load(runtime, package, config.plugins.get(&id.name)));
+            let result = result.and_then(|package| {
+                let review = |manifest: &Manifest, dependencies: Option<&_>| {
+                    advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)
+                };
+                let (reviewed, findings) = examine(package)?.reviewed(review)?;
+                shelved.findings.extend(findings.into_iter().map(|finding| (id.clone(), finding)));
+                load(runtime, reviewed, config.plugins.get(&id.name))
+            });
             match result {
-                Ok(plugin) => loaded.push(plugin),
+                Ok(plugin) => shelved.loaded.push(plugin),
                 Err(failure) => {
                     tracing::warn!(plugin = %id, reason = failure.message, "a plugin is not served");
-                    refused.push(Refused { plugin: id.clone(), reason: failure.message });
+                    shelved.refused.push(Refused { plugin: id.clone(), reason: failure.message });
                 }
             }
         }
-        (loaded, refused)
+        shelved
     }
 
-    fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
+    /// An installed package, proved.
+    pub(crate) fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
         let (package, _) = store::installed_package(&store::installed(self.folders, id, &locked.version))?;
         let verified = package
-            .verify(&self.trust, self.environment)
+            .verify(&self.trust, self.environment, clock::now())
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
         if verified.id() != id {
             return Err(Failure::denied(format!("the package installed as `{id}` is `{}`", verified.id())));
@@ -159,12 +191,13 @@ impl Shelf<'_> {
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
         Ok(approved.loadable())
     }
+}
 
-    fn load(&self, runtime: &Runtime, package: Loadable, config: Option<&PluginConfig>) -> Result<Loaded, Failure> {
-        let prepared = runtime.prepare(package)?;
-        let bindings = bindings(prepared.manifest(), config)?;
-        Ok(runtime.bind(prepared, bindings)?)
-    }
+/// From a reviewed package to a plugin that can be called.
+fn load(runtime: &Runtime, package: Reviewed, config: Option<&PluginConfig>) -> Result<Loaded, Failure> {
+    let prepared = runtime.prepare(package)?;
+    let bindings = bindings(prepared.manifest(), config)?;
+    Ok(runtime.bind(prepared, bindings)?)
 }
 
 /// What the operator bound a plugin to, checked against what its manifest declares.
@@ -402,6 +435,15 @@ fn open_log(state: &Path, keys: &Keys, always: bool) -> Result<(Log, casemate_au
     )))
 }
 
+/// What is known of a plugin and was let pass stands in the log beside it, with who let it pass until when, and why.
+pub(crate) fn waived<'a>(fields: &mut Value, findings: impl Iterator<Item = &'a Finding>) {
+    let waived: Vec<Value> =
+        findings.filter(|finding| matches!(finding.standing, Standing::Waived { .. })).map(Finding::to_json).collect();
+    if let Some(fields) = fields.as_object_mut().filter(|_| !waived.is_empty()) {
+        fields.insert("waived".to_owned(), waived.into());
+    }
+}
+
 /// Write down a change that is made from the command line: on disk, before it is made.
 pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result<(), Failure> {
     let (log, _, head) = open_log(state, &store::keys(state)?, true)?;
@@ -411,7 +453,13 @@ pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result
     head.keep(&log)
 }
 
-async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refused]) -> Result<(), Failure> {
+async fn record(
+    log: &Log,
+    config: &Config,
+    loaded: &[Loaded],
+    refused: &[Refused],
+    findings: &[(PluginId, Finding)],
+) -> Result<(), Failure> {
     let event = |kind, outcome, fields: Value| EventFacts { kind, principal: HOST.to_owned(), outcome, fields };
     let now: Timestamp = clock::now();
     log.event(
@@ -424,8 +472,9 @@ async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refuse
     )
     .await?;
     for plugin in loaded {
-        let fields =
+        let mut fields =
             json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+        waived(&mut fields, findings.iter().filter(|(id, _)| id == plugin.id()).map(|(_, finding)| finding));
         log.event(event(EventKind::PluginLoaded, Outcome::Allowed, fields), now).await?;
     }
     for refusal in refused {

@@ -9,6 +9,8 @@ use crate::digest::Digest;
 const WIT_PACKAGE: &str = "casemate:plugin@";
 /// Interfaces a component may import.
 const MAX_IMPORTS: usize = 128;
+/// Characters of a build tool's name with its version; `rustc --version` has some fifty.
+const MAX_TOOL_NAME: usize = 100;
 /// The greatest integer that every JSON reader keeps exactly (RFC 8259, section 6).
 const MAX_RELEASE: u64 = (1 << 53) - 1;
 
@@ -37,6 +39,15 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
     }
     if !(1..=MAX_COMPONENT).contains(&manifest.component.size) {
         findings.add("component.size", Rule::ComponentSize { size: manifest.component.size, max: MAX_COMPONENT });
+    }
+    if manifest.sbom.as_ref().is_some_and(|digest| Digest::from_hex(digest).is_err()) {
+        findings.add("sbom", Rule::SbomDigest);
+    }
+    if let Some(build) = &manifest.build {
+        findings.line("build.packer", &build.packer, MAX_TOOL_NAME);
+        if let Some(rustc) = &build.rustc {
+            findings.line("build.rustc", rustc, MAX_TOOL_NAME);
+        }
     }
     for import in manifest.imports.iter().filter(|import| !is_interface(import)) {
         findings.add("imports", Rule::Import(shorten(import)));

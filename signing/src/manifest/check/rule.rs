@@ -51,6 +51,9 @@ pub enum Rule {
         /// The cap.
         max: u64,
     },
+    /// Not 64 lower-case hex digits.
+    #[error("the digest of the dependencies is not 64 lower-case hex digits")]
+    SbomDigest,
     /// Not `package:name/interface@version`.
     #[error("`{0}` is not an interface\nhelp: it has the form `package:name/interface@version`")]
     Import(String),
