@@ -8,6 +8,7 @@
 mod cli;
 mod guests;
 mod harness;
+mod signing;
 mod stdout;
 mod stopping;
 mod tampering;

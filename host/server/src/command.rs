@@ -12,6 +12,7 @@ pub mod pack;
 mod print;
 pub mod serve;
 pub mod sign;
+pub mod signer;
 pub mod token;
 pub mod trust;
 pub mod verify;

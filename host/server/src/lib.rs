@@ -16,4 +16,5 @@ pub mod pipeline;
 mod record;
 mod reply;
 pub mod sheet;
+pub(crate) mod ssh;
 pub mod token;
