@@ -6,7 +6,10 @@
 
 use std::{fmt, str::FromStr};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 use ed25519_dalek::{
     Signer as _, SigningKey, VerifyingKey,
     pkcs8::{KeypairBytes, PublicKeyBytes},
@@ -15,6 +18,8 @@ use pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+use crate::digest::Digest;
 
 /// Bytes of a raw public key.
 pub const PUBLIC_KEY_BYTES: usize = 32;
@@ -99,6 +104,12 @@ impl PublicKey {
         }
         let key = PublicKeyBytes::from_public_key_pem(pem.trim()).map_err(|_| KeyError::NotAPublicKey)?;
         Self::from_bytes(&key.to_bytes())
+    }
+
+    /// From the 32 raw bytes in base64, as trust files and keysets have them.
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        let bytes = STANDARD.decode(text).map_err(|_| KeyError::NotAPublicKey)?;
+        Self::from_bytes(&bytes.try_into().map_err(|_| KeyError::NotAPublicKey)?)
     }
 
     /// As SPKI PEM.
@@ -204,6 +215,18 @@ impl PrivateKey {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of a document's payload, so that people compare one form of everything they enrol.
+    pub(crate) fn of(payload: &[u8]) -> Self {
+        Self::from_digest(&Digest::of(payload))
+    }
+
+    /// A digest in the form that people compare.
+    pub(crate) fn from_digest(digest: &Digest) -> Self {
+        Self(*digest.as_bytes())
+    }
+}
 
 /// Text that is not a fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
