@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::{
     dsse::{Envelope, EnvelopeError, EnvelopeText, MAX_SIGNATURES, Signature, pae},
-    key::{Fingerprint, InvalidFingerprint, PrivateKey},
+    key::{Fingerprint, InvalidFingerprint, InvalidSignature, PrivateKey, PublicKey, SIGNATURE_BYTES},
     statement::PAYLOAD_TYPE,
     strict_json::{self, StrictJsonError},
 };
@@ -78,6 +78,13 @@ impl Bundle {
         Self { hint, payload, signature: Signature { key_id: Some(hint.to_string()), bytes } }
     }
 
+    /// A signature over `payload`, as [`PAYLOAD_TYPE`], that somebody else made with the private half of `key`.
+    pub fn signed(payload: Vec<u8>, key: &PublicKey, bytes: [u8; SIGNATURE_BYTES]) -> Result<Self, InvalidSignature> {
+        key.verify_strict(&pae(PAYLOAD_TYPE, &payload), &bytes)?;
+        let hint = key.fingerprint();
+        Ok(Self { hint, payload, signature: Signature { key_id: Some(hint.to_string()), bytes } })
+    }
+
     /// Read one bundle.
     pub fn parse(file: &[u8]) -> Result<Self, BundleError> {
         if file.len() > MAX_BUNDLE {
@@ -117,6 +124,11 @@ impl Bundle {
     /// The signature, over [`Bundle::signed_bytes`].
     pub fn signature(&self) -> &[u8; crate::key::SIGNATURE_BYTES] {
         &self.signature.bytes
+    }
+
+    /// The exact bytes of the statement. Whoever reads them before the signature is verified believes nothing in them.
+    pub fn payload(&self) -> &[u8] {
+        &self.payload
     }
 
     /// What was signed, including the payload's type.
@@ -246,6 +258,18 @@ mod tests {
         let text = bundle().to_json();
         assert_eq!(Bundle::parse(text.as_bytes()), Ok(bundle()));
         assert!(!text.contains(['\n', ' ']));
+    }
+
+    #[test]
+    fn a_signature_that_another_made_is_verified_first() {
+        let key = PrivateKey::from_seed(&[7; 32]);
+        let made = *bundle().signature();
+        assert_eq!(Bundle::signed(b"{}".to_vec(), &key.public_key(), made), Ok(bundle()));
+        let stranger = PrivateKey::from_seed(&[8; 32]).public_key();
+        assert_eq!(Bundle::signed(b"{}".to_vec(), &stranger, made), Err(InvalidSignature));
+        assert_eq!(Bundle::signed(b"{ }".to_vec(), &key.public_key(), made), Err(InvalidSignature));
+        // Over the payload alone, without its type.
+        assert_eq!(Bundle::signed(b"{}".to_vec(), &key.public_key(), key.sign(b"{}")), Err(InvalidSignature));
     }
 
     #[test]

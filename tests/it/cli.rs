@@ -13,6 +13,8 @@ use crate::harness::{Guest, House, program};
 /// A publisher's key that everybody knows: TEST 1 of RFC 8032, section 7.1. Its fingerprint is in the cases.
 const PRIVATE: &str = include_str!("../cli/publisher.pem");
 const PUBLIC: &str = include_str!("../cli/publisher.pem.pub");
+/// The same as OpenSSH writes it.
+const PUBLIC_LINE: &str = include_str!("../cli/publisher.ssh.pub");
 
 #[test]
 fn what_the_program_says() {
@@ -22,6 +24,8 @@ fn what_the_program_says() {
         .register_bin("casemate", program("casemate"))
         .register_bin("fetch", bin.join("fetch"))
         .register_bin("edit", bin.join("edit"))
+        .register_bin("forget", bin.join("forget"))
+        .env("SSH_AUTH_SOCK", "nowhere/agent")
         .env("CASEMATE_TEST_FILES", files.path().display().to_string())
         .case("cli/*.trycmd")
         .run();
@@ -37,6 +41,7 @@ fn prepare() -> TempDir {
     };
     write("publisher.pem", PRIVATE.as_bytes(), 0o600);
     write("publisher.pem.pub", PUBLIC.as_bytes(), 0o644);
+    write("publisher.ssh.pub", PUBLIC_LINE.as_bytes(), 0o644);
     write("readable.pem", PRIVATE.as_bytes(), 0o644);
 
     let guest = Guest::new("panic");

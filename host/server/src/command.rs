@@ -19,6 +19,7 @@ pub mod rollback;
 pub mod sbom;
 pub mod serve;
 pub mod sign;
+pub mod signer;
 pub mod token;
 pub mod trust;
 pub mod update;

@@ -21,4 +21,5 @@ mod record;
 mod registries;
 mod reply;
 pub mod sheet;
+pub(crate) mod ssh;
 pub mod token;

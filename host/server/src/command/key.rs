@@ -13,7 +13,10 @@ use rustix::fs::{Mode, OFlags};
 use zeroize::Zeroizing;
 
 use super::{Context, print};
-use crate::exit::{Exit, Failure, Outcome};
+use crate::{
+    exit::{Exit, Failure, Outcome},
+    ssh,
+};
 
 /// A publisher's signing keys: Ed25519, in PEM files that openssl reads too.
 #[derive(Debug, Subcommand)]
@@ -30,8 +33,10 @@ pub enum Command {
         no_passphrase: bool,
     },
     /// Show the fingerprint of a public key, to compare over another channel.
+    ///
+    /// It is the SHA-256 of the key's 32 bytes. OpenSSH's own fingerprint of the same key is another one: it is over more than the key.
     Fingerprint {
-        /// A public key in PEM.
+        /// A public key, in PEM or as OpenSSH writes it (`ssh-ed25519 AAAA…`).
         file: PathBuf,
     },
 }
@@ -164,12 +169,14 @@ pub fn private_key(path: &Path, passphrase: &Passphrase) -> Result<PrivateKey, F
     Ok(PrivateKey::from_pem(&pem, secret.as_ref().map(|text| text.as_str()))?)
 }
 
-/// A public key from its file.
+/// A public key from its file: PEM, or the one line that OpenSSH writes.
 ///
 /// # Errors
 /// When it cannot be read or is not a key that may be trusted.
 pub fn public_key(path: &Path) -> Result<PublicKey, Failure> {
-    let pem = std::fs::read_to_string(path)
-        .map_err(|error| Failure::failed(format!("`{}` cannot be read: {error}", path.display())))?;
-    Ok(PublicKey::from_pem(&pem)?)
+    let cannot = |error: io::Error| Failure::failed(format!("`{}` cannot be read: {error}", path.display()));
+    let mut text = String::new();
+    std::fs::File::open(path).map_err(cannot)?.take(MAX_KEY_BYTES).read_to_string(&mut text).map_err(cannot)?;
+    // PEM has its own words for what is wrong with it.
+    if text.trim_start().starts_with("-----BEGIN ") { Ok(PublicKey::from_pem(&text)?) } else { Ok(ssh::public_key(&text)?) }
 }

@@ -1,13 +1,18 @@
-//! `casemate sign`: a publisher's signature over a packed plugin.
+//! `casemate sign`: a publisher's signature over a packed plugin, alone or beside those of others.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use casemate_signing::{bundle::Bundle, digest::Digest, manifest::check::MAX_COMPONENT, statement};
+use casemate_signing::{
+    bundle::{Bundle, MAX_BUNDLE},
+    digest::Digest,
+    dsse::{MAX_PAYLOAD, MAX_SIGNATURES},
+    manifest::{Manifest, check::MAX_COMPONENT},
+    statement,
+};
 
 use super::{
-    Context,
-    key::{Passphrase, private_key},
-    print,
+    Context, print,
+    signer::{Signer, SigningKey},
 };
 use crate::{
     exit::{Exit, Failure, Outcome},
@@ -22,46 +27,102 @@ use crate::{
 pub struct Args {
     /// The component, NAME-VERSION.wasm, with its statement beside it.
     file: PathBuf,
-    /// The private key.
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
     #[command(flatten)]
-    passphrase: Passphrase,
+    key: SigningKey,
+    /// Add a signature to those in FILE.sigstore.json, over the same statement. Where no statement is beside the component, the one
+    /// that the others signed is taken: `casemate verify` shows what it says.
+    #[arg(long)]
+    add: bool,
 }
-
-/// A statement holds at most this; the bundle's own cap is larger.
-const MAX_STATEMENT: usize = 256 << 10;
 
 /// Sign it.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let component = store::file(&args.file, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
-    let payload = store::file(&store::statement_of(&args.file), MAX_STATEMENT)?;
-    let manifest = statement::parse(&payload).map_err(Failure::invalid)?;
-    if let Err(errors) = casemate_signing::manifest::check::check(&manifest) {
-        return Err(Failure::invalid(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
-    }
-    if Digest::of(&component).to_hex() != manifest.component.sha256 {
-        return Err(Failure::denied(format!(
-            "`{}` is not the component that the statement is about\nhelp: pack again",
-            args.file.display()
-        )));
-    }
-    let key = private_key(&args.key, &args.passphrase)?;
     let path = store::bundle_of(&args.file);
-    std::fs::write(&path, format!("{}\n", Bundle::sign(payload, &key).to_json()))?;
-    let fingerprint = key.public_key().fingerprint().to_string();
+    let others = if args.add { bundles(&path)? } else { Vec::new() };
+    let payload = payload(&args.file, &others)?;
+    let manifest = checked(&args.file, &component, &payload)?;
+    let mut signer = args.key.open()?;
+    let added = add(&mut signer, payload, &others)?;
+    let fingerprint = signer.public_key().fingerprint().to_string();
+    let signatures = others.len() + 1;
+    let lines: String = others.iter().chain([&added]).map(|bundle| bundle.to_json() + "\n").collect();
+    store::replace_public(&path, lines.as_bytes())?;
     print::result(
         context.format,
         || {
-            format!(
-                "signed {} {} (release {})\nby     {fingerprint}\nin     {}",
-                manifest.id(),
-                manifest.plugin.version,
-                manifest.plugin.release,
-                path.display()
-            )
+            let plugin = &manifest.plugin;
+            let mut text =
+                format!("signed {} {} (release {})\nby     {fingerprint}\n", manifest.id(), plugin.version, plugin.release);
+            if args.add {
+                text.push_str(&format!(
+                    "beside {}\n",
+                    others.iter().map(|other| other.hint().to_string()).collect::<Vec<_>>().join(", ")
+                ));
+            }
+            text + &format!("in     {}", path.display())
         },
-        || serde_json::json!({ "plugin": manifest.id().to_string(), "bundle": path, "signer": fingerprint }),
+        || {
+            serde_json::json!({
+                "plugin": manifest.id().to_string(), "bundle": path, "signer": fingerprint, "signatures": signatures
+            })
+        },
     );
     Ok(Exit::Done)
+}
+
+/// The signatures that are there, over one payload.
+fn bundles(path: &Path) -> Result<Vec<Bundle>, Failure> {
+    let file = store::file(path, MAX_BUNDLE)?;
+    let refused = |error| Failure::denied(format!("`{}`: {error}", path.display()));
+    let lines = file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    let bundles = lines.map(Bundle::parse).collect::<Result<Vec<_>, _>>().map_err(refused)?;
+    Ok(bundles)
+}
+
+/// What is to be signed: the statement beside the component; for a further signature it is the others' too, byte for byte.
+fn payload(file: &Path, others: &[Bundle]) -> Result<Vec<u8>, Failure> {
+    let path = store::statement_of(file);
+    let Some(first) = others.first() else { return store::file(&path, MAX_PAYLOAD) };
+    if let Some(ours) = store::file_if_there(&path, MAX_PAYLOAD)?
+        && ours != first.payload()
+    {
+        return Err(Failure::denied(format!(
+            "`{}` is not the statement that the others signed\nhelp: pack the same sources, or sign anew without --add",
+            path.display()
+        )));
+    }
+    if others.iter().any(|other| other.payload() != first.payload()) {
+        return Err(Failure::denied("the signatures that are there are over different statements"));
+    }
+    Ok(first.payload().to_vec())
+}
+
+/// The manifest, once rules and digest say that a host would load it.
+fn checked(file: &Path, component: &[u8], payload: &[u8]) -> Result<Manifest, Failure> {
+    let manifest = statement::parse(payload).map_err(Failure::invalid)?;
+    if let Err(errors) = casemate_signing::manifest::check::check(&manifest) {
+        return Err(Failure::invalid(errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")));
+    }
+    if Digest::of(component).to_hex() != manifest.component.sha256 {
+        return Err(Failure::denied(format!(
+            "`{}` is not the component that the statement is about\nhelp: pack again",
+            file.display()
+        )));
+    }
+    Ok(manifest)
+}
+
+/// One more signature. One person signs once, whatever key the file says it is by.
+fn add(signer: &mut Signer, payload: Vec<u8>, others: &[Bundle]) -> Result<Bundle, Failure> {
+    let key = signer.public_key();
+    let ours = |other: &Bundle| key.verify_strict(&other.signed_bytes(), other.signature()).is_ok();
+    if others.iter().any(|other| *other.hint() == key.fingerprint() || ours(other)) {
+        return Err(Failure::denied(format!("{} has signed it already", key.fingerprint())));
+    }
+    if others.len() >= MAX_SIGNATURES {
+        return Err(Failure::denied(format!("there are {MAX_SIGNATURES} signatures already, and no more are read")));
+    }
+    let signature = signer.sign(statement::PAYLOAD_TYPE, &payload)?;
+    Ok(Bundle::signed(payload, &key, signature.bytes)?)
 }

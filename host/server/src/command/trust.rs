@@ -24,7 +24,7 @@ pub enum Command {
     Add {
         /// The publisher's name.
         publisher: PublisherName,
-        /// The public key, in PEM.
+        /// The public key, in PEM or as OpenSSH writes it (`ssh-ed25519 AAAA…`).
         #[arg(long, value_name = "FILE")]
         key: PathBuf,
         /// What the publisher says its fingerprint is, such as SHA256:…

@@ -92,9 +92,23 @@ pub(super) fn read_text(path: &Path, cap: usize) -> Result<Option<String>, Failu
 
 /// Replace a file whole: a reader sees the old or the new, and after a power cut one of them is there.
 pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
-    let fail = |error: io::Error| Failure::failed(format!("`{}` cannot be written: {error}", path.display()));
     let folder = path.parent().unwrap_or(Path::new("."));
-    private(folder).map_err(fail)?;
+    private(folder).map_err(|error| unwritten(path, &error))?;
+    replace_in(folder, path, bytes, 0o600)
+}
+
+/// Replace a file that is handed on to others, in a folder that is not ours to close.
+pub(crate) fn replace_public(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    replace_in(folder, path, bytes, 0o644)
+}
+
+fn unwritten(path: &Path, error: &io::Error) -> Failure {
+    Failure::failed(format!("`{}` cannot be written: {error}", path.display()))
+}
+
+fn replace_in(folder: &Path, path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+    let fail = |error: io::Error| unwritten(path, &error);
     let mut scratch = path.as_os_str().to_owned();
     scratch.push(format!(".{}", std::process::id()));
     let scratch = PathBuf::from(scratch);
@@ -102,7 +116,7 @@ pub(crate) fn replace(path: &Path, bytes: &[u8]) -> Result<(), Failure> {
         .write(true)
         .create(true)
         .truncate(true)
-        .mode(0o600)
+        .mode(mode)
         .custom_flags(nofollow())
         .open(&scratch)
         .map_err(fail)?;
@@ -119,7 +133,7 @@ fn nofollow() -> i32 {
 pub(crate) fn trust(folders: &Folders) -> Result<TrustStore, Failure> {
     let path = folders.trust();
     match read_text(&path, MAX_TRUST_FILE)? {
-        Some(text) => TrustStore::parse(&text).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display()))),
+        Some(text) => TrustStore::parse(&text, |_, _| None).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display()))),
         None => Ok(TrustStore::new()),
     }
 }
@@ -248,6 +262,11 @@ pub(crate) fn version_in(component: &Path, name: &PluginName) -> Option<semver::
 /// A file that has to be there.
 pub(crate) fn file(path: &Path, cap: usize) -> Result<Vec<u8>, Failure> {
     read(path, cap)?.ok_or_else(|| Failure::invalid(format!("there is no `{}`", path.display())))
+}
+
+/// A file that may be there.
+pub(crate) fn file_if_there(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
+    read(path, cap)
 }
 
 /// Where an installed package's component is.
