@@ -222,7 +222,7 @@ mod tests {
         for _ in 0..2 {
             write_down(&state, EventKind::TrustChanged, json!({})).unwrap();
         }
-        (dir, state, Context { folders, format: Format::Json, program: PathBuf::new() })
+        (dir, state, Context { folders, format: Format::Json, program: PathBuf::new(), registry_credentials: None })
     }
 
     /// Leave the first lines of a file alone.

@@ -34,7 +34,7 @@ impl Agreed {
 
 /// How a command was told to get consent.
 #[derive(Debug, clap::Args)]
-pub struct Consent {
+pub(crate) struct Consent {
     /// Do not ask. Needs --approve, so that a script consents to what a person reviewed and to nothing else.
     #[arg(long)]
     yes: bool,
