@@ -65,10 +65,12 @@ fn an_update_that_asks_for_nothing_new_is_taken_without_asking() {
 #[test]
 fn an_update_that_asks_for_less_is_taken_without_asking_and_shown() {
     let house = house();
-    offer(&house, "0.2.0", &release(&house, 2, |guest| guest.limit("deadline_ms", 1000)));
+    let two = release(&house, 2, |guest| guest.limit("deadline_ms", 2000));
+    install(&house, &offer(&house, "0.2.0", &two), &two).done();
+    offer(&house, "0.3.0", &release(&house, 3, |guest| guest.limit("deadline_ms", 1000)));
     let ran = house.casemate(&["update"]).done();
-    assert!(ran.stdout.contains("deadline_ms"), "{ran:#?}");
-    is_at(&house, "0.2.0");
+    assert!(ran.stdout.contains("narrower") && ran.stdout.contains("deadline_ms: 2000 → 1000"), "{ran:#?}");
+    is_at(&house, "0.3.0");
 }
 
 #[test]
