@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod keyset;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
 use super::*;
