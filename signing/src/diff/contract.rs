@@ -79,8 +79,13 @@ fn bindings(at: &str, (before, old): Bound<'_>, (after, new): Bound<'_>, found: 
     }
     // Between nothing and the word `none` there is a reviewer's decision.
     if old.is_empty() && new.is_empty() {
-        found.equal(at, &before.scope, &after.scope);
+        found.equal_option(at, said(&before.scope), said(&after.scope));
     }
+}
+
+/// What a contract says of its targets, if it says anything.
+fn said(scope: &ScopeBindings) -> Option<&ScopeBindings> {
+    (*scope != ScopeBindings::Unset).then_some(scope)
 }
 
 /// Whether what stands at a place now could have stood there before.
