@@ -1,13 +1,16 @@
 //! Comparisons: each field of the manifest, in both directions.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod allowed;
 mod properties;
 
 use serde_json::{Value, json};
 
-use super::*;
+use super::{
+    Verdict::{Narrowed, Widened},
+    *,
+};
 use crate::manifest::check;
 
 fn value() -> Value {
@@ -50,8 +53,6 @@ fn check(changes: &[(&str, Value)], place: &str, there: Verdict, back: Verdict) 
         assert!(changes.authority.iter().all(|change| change.before != change.after), "{changes:?}");
     }
 }
-
-use Verdict::{Narrowed, Widened};
 
 const REQUEST: &str = "/upstream/server/request";
 
