@@ -9,7 +9,7 @@ mod secret;
 mod server;
 mod upstreams;
 
-pub(crate) use guest::Guest;
+pub(crate) use guest::{Guest, LIST, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
 pub(crate) use program::program;
 pub(crate) use raw::Raw;
