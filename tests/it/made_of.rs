@@ -2,6 +2,7 @@
 
 use std::{fs, path::Path, process::Command};
 
+use casemate_signing::Digest;
 use serde_json::{Value, json};
 use toml::toml;
 
@@ -66,6 +67,40 @@ fn what_is_listed_and_stated_installs_and_is_shown() {
     assert_eq!((&leaf["purl"], &leaf["scope"]), (&json!("pkg:cargo/leaf@1.2.4"), &json!("required")));
     assert_eq!(document["metadata"]["component"]["name"], "empty-answer");
     served(&house);
+}
+
+#[test]
+fn packing_keeps_a_list_states_it_and_makes_none_up() {
+    let ours = list(SOUND.0, SOUND.1);
+    for (guest, stated) in
+        [(guest().made_of(SOUND.0, SOUND.1), json!(Digest::of(ours.as_bytes()).to_hex())), (guest(), Value::Null)]
+    {
+        let (house, component) = (House::new(&guest), House::new(&guest).package().component.clone());
+        let statement = pack(&house, &component).unwrap();
+        assert_eq!(statement["predicate"]["sbom"], stated);
+        assert!(statement["predicate"]["build"]["packer"].as_str().unwrap().starts_with("casemate "));
+        assert_eq!(fs::read(house.folder().join("out/guest-0.1.0.wasm")).unwrap(), component);
+    }
+    let twice = guest().made_of(SOUND.0, SOUND.1).section(LIST, &zlib(ours.as_bytes()));
+    let house = House::new(&twice);
+    assert!(pack(&house, &house.package().component).unwrap_err().contains("more than one list"));
+    let house = House::new(&guest().section("version", b"9.9.9"));
+    assert!(pack(&house, &house.package().component).unwrap_err().contains("the component says `9.9.9` of its version"));
+}
+
+/// The statement that `casemate pack` makes of a component, or why it makes none.
+fn pack(house: &House, component: &[u8]) -> Result<Value, String> {
+    let folder = house.folder().join("plugin");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("plugin.toml"), include_str!("../guests/plugin.toml")).unwrap();
+    fs::write(folder.join("guest.wasm"), component).unwrap();
+    let path = |path: &Path| path.display().to_string();
+    let out = house.folder().join("out");
+    let ran = house.casemate(&["pack", &path(&folder), "--component", &path(&folder.join("guest.wasm")), "--out", &path(&out)]);
+    match ran.code {
+        0 => Ok(serde_json::from_slice(&fs::read(out.join("guest-0.1.0.wasm.statement.json")).unwrap()).unwrap()),
+        _ => Err(ran.faulty(&["help: "]).stderr),
+    }
 }
 
 #[test]

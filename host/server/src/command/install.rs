@@ -21,12 +21,12 @@ use super::{
     verify::{provenance, verified},
 };
 use crate::{
-    advisories::Advisories,
+    advisories::{Advisories, waived},
     clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
     folders::private,
-    house::{store, waived, write_down},
+    house::{store, write_down},
     sheet,
 };
 
