@@ -130,6 +130,8 @@ stdio=("$bin/casemate" --dir "$work/operator" serve --log error)
 inspector=(node "$here/inspector_check.mjs" --inspector "$node/node_modules/.bin/mcp-inspector")
 
 many "the package, checked by sigstore-js" node "$here/sigstore_check.mjs" "$work/publisher.pem.pub" "$package" "$package.sigstore.json" "$node"
+casemate --format json sbom virustotal > "$work/sbom.json"
+many "cyclonedx-python-lib on what the plugin is made of" "$python" "$here/sbom_check.py" "$work/sbom.json" "$package" "$here/../../Cargo.lock"
 many "vt-py against the VirusTotal fake" "$python" "$here/vt_py_check.py" "$origin" "$vt_key"
 many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
 many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"

@@ -31,7 +31,7 @@ fn what_the_program_says() {
         .run();
 }
 
-/// Keys, packages good and bad, and a house with the guest `panic` installed.
+/// Keys, packages good and bad, a house with the guest `panic` installed, and one where it lists what it is made of; advisories about that.
 fn prepare() -> TempDir {
     let files = tempfile::tempdir().unwrap();
     let write = |name: &str, bytes: &[u8], mode: u32| {
@@ -62,6 +62,12 @@ fn prepare() -> TempDir {
     }
     write("unsigned.wasm", component, 0o644);
 
+    let listing = guest.clone().made_of("1.2.3", "2.0.0");
+    let listed = listing.package(&publisher);
+    write("listed.wasm", &listed.component, 0o644);
+    write("listed.wasm.sigstore.json", &listed.bundle, 0o644);
+    copy(&Path::new(env!("CARGO_MANIFEST_DIR")).join("advisory-db"), &files.path().join("advisory-db"));
+
     fs::create_dir(files.path().join("plugin")).unwrap();
     write("plugin/plugin.toml", include_bytes!("../guests/plugin.toml"), 0o644);
     write("plugin/guest.wasm", component, 0o644);
@@ -69,6 +75,9 @@ fn prepare() -> TempDir {
     let house = House::new(&guest);
     house.install().done();
     copy(house.folder(), &files.path().join("house"));
+    let watched = House::new(&listing);
+    watched.install().done();
+    copy(watched.folder(), &files.path().join("watched"));
     files
 }
 

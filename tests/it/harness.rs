@@ -9,7 +9,7 @@ mod secret;
 mod server;
 mod upstreams;
 
-pub(crate) use guest::{Guest, Package};
+pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
 pub(crate) use program::{Ran, program};
 pub(crate) use raw::Raw;

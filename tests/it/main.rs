@@ -9,6 +9,7 @@ mod cli;
 mod guests;
 mod harness;
 mod lifecycle;
+mod made_of;
 mod signing;
 mod stdout;
 mod stopping;

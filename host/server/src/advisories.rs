@@ -11,6 +11,7 @@ use casemate_sandbox::Dependencies;
 use casemate_signing::manifest::PluginId;
 
 pub use database::{Database, DatabaseError};
+pub(crate) use finding::waived;
 pub use finding::{Finding, Standing, severity_of};
 
 use crate::config::{AdvisoryRules, Located, Waiver};
@@ -83,6 +84,8 @@ impl Advisories {
             .map(|(package, advisory)| Finding::new(package, advisory, self.standing(plugin, advisory, now)))
             .collect();
         findings.sort_by(|a, b| (&a.package, &a.version, &a.id).cmp(&(&b.package, &b.version, &b.id)));
+        // A list may name a crate more than once, and is as long as its publisher likes.
+        findings.dedup_by(|a, b| (&a.package, &a.version, &a.id) == (&b.package, &b.version, &b.id));
         findings
     }
 

@@ -29,7 +29,7 @@ use crate::{
 
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
-pub(crate) use open::{Shelf, chains, waived, write_down};
+pub(crate) use open::{Shelf, chains, write_down};
 
 /// Everything one running host needs.
 pub struct House {

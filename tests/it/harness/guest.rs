@@ -1,17 +1,19 @@
 //! A guest on its way to being a package: its component, its manifest, its signature.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, io::Write};
 
 use casemate_signing::{
     Digest,
     approval::Approval,
     bundle::Bundle,
     key::PrivateKey,
-    manifest::ComponentFacts,
-    source::{PluginToml, assemble, parse_description},
+    manifest::{Build, ComponentFacts},
+    source::{PluginToml, assemble, parse_description, with_origin},
     statement,
 };
+use flate2::{Compression, write::ZlibEncoder};
 use toml::{Table, Value};
+use wasm_encoder::{CustomSection, Encode, Section};
 use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
@@ -32,6 +34,7 @@ pub(crate) struct Guest {
     imports: BTreeSet<String>,
     tools: String,
     wit: String,
+    sbom: Option<Digest>,
 }
 
 /// A signed package: the two files.
@@ -67,7 +70,7 @@ impl Guest {
         let mut manifest: Table = MANIFEST.parse().unwrap();
         let name = name.replace('_', "-");
         manifest["plugin"]["name"] = name.clone().into();
-        Self { imports: imports(&component), name, component, manifest, tools: TOOLS.to_owned(), wit: WIT.to_owned() }
+        Self { imports: imports(&component), name, component, manifest, tools: TOOLS.to_owned(), wit: WIT.to_owned(), sbom: None }
     }
 
     /// What the component imports.
@@ -102,6 +105,25 @@ impl Guest {
         self
     }
 
+    /// Put a custom section into the component.
+    pub(crate) fn section(mut self, name: &str, bytes: &[u8]) -> Self {
+        let section = CustomSection { name: name.into(), data: bytes.into() };
+        self.component.push(section.id());
+        section.encode(&mut self.component);
+        self
+    }
+
+    /// State that the component lists this of what it is made of.
+    pub(crate) fn stating(self, list: &str) -> Self {
+        Self { sbom: Some(Digest::of(list.as_bytes())), ..self }
+    }
+
+    /// List what it is made of: the crate `leaf` in some version, and `branch`, which builds it.
+    pub(crate) fn made_of(self, leaf: &str, branch: &str) -> Self {
+        let list = list(leaf, branch);
+        self.section(LIST, &zlib(list.as_bytes())).stating(&list)
+    }
+
     /// Claim to be built for another WIT version.
     pub(crate) fn built_for(self, wit: &str) -> Self {
         Self { wit: wit.to_owned(), ..self }
@@ -113,6 +135,11 @@ impl Guest {
         let described = parse_description(self.tools.as_bytes()).unwrap();
         let facts = ComponentFacts { sha256: Digest::of(&self.component).to_hex(), size: self.component.len() as u64 };
         let manifest = assemble(&source, &described, facts, self.imports.clone(), self.wit.clone()).unwrap();
+        let build = Build { packer: "the harness".to_owned(), rustc: None };
+        let manifest = match self.sbom {
+            Some(_) => with_origin(manifest, self.sbom, build).unwrap(),
+            None => manifest,
+        };
         let statement = statement::to_bytes(&manifest);
         Package {
             component: self.component.clone(),
@@ -121,6 +148,27 @@ impl Guest {
             statement,
         }
     }
+}
+
+/// The custom section that `cargo auditable` defined.
+pub(crate) const LIST: &str = ".dep-v0";
+
+/// What a plugin is made of, in the words of `cargo auditable`.
+pub(crate) fn list(leaf: &str, branch: &str) -> String {
+    let package = |name: &str, version: &str, rest: &str| format!(r#"{{"name":"{name}","version":"{version}",{rest}}}"#);
+    let packages = [
+        package("branch", branch, r#""source":"crates.io","kind":"build""#),
+        package("guest", "0.1.0", r#""source":"local","dependencies":[0,2],"root":true"#),
+        package("leaf", leaf, r#""source":"crates.io""#),
+    ];
+    format!(r#"{{"packages":[{}],"format":1}}"#, packages.join(","))
+}
+
+/// Compressed as that section is.
+pub(crate) fn zlib(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::best());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
 }
 
 /// The outermost imports of a component; none where the bytes are no component.

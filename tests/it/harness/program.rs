@@ -49,6 +49,16 @@ impl Ran {
         self
     }
 
+    /// What it was given makes no sense, in words that hold all of `parts`.
+    #[track_caller]
+    pub(crate) fn faulty(self, parts: &[&str]) -> Self {
+        assert_eq!(self.code, 3, "{self:#?}");
+        for part in parts {
+            assert!(self.stderr.contains(part), "`{part}` is not in {self:#?}");
+        }
+        self
+    }
+
     /// It was refused, in words that hold all of `parts`.
     #[track_caller]
     pub(crate) fn refused(self, parts: &[&str]) -> Self {

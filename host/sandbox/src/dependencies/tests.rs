@@ -61,6 +61,13 @@ fn what_is_embedded_is_read_back_and_the_same_every_time() {
 }
 
 #[test]
+fn others_read_what_is_embedded() {
+    let component = embed(COMPONENT.to_vec(), &list()).unwrap();
+    let read = auditable_info::audit_info_from_slice(&component, MAX_LIST).unwrap();
+    assert_eq!(read, list());
+}
+
+#[test]
 fn a_component_without_a_list_has_none() {
     assert_eq!(dependencies_of(COMPONENT), Ok(None));
     assert_eq!(dependencies_of(&with(COMPONENT, "producers", b"x")), Ok(None));
@@ -133,6 +140,23 @@ fn manifest_and_component_agree_or_the_package_is_refused() {
     fewer.packages.remove(0);
     fewer.packages[0].dependencies.clear();
     assert_eq!(check(&embed(COMPONENT.to_vec(), &fewer).unwrap(), Some(&digest)), Err("sbom-differs"));
+}
+
+#[test]
+fn a_changed_byte_never_yields_another_list() {
+    let manifest = manifest(&[("/sbom", json!(Digest::of(LIST.as_bytes()).to_hex()))]);
+    let whole = embed(COMPONENT.to_vec(), &list()).unwrap();
+    let ours = check_metadata(&whole, &manifest).unwrap();
+    for at in COMPONENT.len()..whole.len() {
+        for bit in 0..8 {
+            let mut changed = whole.clone();
+            changed[at] ^= 1 << bit;
+            if let Ok(read) = check_metadata(&changed, &manifest) {
+                assert_eq!(read, ours, "byte {at}, bit {bit}");
+            }
+        }
+        assert!(check_metadata(&whole[..at], &manifest).is_err(), "cut at {at}");
+    }
 }
 
 #[test]

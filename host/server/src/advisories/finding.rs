@@ -1,6 +1,6 @@
 //! One advisory on one crate of a plugin, and what it comes to.
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 use auditable_serde::{DependencyKind, Package};
 use rustsec::advisory::Severity;
@@ -106,6 +106,19 @@ impl Finding {
             object.extend(reason.map(|reason| ("reason".to_owned(), json!(reason))));
         }
         value
+    }
+}
+
+/// What is known of a plugin and was let pass stands in the log beside it, until when, and why: one entry for each waiver, however many
+/// versions of a crate the plugin lists.
+pub(crate) fn waived<'a>(fields: &mut Value, findings: impl Iterator<Item = &'a Finding>) {
+    let mut seen = BTreeSet::new();
+    let waived: Vec<Value> = findings
+        .filter(|finding| matches!(finding.standing, Standing::Waived { .. }) && seen.insert(&finding.id))
+        .map(Finding::to_json)
+        .collect();
+    if let Some(fields) = fields.as_object_mut().filter(|_| !waived.is_empty()) {
+        fields.insert("waived".to_owned(), waived.into());
     }
 }
 

@@ -53,8 +53,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         None => build(&args.folder)?,
     };
     let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
-    let (component, origin) = Origin::embedded(component, args.component.is_none().then_some(args.folder.as_path()))?;
     let (imports, _) = imports_of(&component).map_err(Failure::invalid)?;
+    let (component, origin) = Origin::embedded(component, args.component.is_none().then_some(args.folder.as_path()))?;
     let described = ask(&component, context)?;
     let described = parse_description(described.as_bytes()).map_err(Failure::invalid)?;
     let facts =

@@ -76,6 +76,7 @@ impl Resolver<'_> {
         if id.as_ref().is_some_and(|id| !id.is_rustsec()) {
             self.faults.push(format!("{place}: `{}` is not an advisory\nhelp: write it as RUSTSEC-2026-0001", file.id.get_ref()));
         }
+        let plugin: Option<PluginName> = self.form(&file.plugin);
         let day = toml::Spanned::new(file.until.span(), format!("{}T23:59:59.999Z", file.until.get_ref()));
         let ends: Option<Timestamp> = day.get_ref().parse().ok();
         if ends.is_none() {
@@ -92,7 +93,6 @@ impl Resolver<'_> {
                 self.place(file.reason.span())
             ));
         }
-        let plugin: Option<PluginName> = self.form(&file.plugin);
         let waiver = Waiver {
             id: id?.as_str().to_owned(),
             plugin: plugin?,

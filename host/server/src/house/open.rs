@@ -32,7 +32,7 @@ use super::{
     store::{self, Keys},
 };
 use crate::{
-    advisories::{Advisories, Finding, Standing},
+    advisories::{Advisories, Finding, waived},
     clock,
     command::Context,
     config::{Config, ConfigError, PluginConfig, nearest},
@@ -433,15 +433,6 @@ fn open_log(state: &Path, keys: &Keys, always: bool) -> Result<(Log, casemate_au
         "{MAX_CHAINS} casemate processes write to `{}` already\nhelp: end some of them",
         state.display()
     )))
-}
-
-/// What is known of a plugin and was let pass stands in the log beside it, with who let it pass until when, and why.
-pub(crate) fn waived<'a>(fields: &mut Value, findings: impl Iterator<Item = &'a Finding>) {
-    let waived: Vec<Value> =
-        findings.filter(|finding| matches!(finding.standing, Standing::Waived { .. })).map(Finding::to_json).collect();
-    if let Some(fields) = fields.as_object_mut().filter(|_| !waived.is_empty()) {
-        fields.insert("waived".to_owned(), waived.into());
-    }
 }
 
 /// Write down a change that is made from the command line: on disk, before it is made.
