@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod install;
 pub mod key;
 pub mod list;
+pub mod new;
 pub mod pack;
 mod print;
 pub mod serve;

@@ -41,7 +41,7 @@ pub struct Args {
 
 /// Build, describe, check, write.
 pub fn run(args: &Args, context: &Context) -> Outcome {
-    let packed = Packed::make(&args.folder, args.component.as_deref(), context)?;
+    let packed = pack(&args.folder, args.component.as_deref(), context)?;
     let path = packed.write(&args.out)?;
     let Packed { manifest, component, .. } = &packed;
     print::result(
@@ -73,20 +73,20 @@ pub(crate) struct Packed {
     pub(crate) source: Source,
 }
 
-impl Packed {
-    /// Build the plugin in `folder`, or take a component that is built, and make its manifest.
-    pub(crate) fn make(folder: &Path, component: Option<&Path>, context: &Context) -> Result<Self, Failure> {
-        let source = Source::read(folder)?;
-        let declared = source.parse()?;
-        let built = match component {
-            Some(path) => path.to_owned(),
-            None => build::component(folder)?,
-        };
-        let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
-        let manifest = manifest(&source, &declared, &component, context)?;
-        Ok(Self { manifest, component, source })
-    }
+/// Build the plugin in `folder`, or take a component that is built, and make its manifest.
+pub(crate) fn pack(folder: &Path, component: Option<&Path>, context: &Context) -> Result<Packed, Failure> {
+    let source = Source::read(folder)?;
+    let declared = source.parse()?;
+    let built = match component {
+        Some(path) => path.to_owned(),
+        None => build::component(folder)?,
+    };
+    let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
+    let manifest = manifest(&source, &declared, &component, context)?;
+    Ok(Packed { manifest, component, source })
+}
 
+impl Packed {
     /// Write NAME-VERSION.wasm and its statement to `folder`; the component's path.
     pub(crate) fn write(&self, folder: &Path) -> Result<PathBuf, Failure> {
         std::fs::create_dir_all(folder)?;

@@ -30,7 +30,8 @@ impl Source {
     pub(crate) fn parse(&self) -> Result<PluginToml, Failure> {
         PluginToml::parse(&self.text).map_err(|InvalidPluginToml { what, span, .. }| {
             let place = span.map(|span| Place::of(&self.text, span));
-            Failure::invalid(self.shown(place.as_ref(), &what, None))
+            let (what, help) = what.split_once("\nhelp: ").map_or((what.as_str(), None), |(what, help)| (what, Some(help)));
+            Failure::invalid(self.shown(place.as_ref(), what, help))
         })
     }
 
@@ -115,12 +116,13 @@ plugin.toml: tool: the plugin has no tools";
     fn so_is_what_cannot_be_read() {
         let refused = |text| source(text).parse().err().map(|failure| failure.message).unwrap_or_default();
         assert_eq!(
-            refused("[plugin]\nname = \"Größe\"\n").lines().take(4).collect::<Vec<_>>(),
+            refused("[plugin]\nname = \"Größe\"\n").lines().collect::<Vec<_>>(),
             [
                 "plugin.toml:2: `Größe` is not a plugin name",
-                "help: it has the form ^[a-z][a-z0-9-]{1,38}$",
                 "  |",
                 "2 | name = \"Größe\"",
+                "  |        ^^^^^^^",
+                "help: it has the form ^[a-z][a-z0-9-]{1,38}$",
             ]
         );
         assert!(refused("[plugin").starts_with("plugin.toml:1: "));
