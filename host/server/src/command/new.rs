@@ -26,7 +26,7 @@ pub struct Args {
     #[arg(long, value_name = "FOLDER")]
     path: Option<PathBuf>,
     #[command(flatten)]
-    sdk: sdk::Args,
+    sdk: sdk::Choice,
 }
 
 /// Every file of a scaffold: where it goes, and what is in it.

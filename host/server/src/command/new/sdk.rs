@@ -6,7 +6,7 @@ use url::Url;
 
 /// Options that name the source; the registry where none is given.
 #[derive(Debug, clap::Args)]
-pub(crate) struct Args {
+pub(crate) struct Choice {
     /// Take the SDK from this folder: plugins/sdk of a checkout of Casemate.
     #[arg(long, value_name = "FOLDER", conflicts_with_all = ["sdk_git", "sdk_version"])]
     sdk_path: Option<PathBuf>,
@@ -52,7 +52,7 @@ pub(crate) enum NoSdk {
 
 impl Sdk {
     /// What the arguments name.
-    pub(super) fn choose(args: &Args) -> Result<Self, NoSdk> {
+    pub(super) fn choose(args: &Choice) -> Result<Self, NoSdk> {
         if let Some(folder) = &args.sdk_path {
             return of_folder(folder).ok_or_else(|| NoSdk::Folder(folder.clone())).map(Self::Path);
         }
@@ -121,8 +121,8 @@ fn of_folder(folder: &Path) -> Option<PathBuf> {
 mod tests {
     use super::*;
 
-    fn args(path: Option<&str>, git: Option<&str>, rev: Option<&str>) -> Args {
-        Args {
+    fn args(path: Option<&str>, git: Option<&str>, rev: Option<&str>) -> Choice {
+        Choice {
             sdk_path: path.map(PathBuf::from),
             sdk_git: git.map(|url| url.parse().unwrap()),
             sdk_rev: rev.map(str::to_owned),
@@ -130,7 +130,7 @@ mod tests {
         }
     }
 
-    fn check(args: &Args, expected: &str) {
+    fn check(args: &Choice, expected: &str) {
         let found = Sdk::choose(args).map_or_else(|error| error.to_string(), |sdk| sdk.dependency());
         assert_eq!(found.lines().next(), Some(expected), "{args:?}");
     }

@@ -2,7 +2,9 @@
 //!
 //! A tool is an ordinary function: its name, doc comment, arguments and answer are what clients see.
 
-use casemate_plugin::{Context, Failure, Readable, clip, field::DomainName, path, plugin, public, tool};
+use casemate_plugin::{
+    Context, Failure, Readable, clip, field::DomainName, path, plugin, public, tool,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -69,7 +71,12 @@ pub struct Record {
 /// The text that people read beside the structured result.
 impl Readable for Records {
     fn text(&self) -> String {
-        let mut text = format!("{} {}: {} records", self.name, self.kind.as_str(), self.records.len());
+        let mut text = format!(
+            "{} {}: {} records",
+            self.name,
+            self.kind.as_str(),
+            self.records.len()
+        );
         for Record { ttl, value } in &self.records {
             text.push_str(&format!("\n{value} (for {ttl} s)"));
         }
@@ -104,14 +111,34 @@ pub fn resolve(args: Question, cx: &Context) -> Result<Records, Failure> {
     let Question { name, kind } = args;
     public::domain(&name).map_err(|error| Failure::invalid_arguments(error.to_string()))?;
     let request = cx.upstream(UPSTREAM).get(path!("/resolve"));
-    let reply: Reply = request.query("name", &name).query("type", kind.as_str()).send()?.json()?;
+    let reply: Reply = request
+        .query("name", &name)
+        .query("type", kind.as_str())
+        .send()?
+        .json()?;
     match reply.status {
         NO_ERROR => {}
         NO_SUCH_NAME => return Err(Failure::not_found(format!("there is no name {name}"))),
-        code => return Err(Failure::upstream("the resolver could not answer").with_code(&code.to_string())),
+        code => {
+            return Err(
+                Failure::upstream("the resolver could not answer").with_code(&code.to_string())
+            );
+        }
     }
-    let record = |item: Item| Record { ttl: item.ttl, value: clip(&item.data, MAX_VALUE) };
-    Ok(Records { name, kind, records: reply.answer.into_iter().take(MAX_RECORDS).map(record).collect() })
+    let record = |item: Item| Record {
+        ttl: item.ttl,
+        value: clip(&item.data, MAX_VALUE),
+    };
+    Ok(Records {
+        name,
+        kind,
+        records: reply
+            .answer
+            .into_iter()
+            .take(MAX_RECORDS)
+            .map(record)
+            .collect(),
+    })
 }
 
 plugin!(resolve);
