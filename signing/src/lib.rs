@@ -11,6 +11,7 @@ pub mod dsse;
 mod environment;
 pub mod highwater;
 pub mod key;
+pub mod lint;
 pub mod lock;
 pub mod manifest;
 pub mod package;

@@ -23,6 +23,7 @@ use crate::{
     strict_json::{self, StrictJsonError},
 };
 
+pub(crate) use fault::part;
 pub use fault::{Culprit, Fault};
 pub use place::Place;
 

@@ -7,6 +7,7 @@ pub mod init;
 pub mod inspect;
 pub mod install;
 pub mod key;
+pub mod lint;
 pub mod list;
 pub mod new;
 pub mod pack;

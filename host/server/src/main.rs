@@ -56,6 +56,7 @@ enum Command {
     Key(command::key::Command),
     New(command::new::Args),
     Pack(command::pack::Args),
+    Lint(command::lint::Args),
     Sign(command::sign::Args),
     /// Compile one component from standard input to standard output, within limits of its own.
     #[command(hide = true)]
@@ -109,6 +110,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Key(command) => command::key::run(&command, &context),
         Command::New(args) => command::new::run(&args, &context),
         Command::Pack(args) => command::pack::run(&args, &context),
+        Command::Lint(args) => command::lint::run(&args, &context),
         Command::Sign(args) => command::sign::run(&args, &context),
         Command::CompileWorker => Ok(Exit::Done),
     }

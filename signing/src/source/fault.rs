@@ -114,6 +114,7 @@ pub(crate) fn part(what: &str, at: &str) -> String {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
     use crate::manifest::{schema::SchemaRule, text::TextError};
@@ -159,7 +160,7 @@ mod tests {
     fn the_help_is_taken_apart() {
         let fault = Fault::from(&RuleError { at: "plugin.release".to_owned(), rule: Rule::ReleaseZero });
         assert_eq!(fault.help.as_deref(), Some("releases count from 1 and grow with every package that is published"));
-        let fault = Fault::from(&AssembleError::NotDescribed("look_up".parse().expect("a name")));
+        let fault = Fault::from(&AssembleError::NotDescribed("look_up".parse().unwrap()));
         assert_eq!(fault.culprit, Culprit::Source("tool.look_up".to_owned()));
     }
 }

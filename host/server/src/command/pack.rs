@@ -13,7 +13,7 @@ use casemate_signing::{
     statement,
 };
 
-pub(crate) use report::Source;
+pub(crate) use report::{Source, report};
 
 use super::{Context, print};
 use crate::{
@@ -105,7 +105,7 @@ fn manifest(source: &Source, declared: &PluginToml, component: &[u8], context: &
     let facts =
         ComponentFacts { sha256: Digest::of(component).to_hex(), size: u64::try_from(component.len()).unwrap_or(u64::MAX) };
     assemble(declared, &described, facts, imports, SERVED_WIT.to_owned())
-        .map_err(|errors| Failure::invalid(source.report(&errors)))
+        .map_err(|errors| Failure::invalid(report(Some(source), "help", &errors)))
 }
 
 /// Ask the component for its tools, in a sandbox that gives it nothing.

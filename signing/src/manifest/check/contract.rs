@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// The media types whose bodies the gate parses and writes anew.
-pub(super) const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// See [`JSON`].
-pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Characters of a path template.
 const MAX_PATH: usize = 512;

@@ -30,7 +30,8 @@ impl Source {
     pub(crate) fn parse(&self) -> Result<PluginToml, Failure> {
         PluginToml::parse(&self.text).map_err(|InvalidPluginToml { what, span, .. }| {
             let place = span.map(|span| Place::of(&self.text, span));
-            let (what, help) = what.split_once("\nhelp: ").map_or((what.as_str(), None), |(what, help)| (what, Some(help)));
+            let (what, help) =
+                what.split_once("\nhelp: ").map_or((what.as_str(), None), |(what, help)| (what, Some(("help", help))));
             Failure::invalid(self.shown(place.as_ref(), what, help))
         })
     }
@@ -45,39 +46,36 @@ impl Source {
         format!("{}:{}", self.path.display(), place.line)
     }
 
-    /// Every fault, one after the other.
-    pub(crate) fn report<F: Into<Fault>>(&self, faults: impl IntoIterator<Item = F>) -> String {
-        let shown = faults.into_iter().map(Into::into).map(|Fault { culprit, what, help }| {
-            let help = help.as_deref();
-            match culprit {
-                Culprit::Source(at) => {
-                    let place = self.find(&at);
-                    // The text of the line says where, unless it is only the nearest one.
-                    self.shown(place.as_ref(), &format!("{at}: {what}"), help)
-                }
-                Culprit::Tool { tool, part } if part.is_empty() => plain(&format!("tool `{tool}`: {what}"), help),
-                Culprit::Tool { tool, part } => plain(&format!("tool `{tool}`, {part}: {what}"), help),
-                Culprit::Component => plain(&format!("component: {what}"), help),
-            }
-        });
-        shown.collect::<Vec<_>>().join("\n\n")
-    }
-
     /// As rustc shows it: the place, the line, and a mark under what is meant.
-    fn shown(&self, place: Option<&Place>, what: &str, help: Option<&str>) -> String {
-        let Some(place) = place else { return plain(&format!("{}: {what}", self.path.display()), help) };
+    fn shown(&self, place: Option<&Place>, what: &str, note: Option<(&str, &str)>) -> String {
+        let Some(place) = place else { return plain(&format!("{}: {what}", self.path.display()), note) };
         let number = place.line.to_string();
         let margin = " ".repeat(number.len());
         // A tab is as wide as a terminal likes; a space is not.
         let line = place.text.replace('\t', " ");
         let mark = format!("{}{}", " ".repeat(place.column - 1), "^".repeat(place.length));
-        plain(&format!("{}: {what}\n{margin} |\n{number} | {line}\n{margin} | {mark}", self.line(place)), help)
+        plain(&format!("{}: {what}\n{margin} |\n{number} | {line}\n{margin} | {mark}", self.line(place)), note)
     }
 }
 
-fn plain(text: &str, help: Option<&str>) -> String {
-    match help {
-        Some(help) => format!("{text}\nhelp: {help}"),
+/// Every fault, one after the other, in the text they were made of if it is there. `label` is what their last line begins with.
+pub(crate) fn report<F: Into<Fault>>(source: Option<&Source>, label: &str, faults: impl IntoIterator<Item = F>) -> String {
+    let shown = faults.into_iter().map(Into::into).map(|Fault { culprit, what, help }| {
+        let note = help.as_deref().map(|help| (label, help));
+        match (culprit, source) {
+            (Culprit::Source(at), Some(source)) => source.shown(source.find(&at).as_ref(), &format!("{at}: {what}"), note),
+            (Culprit::Source(at), None) => plain(&format!("{at}: {what}"), note),
+            (Culprit::Tool { tool, part }, _) if part.is_empty() => plain(&format!("tool `{tool}`: {what}"), note),
+            (Culprit::Tool { tool, part }, _) => plain(&format!("tool `{tool}`, {part}: {what}"), note),
+            (Culprit::Component, _) => plain(&format!("component: {what}"), note),
+        }
+    });
+    shown.collect::<Vec<_>>().join("\n\n")
+}
+
+fn plain(text: &str, note: Option<(&str, &str)>) -> String {
+    match note {
+        Some((label, note)) => format!("{text}\n{label}: {note}"),
         None => text.to_owned(),
     }
 }
@@ -98,7 +96,7 @@ mod tests {
             RuleError { at: "component.sha256".to_owned(), rule: Rule::ComponentDigest },
             RuleError { at: "tool".to_owned(), rule: Rule::NoTools },
         ];
-        let shown = source("[plugin]\n\trelease = 0 # none\n").report(&faults);
+        let shown = report(Some(&source("[plugin]\n\trelease = 0 # none\n")), "help", &faults);
         let expected = "\
 plugin.toml:2: plugin.release: the release is 0
   |
