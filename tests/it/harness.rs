@@ -11,5 +11,5 @@ mod upstreams;
 
 pub(crate) use guest::Guest;
 pub(crate) use house::{House, only_json_rpc};
-pub(crate) use program::program;
+pub(crate) use program::{Ran, program};
 pub(crate) use raw::Raw;
