@@ -14,14 +14,9 @@ const NEARLY_ALL: usize = 85;
 const FEW_WORDS: usize = 4;
 /// What the component imports when it can ask for byte sources.
 const SOURCES: &str = "casemate:plugin/sources@";
-/// First words of names that speak of a change.
-const CHANGES: [&str; 26] = [
-    "add",
-    "assign",
-    "block",
+/// First words of names that speak of a change, as a tool's name or a segment of a path.
+const CHANGES: [&str; 16] = [
     "cancel",
-    "close",
-    "contain",
     "create",
     "delete",
     "disable",
@@ -33,16 +28,13 @@ const CHANGES: [&str; 26] = [
     "purge",
     "quarantine",
     "remove",
-    "reset",
     "restart",
     "revoke",
-    "run",
-    "set",
     "stop",
-    "submit",
-    "update",
     "upload",
 ];
+/// First words that are a change in a tool's name, and a noun in many a path.
+const CHANGES_OF_TOOLS: [&str; 8] = ["add", "assign", "block", "close", "contain", "reset", "submit", "update"];
 
 pub(super) fn check(manifest: &Manifest, warnings: &mut Warnings) {
     for (name, upstream) in &manifest.upstream {
@@ -61,7 +53,8 @@ pub(super) fn check(manifest: &Manifest, warnings: &mut Warnings) {
     }
     for (name, tool) in &manifest.tool {
         let at = format!("tool.{name}");
-        if let Some(word) = change(name.as_str()).filter(|_| tool.effect == Effect::Read) {
+        let word = change(name.as_str(), &CHANGES).or_else(|| change(name.as_str(), &CHANGES_OF_TOOLS));
+        if let Some(word) = word.filter(|_| tool.effect == Effect::Read) {
             warnings.add(Lint::UnderstatedEffect, format!("{at}.effect"), format!("`{word}`"));
         }
         scope(manifest, tool, &at, warnings);
@@ -99,7 +92,7 @@ fn request(contract: &RequestContract, at: &str, warnings: &mut Warnings) {
         warnings.add(Lint::ReadByPost, format!("{at}.effect"), format!("a read by {}", contract.method.as_str()));
     }
     if effect == Effect::Read
-        && let Some(word) = contract.path.split('/').find_map(change)
+        && let Some(word) = contract.path.split('/').find_map(|segment| change(segment, &CHANGES))
     {
         warnings.add(Lint::UnderstatedEffect, format!("{at}.path"), format!("`{word}`"));
     }
@@ -119,9 +112,9 @@ fn is_weak(reason: &str) -> bool {
 }
 
 /// The first word of a name, where it speaks of a change.
-fn change(name: &str) -> Option<&'static str> {
+fn change(name: &str, words: &[&'static str]) -> Option<&'static str> {
     let first = name.split(['_', '-', '.']).next()?;
-    CHANGES.into_iter().find(|word| first.eq_ignore_ascii_case(word))
+    words.iter().copied().find(|word| first.eq_ignore_ascii_case(word))
 }
 
 /// Whether a pattern takes nearly any character, of any number of them unless `always`.

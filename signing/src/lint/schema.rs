@@ -15,6 +15,8 @@ const SECRETS: [&str; 9] =
     ["password", "passwd", "passphrase", "secret", "token", "apikey", "api_key", "private_key", "credential"];
 /// Last words of names that speak of a secret and hold none.
 const NOT_SECRETS: [&str; 5] = ["id", "name", "type", "kind", "count"];
+/// First words of names of the tokens by which an API hands out its next page.
+const PAGES: [&str; 5] = ["page", "next", "continuation", "cursor", "scroll"];
 
 pub(super) fn check(manifest: &Manifest, warnings: &mut Warnings) {
     for (name, tool) in &manifest.tool {
@@ -87,6 +89,8 @@ fn is_described(root: &Value, node: &Map<String, Value>) -> bool {
 
 fn is_secret(name: &str) -> bool {
     let name = name.to_ascii_lowercase();
-    let last = name.rsplit(['_', '-', '.']).next().unwrap_or_default();
-    SECRETS.iter().any(|word| name.contains(word)) && !NOT_SECRETS.contains(&last)
+    let mut words = name.split(['_', '-', '.']);
+    let of_page = words.next().is_some_and(|first| PAGES.contains(&first));
+    let of_else = words.next_back().is_some_and(|last| NOT_SECRETS.contains(&last));
+    SECRETS.iter().any(|word| name.contains(word)) && !of_page && !of_else
 }

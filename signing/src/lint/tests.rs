@@ -237,13 +237,13 @@ fn what_requests_reach() {
 #[test]
 fn tools_scope_and_sources() {
     let mut renamed = clean();
-    renamed["tool"]["kill_agent"] = renamed["tool"]["agent_report"].take();
+    renamed["tool"]["assign_agent"] = renamed["tool"]["agent_report"].take();
     renamed["tool"].as_object_mut().unwrap().retain(|_, tool| !tool.is_null());
     renamed["tool"]["start_operation"]["description"] = json!("Start an operation on a group.");
     let found = warnings(renamed, &[]);
     assert_eq!(
         found.iter().map(|it| (it.lint, &it.culprit)).collect::<Vec<_>>(),
-        [(Lint::UnderstatedEffect, &source("tool.kill_agent.effect"))]
+        [(Lint::UnderstatedEffect, &source("tool.assign_agent.effect"))]
     );
     let bound = json!({ "group": { "argument": "/paw" } });
     check(&[("/tool/agent_report/scope", bound)], Lint::UnusedScope, source("tool.agent_report.scope.group"), "group");
@@ -267,6 +267,10 @@ fn arguments_and_settings() {
     check(&[(&format!("{at}/other"), json!({ "type": "boolean" }))], Lint::UndescribedArgument, argument("other"), "description");
     let secret = json!({ "type": "string", "maxLength": 64, "description": "Some text", "x-secret": true });
     assert_eq!(warnings(changed(&[(&format!("{at}/password"), secret)]), &[]), []);
+    for name in ["page_token", "next-token", "token_id", "tokenise"] {
+        let found = warnings(changed(&[(&format!("{at}/{name}"), string(64))]), &[]);
+        assert_eq!(found.len(), usize::from(name == "tokenise"), "{name}: {found:?}");
+    }
     let token = "/settings/properties/access_token";
     check(&[(token, string(64))], Lint::SecretInSettings, source("settings.properties.access_token"), "access_token");
     // Where the scope says so, a parameter has another name than the argument.

@@ -127,6 +127,17 @@ effect = "read"
         assert_eq!(Place::find("a = ", "a"), None);
     }
 
+    proptest::proptest! {
+        #[test]
+        fn never_panics(text in "[\\[\\]{}=\"'.a\u{e9}\\n ]{0,60}", at in "[a.\u{e9}]{0,9}", start in 0usize..70, end in 0usize..70) {
+            let _ = (Place::find(&text, &at), Place::of(&text, start..end));
+            for change in [0, 1, 2] {
+                let text: String = TEXT.chars().enumerate().filter(|(index, _)| index % 70 != start + change).map(|(_, c)| c).collect();
+                let _ = Place::find(&text, "upstream.server.request.list.query.a.b");
+            }
+        }
+    }
+
     #[test]
     fn spans_at_the_edges_of_a_text() {
         let of = |text: &str, span| {

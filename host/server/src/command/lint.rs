@@ -11,6 +11,7 @@ use casemate_signing::{
     source::{Culprit, Fault},
     statement,
 };
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -44,18 +45,17 @@ pub struct Args {
     #[arg(long)]
     deny: bool,
     /// A kind of warning that is meant; may be repeated.
-    #[arg(long, value_name = "CODE", value_parser = kind)]
+    #[arg(long, value_name = "CODE", value_parser = kinds())]
     allow: Vec<Lint>,
     /// Another plugin that it may be mistaken for, besides those that are installed; may be repeated.
     #[arg(long, value_name = "PUBLISHER/NAME")]
     beside: Vec<PluginId>,
 }
 
-fn kind(code: &str) -> Result<Lint, String> {
-    Lint::ALL
-        .into_iter()
-        .find(|lint| lint.code() == code)
-        .ok_or_else(|| format!("there is no such kind of warning\nhelp: {}", Lint::ALL.map(Lint::code).join(", ")))
+/// A kind by its code; the help lists each with its reason.
+fn kinds() -> impl TypedValueParser<Value = Lint> {
+    let values = Lint::ALL.map(|lint| PossibleValue::new(lint.code()).help(lint.why()));
+    PossibleValuesParser::new(values).try_map(|code| Lint::ALL.into_iter().find(|lint| lint.code() == code).ok_or("no such code"))
 }
 
 /// Lint and show.
@@ -83,6 +83,12 @@ fn read(args: &Args, context: &Context) -> Result<(Manifest, Option<Source>), Fa
 /// The manifest of a package: what will be signed, or what was.
 fn of_package(file: &Path, context: &Context) -> Result<Manifest, Failure> {
     let path = store::statement_of(file);
+    if !file.exists() {
+        return Err(Failure::invalid(format!(
+            "there is no `{}`\nhelp: a plugin's folder, or a package that casemate pack wrote",
+            file.display()
+        )));
+    }
     if !path.exists() && store::bundle_of(file).exists() {
         let environment = Config::read(&context.folders.config)?.environment;
         return Ok(verified(file, context, environment)?.0.manifest().clone());

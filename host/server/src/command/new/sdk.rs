@@ -42,7 +42,7 @@ pub(crate) enum NoSdk {
     Folder(PathBuf),
     /// Not what cargo clones.
     #[error(
-        "`{0}` is not a repository that cargo can clone\nhelp: its URL starts with https://, ssh:// or file:// and holds no password"
+        "`{0}` is not a repository that cargo can clone\nhelp: its URL starts with https://, ssh:// or file:// and holds no password and no quote"
     )]
     Url(String),
     /// Not a commit.
@@ -57,7 +57,8 @@ impl Sdk {
             return of_folder(folder).ok_or_else(|| NoSdk::Folder(folder.clone())).map(Self::Path);
         }
         let Some(url) = &args.sdk_git else { return Ok(Self::Registry(args.sdk_version.clone())) };
-        if !matches!(url.scheme(), "https" | "ssh" | "file") || url.password().is_some() {
+        // A quote would end the one that the scaffold's CI puts around it.
+        if !matches!(url.scheme(), "https" | "ssh" | "file") || url.password().is_some() || url.as_str().contains('\'') {
             return Err(NoSdk::Url(url.to_string()));
         }
         let is_commit = |text: &String| COMMIT.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
@@ -99,7 +100,7 @@ impl Sdk {
     /// How a machine without it gets the program of the same source.
     pub(super) fn install(&self) -> String {
         match self {
-            // One line of shell in YAML: a URL holds no space, but may hold what a shell reads.
+            // One line of shell in YAML: a URL holds neither space nor quote, but may hold what a shell reads.
             Self::Git { url, commit: Some(commit) } => format!("cargo install --locked --git '{url}' --rev {commit} casemate"),
             Self::Git { url, commit: None } => format!("cargo install --locked --git '{url}' casemate"),
             Self::Registry(version) => format!("cargo install --locked casemate --version {version}"),
@@ -156,7 +157,7 @@ mod tests {
             &args(Some(env!("CARGO_MANIFEST_DIR")), None, None),
             &format!("`{}` does not hold the crate casemate-plugin", env!("CARGO_MANIFEST_DIR")),
         );
-        for url in ["http://example.com/a", "ext::sh", "https://me:secret@example.com/a"] {
+        for url in ["http://example.com/a", "ext::sh", "https://me:secret@example.com/a", "https://example.com/a'$(id)'"] {
             assert!(matches!(Sdk::choose(&args(None, Some(url), None)), Err(NoSdk::Url(_))), "{url}");
         }
         for commit in ["main", "--x", "0123ab", "v1.0.0", "0123abc\"", &"0".repeat(65)] {

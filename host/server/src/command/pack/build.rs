@@ -28,6 +28,10 @@ const OF_THE_SHELL: [&str; 5] = [
 ];
 /// See [`OF_THE_SHELL`]: one variable for each setting of the profile.
 const PROFILE_OF_THE_SHELL: &str = "CARGO_PROFILE_RELEASE_";
+/// For build scripts that write down when they ran (https://reproducible-builds.org/specs/source-date-epoch/).
+const DATE: &str = "SOURCE_DATE_EPOCH";
+/// 1980, which is as far back as a ZIP file can go.
+const LONG_AGO: &str = "315532800";
 
 /// Build the crate in `folder`; the component it made.
 pub(crate) fn component(folder: &Path) -> Result<PathBuf, Failure> {
@@ -67,9 +71,8 @@ fn cargo(manifest: &Path, subcommand: &str) -> Command {
     for (name, _) in env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with(PROFILE_OF_THE_SHELL)) {
         cargo.env_remove(name);
     }
-    // For build scripts that write down when they ran (https://reproducible-builds.org/specs/source-date-epoch/).
-    if env::var_os("SOURCE_DATE_EPOCH").is_none() {
-        cargo.env("SOURCE_DATE_EPOCH", "0");
+    if env::var_os(DATE).is_none() {
+        cargo.env(DATE, LONG_AGO);
     }
     cargo
 }
