@@ -25,8 +25,9 @@ demo: build ## A publisher, an operator and an agent on one terminal
 guests: setup ## The hostile components the tests use
 	CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-C link-arg=-zstack-size=65536" cargo build $(WASM) -p casemate-guests --examples
 
-plugins: build ## Every plugin, packed and not signed, under target/packages
+plugins: build ## Every plugin, packed and not signed, under target/packages; a reviewer has nothing to ask about
 	$(BIN)/casemate pack plugins/virustotal --out $(CARGO_TARGET_DIR)/packages
+	$(BIN)/casemate lint --deny $(CARGO_TARGET_DIR)/packages/virustotal-*.wasm
 
 test: build guests plugins nextest interop-setup ## Every test
 	cargo nextest run --locked --workspace --exclude casemate-guests

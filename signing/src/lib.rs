@@ -14,6 +14,7 @@ mod environment;
 pub mod highwater;
 pub mod key;
 pub mod keyset;
+pub mod lint;
 pub mod lock;
 pub mod manifest;
 pub mod package;

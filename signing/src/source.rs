@@ -3,7 +3,13 @@
 //! `plugin.toml` holds what needs judgement (effects, contracts, scope); names, texts and schemas come from the
 //! author's types by way of `describe`. What both state has to agree.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod fault;
+mod place;
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    ops::Range,
+};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +23,10 @@ use crate::{
     },
     strict_json::{self, StrictJsonError},
 };
+
+pub(crate) use fault::part;
+pub use fault::{Culprit, Fault};
+pub use place::Place;
 
 /// The author's `plugin.toml`. Unknown keys are errors.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
@@ -68,13 +78,23 @@ pub struct DeclaredTool {
 
 /// `plugin.toml` cannot be read.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("plugin.toml: {0}")]
-pub struct InvalidPluginToml(String);
+#[error("plugin.toml: {text}")]
+pub struct InvalidPluginToml {
+    text: String,
+    /// What is wrong, in one line.
+    pub what: String,
+    /// The bytes of the text where it is wrong, if it is somewhere.
+    pub span: Option<Range<usize>>,
+}
 
 impl PluginToml {
     /// Read the text of a `plugin.toml`.
     pub fn parse(text: &str) -> Result<Self, InvalidPluginToml> {
-        toml::from_str(text).map_err(|error| InvalidPluginToml(error.to_string().trim_end().to_owned()))
+        toml::from_str(text).map_err(|error| InvalidPluginToml {
+            text: error.to_string().trim_end().to_owned(),
+            what: error.message().to_owned(),
+            span: error.span(),
+        })
     }
 }
 

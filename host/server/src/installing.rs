@@ -21,13 +21,13 @@ use casemate_signing::{
 use serde_json::{Value, json};
 
 use crate::{
-    advisories::Advisories,
+    advisories::{Advisories, waived},
     clock,
     command::{Context, print},
     config::{Config, distance, nearest},
     exit::Failure,
     folders::private,
-    house::{store, waived, write_down},
+    house::{store, write_down},
 };
 use acquire::Acquired;
 use consent::Agreed;

@@ -61,7 +61,9 @@ enum Command {
     Audit(command::audit::Command),
     #[command(subcommand)]
     Key(command::key::Command),
+    New(command::new::Args),
     Pack(command::pack::Args),
+    Lint(command::lint::Args),
     Sign(command::sign::Args),
     Publish(command::publish::Args),
     /// Compile one component from standard input to standard output, within limits of its own.
@@ -128,7 +130,9 @@ fn run(cli: Cli) -> Outcome {
         Command::Token(command) => command::token::run(&command, &context),
         Command::Audit(command) => command::audit::run(&command, &context),
         Command::Key(command) => command::key::run(&command, &context),
+        Command::New(args) => command::new::run(&args, &context),
         Command::Pack(args) => command::pack::run(&args, &context),
+        Command::Lint(args) => command::lint::run(&args, &context),
         Command::Sign(args) => command::sign::run(&args, &context),
         Command::Publish(args) => command::publish::run(&args, &context),
         Command::CompileWorker => Ok(Exit::Done),

@@ -3,8 +3,8 @@
 #[allow(unsafe_code, missing_docs, unreachable_pub, clippy::all, clippy::restriction, reason = "generated from the WIT package")]
 pub mod bindings {
     wit_bindgen::generate!({
-        // There in any checkout of the repository, which is what Cargo makes of a git dependency, too.
-        path: "../../wit",
+        // A link to the repository's own: Cargo follows it in a checkout, in a git dependency, and when it packages the crate.
+        path: "wit",
         world: "casemate:plugin/plugin",
         pub_export_macro: true,
         generate_all,

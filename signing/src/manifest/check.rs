@@ -12,6 +12,7 @@ mod upstream;
 
 use std::collections::BTreeMap;
 
+pub(crate) use contract::{FORM, JSON};
 pub use rule::{PathFault, Rule, RuleError};
 
 use super::{ContractName, DimensionName, Manifest, RequestContract, Requirement, UpstreamName, schema, text};
@@ -88,7 +89,7 @@ struct Placed<'a> {
 type Contracts<'a> = BTreeMap<&'a ContractName, Placed<'a>>;
 
 /// The dimensions a contract binds or requires.
-fn dimensions(contract: &RequestContract) -> impl Iterator<Item = &DimensionName> {
+pub(crate) fn dimensions(contract: &RequestContract) -> impl Iterator<Item = &DimensionName> {
     let bound = contract.scope.bound().map(|(dimension, _)| dimension);
     bound.chain(required_dimensions(contract))
 }

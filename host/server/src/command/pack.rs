@@ -1,17 +1,22 @@
 //! `casemate pack`: from an author's folder to a package that can be signed.
 
+mod build;
+mod report;
+
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
-    process::Command,
 };
 
 use casemate_sandbox::{SERVED_WIT, describe, imports_of};
 use casemate_signing::{
     digest::Digest,
-    manifest::{ComponentFacts, check::MAX_COMPONENT},
+    manifest::{ComponentFacts, Manifest, check::MAX_COMPONENT},
     source::{PluginToml, assemble, parse_description},
     statement,
 };
+
+pub(crate) use report::{Source, report};
 
 use super::{Context, print};
 use crate::{
@@ -23,7 +28,8 @@ use crate::{
 /// Build a plugin and write what is to be signed: NAME-VERSION.wasm and its statement.
 ///
 /// The component is asked for its tools once, here, in a sandbox without network, files or settings. Every rule of the loader
-/// is checked, so what packs is what loads.
+/// is checked, so what packs is what loads. The same source, Cargo.lock and toolchain make the same component in any folder; a
+/// dependency by path outside the plugin's workspace is the exception.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder with plugin.toml and Cargo.toml.
@@ -37,40 +43,11 @@ pub struct Args {
     out: PathBuf,
 }
 
-/// A plugin.toml is written by hand.
-const MAX_SOURCE: usize = 1 << 20;
-/// The guest's stack: small, so that a fresh instance touches few pages.
-const RUSTFLAGS: &str = "-C link-arg=-zstack-size=65536";
-
 /// Build, describe, check, write.
 pub fn run(args: &Args, context: &Context) -> Outcome {
-    let source_path = args.folder.join("plugin.toml");
-    let source =
-        String::from_utf8(store::file(&source_path, MAX_SOURCE)?).map_err(|_| Failure::invalid("plugin.toml is not UTF-8"))?;
-    let source = PluginToml::parse(&source).map_err(Failure::invalid)?;
-    let built = match &args.component {
-        Some(path) => path.clone(),
-        None => build(&args.folder)?,
-    };
-    let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
-    let (imports, _) = imports_of(&component).map_err(Failure::invalid)?;
-    let (component, origin) = Origin::embedded(component, args.component.is_none().then_some(args.folder.as_path()))?;
-    let described = ask(&component, context)?;
-    let described = parse_description(described.as_bytes()).map_err(Failure::invalid)?;
-    let facts =
-        ComponentFacts { sha256: Digest::of(&component).to_hex(), size: u64::try_from(component.len()).unwrap_or(u64::MAX) };
-    let manifest = assemble(&source, &described, facts, imports, SERVED_WIT.to_owned()).map_err(|errors| {
-        Failure::invalid(format!(
-            "{}:\n{}",
-            source_path.display(),
-            errors.iter().map(|error| format!("- {error}")).collect::<Vec<_>>().join("\n")
-        ))
-    })?;
-    let manifest = origin.stated_in(manifest, &component)?;
-    std::fs::create_dir_all(&args.out)?;
-    let path = args.out.join(format!("{}-{}.wasm", manifest.plugin.name, manifest.plugin.version));
-    std::fs::write(&path, &component)?;
-    std::fs::write(store::statement_of(&path), statement::to_bytes(&manifest))?;
+    let packed = pack(&args.folder, args.component.as_deref(), context)?;
+    let path = packed.write(&args.out)?;
+    let Packed { manifest, component, .. } = &packed;
     print::result(
         context.format,
         || {
@@ -90,53 +67,57 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     Ok(Exit::Done)
 }
 
-/// Build the crate in `folder` for wasm32-wasip2; the component it made.
-fn build(folder: &Path) -> Result<PathBuf, Failure> {
-    let manifest = folder.join("Cargo.toml");
-    if !manifest.is_file() {
-        return Err(Failure::invalid(format!(
-            "there is no `{}`\nhelp: name the plugin's folder, or a component with --component",
-            manifest.display()
-        )));
+/// A plugin that keeps every rule of the loader, not written yet.
+pub(crate) struct Packed {
+    /// What will be signed.
+    pub(crate) manifest: Manifest,
+    /// What it is about.
+    pub(crate) component: Vec<u8>,
+    /// What its author wrote.
+    pub(crate) source: Source,
+}
+
+/// Build the plugin in `folder`, or take a component that is built, and make its manifest.
+pub(crate) fn pack(folder: &Path, component: Option<&Path>, context: &Context) -> Result<Packed, Failure> {
+    let source = Source::read(folder)?;
+    let declared = source.parse()?;
+    let is_built = component.is_none();
+    let built = match component {
+        Some(path) => path.to_owned(),
+        None => build::component(folder)?,
+    };
+    let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
+    let (imports, _) = imports_of(&component).map_err(Failure::invalid)?;
+    let (component, origin) = Origin::embedded(component, is_built.then_some(folder))?;
+    let manifest = origin.stated_in(manifest(&source, &declared, imports, &component, context)?, &component)?;
+    Ok(Packed { manifest, component, source })
+}
+
+impl Packed {
+    /// Write NAME-VERSION.wasm and its statement to `folder`; the component's path.
+    pub(crate) fn write(&self, folder: &Path) -> Result<PathBuf, Failure> {
+        std::fs::create_dir_all(folder)?;
+        let path = folder.join(format!("{}-{}.wasm", self.manifest.plugin.name, self.manifest.plugin.version));
+        std::fs::write(&path, &self.component)?;
+        std::fs::write(store::statement_of(&path), statement::to_bytes(&self.manifest))?;
+        Ok(path)
     }
-    // Messages go through; only the list of artifacts is read.
-    let output = Command::new("cargo")
-        .args([
-            "build",
-            "--release",
-            "--target",
-            "wasm32-wasip2",
-            "--message-format",
-            "json-render-diagnostics",
-            "--manifest-path",
-        ])
-        .arg(&manifest)
-        .env("CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS", RUSTFLAGS)
-        .stderr(std::process::Stdio::inherit())
-        .output()
-        .map_err(|error| Failure::failed(format!("cargo cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(Failure::failed(
-            "cargo could not build the plugin\nhelp: rustup target add wasm32-wasip2, if the target is missing",
-        ));
-    }
-    let root = std::fs::canonicalize(&manifest)?;
-    String::from_utf8_lossy(&output.stdout)
-        .lines()
-        .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok())
-        .filter(|message| message.get("reason").is_some_and(|reason| reason == "compiler-artifact"))
-        .filter(|message| message.get("manifest_path").and_then(|path| path.as_str()).is_some_and(|path| Path::new(path) == root))
-        .filter_map(|message| {
-            message
-                .get("filenames")?
-                .as_array()?
-                .iter()
-                .filter_map(|name| name.as_str())
-                .find(|name| name.ends_with(".wasm"))
-                .map(PathBuf::from)
-        })
-        .next_back()
-        .ok_or_else(|| Failure::invalid("the crate made no component\nhelp: crate-type = [\"cdylib\"] in its [lib]"))
+}
+
+/// What the author wrote and what the component says of itself, put together and checked.
+fn manifest(
+    source: &Source,
+    declared: &PluginToml,
+    imports: BTreeSet<String>,
+    component: &[u8],
+    context: &Context,
+) -> Result<Manifest, Failure> {
+    let described = ask(component, context)?;
+    let described = parse_description(described.as_bytes()).map_err(Failure::invalid)?;
+    let facts =
+        ComponentFacts { sha256: Digest::of(component).to_hex(), size: u64::try_from(component.len()).unwrap_or(u64::MAX) };
+    assemble(declared, &described, facts, imports, SERVED_WIT.to_owned())
+        .map_err(|errors| Failure::invalid(report(Some(source), "help", &errors)))
 }
 
 /// Ask the component for its tools, in a sandbox that gives it nothing.

@@ -12,9 +12,9 @@ use crate::{
 };
 
 /// The media types whose bodies the gate parses and writes anew.
-pub(super) const JSON: &str = "application/json";
+pub(crate) const JSON: &str = "application/json";
 /// See [`JSON`].
-pub(super) const FORM: &str = "application/x-www-form-urlencoded";
+pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Characters of a path template.
 const MAX_PATH: usize = 512;
@@ -100,7 +100,7 @@ fn path<'a>(contract: &'a RequestContract, at: &str, findings: &mut Findings) ->
         }
     };
     for name in contract.parameters.keys().filter(|name| !names.contains(&Some(name.as_str()))) {
-        findings.add(format!("{at}.parameters"), Rule::PatternWithoutParameter(shorten(name)));
+        findings.add(format!("{at}.parameters.{}", shorten(name)), Rule::PatternWithoutParameter(shorten(name)));
     }
     let literals = contract.path.split('/').skip(1);
     literals
@@ -191,10 +191,10 @@ fn sendable(contract: &RequestContract, at: &str, findings: &mut Findings) {
     patterns("query", &contract.query, findings);
     patterns("headers", &contract.headers, findings);
     for name in contract.query.keys().filter(|name| !is_field_name(name)) {
-        findings.add(format!("{at}.query"), Rule::FieldName(shorten(name)));
+        findings.add(format!("{at}.query.{}", shorten(name)), Rule::FieldName(shorten(name)));
     }
     for name in contract.headers.keys().filter(|name| !is_sendable_header(name)) {
-        findings.add(format!("{at}.headers"), Rule::HeaderReserved(shorten(name)));
+        findings.add(format!("{at}.headers.{}", shorten(name)), Rule::HeaderReserved(shorten(name)));
     }
     if let Some(content_type) = &contract.content_type {
         let media_type = |text: &str| text.split_once('/').is_some_and(|(kind, sub)| is_token(kind) && is_token(sub));

@@ -81,8 +81,8 @@ fn limits(manifest: &Manifest, findings: &mut Findings) {
         ("response_kib", limits.response_kib, hard_cap::RESPONSE_KIB),
     ] {
         match value {
-            Some(0) => findings.add("limits", Rule::LimitZero(name)),
-            Some(value) if value > max => findings.add("limits", Rule::LimitTooHigh { name, value, max }),
+            Some(0) => findings.add(format!("limits.{name}"), Rule::LimitZero(name)),
+            Some(value) if value > max => findings.add(format!("limits.{name}"), Rule::LimitTooHigh { name, value, max }),
             _ => {}
         }
     }

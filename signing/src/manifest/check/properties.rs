@@ -50,6 +50,7 @@ proptest! {
         replace(&mut manifest, &mut { index }, &value);
         if let Ok(manifest) = serde_json::from_value::<Manifest>(manifest) {
             let _ = check(&manifest);
+            let _ = crate::lint::lint(&manifest, &[manifest.id()]);
         }
     }
 

@@ -102,10 +102,10 @@ fn identity_and_limits() {
         ),
         (vec![("/imports", json!(["wasi:http"]))], "imports", Rule::Import("wasi:http".into())),
         (vec![("/imports", json!(["wasi:http/types@*"]))], "imports", Rule::Import("wasi:http/types@*".into())),
-        (vec![("/limits/requests", json!(0))], "limits", Rule::LimitZero("requests")),
+        (vec![("/limits/requests", json!(0))], "limits.requests", Rule::LimitZero("requests")),
         (
             vec![("/limits/memory_mib", json!(hard_cap::MEMORY_MIB + 1))],
-            "limits",
+            "limits.memory_mib",
             Rule::LimitTooHigh { name: "memory_mib", value: hard_cap::MEMORY_MIB + 1, max: hard_cap::MEMORY_MIB },
         ),
         (vec![("/secrets/api_key/description", json!("\u{E0041}"))], "secrets.api_key", hidden(0xE0041)),
@@ -242,7 +242,7 @@ fn paths_and_patterns() {
     };
     check_each(vec![
         (vec![("@agent/parameters", json!({}))], "@agent.parameters", Rule::ParameterWithoutPattern("paw".into())),
-        (vec![("@agent/parameters/x", json!("^a$"))], "@agent.parameters", Rule::PatternWithoutParameter("x".into())),
+        (vec![("@agent/parameters/x", json!("^a$"))], "@agent.parameters.x", Rule::PatternWithoutParameter("x".into())),
         (vec![("@agent/parameters/paw", json!("[a-z]+"))], "@agent.parameters.paw", unanchored("[a-z]+")),
         (vec![("@list-agents/query/page", json!("^a|b$"))], "@list-agents.query.page", unanchored("^a|b$")),
         (vec![("@list-agents/headers", json!({ "x-a": "a$" }))], "@list-agents.headers.x-a", unanchored("a$")),
@@ -262,13 +262,17 @@ fn paths_and_patterns() {
 #[test]
 fn what_may_be_sent() {
     check_each(vec![
-        (vec![("@list-agents/query", json!({ "a b": "^a$" }))], "@list-agents.query", Rule::FieldName("a b".into())),
-        (vec![("@list-agents/query", json!({ "": "^a$" }))], "@list-agents.query", Rule::FieldName(String::new())),
-        (vec![("@list-agents/headers", json!({ "X-A": "^a$" }))], "@list-agents.headers", Rule::HeaderReserved("X-A".into())),
-        (vec![("@list-agents/headers", json!({ "host": "^a$" }))], "@list-agents.headers", Rule::HeaderReserved("host".into())),
+        (vec![("@list-agents/query", json!({ "a b": "^a$" }))], "@list-agents.query.a b", Rule::FieldName("a b".into())),
+        (vec![("@list-agents/query", json!({ "": "^a$" }))], "@list-agents.query.", Rule::FieldName(String::new())),
+        (vec![("@list-agents/headers", json!({ "X-A": "^a$" }))], "@list-agents.headers.X-A", Rule::HeaderReserved("X-A".into())),
+        (
+            vec![("@list-agents/headers", json!({ "host": "^a$" }))],
+            "@list-agents.headers.host",
+            Rule::HeaderReserved("host".into()),
+        ),
         (
             vec![("@list-agents/headers", json!({ "x-http-method-override": "^GET$" }))],
-            "@list-agents.headers",
+            "@list-agents.headers.x-http-method-override",
             Rule::HeaderReserved("x-http-method-override".into()),
         ),
         (vec![("@search/content_type", json!("text/A"))], "@search.content_type", Rule::ContentType("text/A".into())),
