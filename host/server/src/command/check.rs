@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{Context, print};
 use crate::{
     exit::{Exit, Outcome},
-    house::{House, Opening},
+    house::{House, Opening, Serving},
 };
 
 /// Check the configuration against what is installed, and show what each grant really allows.
@@ -21,18 +21,19 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     executor.block_on(async {
         let house = House::open(Opening { context, via: "cli" }).await?;
-        print::result(context.format, || text(&house), || json(&house));
+        let serving = house.serving();
+        print::result(context.format, || text(&house, &serving), || json(&house, &serving));
         house.close().await?;
-        Ok(if house.refused().is_empty() { Exit::Done } else { Exit::Failed })
+        Ok(if serving.refused().is_empty() { Exit::Done } else { Exit::Failed })
     })
 }
 
-fn text(house: &House) -> String {
+fn text(house: &House, serving: &Serving) -> String {
     let mut text = format!("environment {}\n", house.environment());
-    for refused in house.refused() {
+    for refused in serving.refused() {
         text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, visible(&refused.reason).replace('\n', "\n  ")));
     }
-    for grant in house.policy().grants() {
+    for grant in serving.policy().grants() {
         let principals: Vec<&str> = grant.principals.iter().map(|principal| principal.as_str()).collect();
         text.push_str(&format!(
             "\ngrant {} for {}\n",
@@ -56,12 +57,12 @@ fn text(house: &House) -> String {
             };
             text.push_str(&format!("  budget   {} calls in {} of {of}\n", budget.calls, budget.per));
         }
-        let rows: Vec<Vec<String>> = covered(house.policy(), grant)
+        let rows: Vec<Vec<String>> = covered(serving.policy(), grant)
             .map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)])
             .collect();
         text.push_str(&if rows.is_empty() { "  no tool\n".to_owned() } else { print::table(&rows) });
     }
-    if house.policy().grants().next().is_none() {
+    if serving.policy().grants().next().is_none() {
         text.push_str("\nNobody may call anything: there is no grant.\n");
     }
     text
@@ -98,12 +99,12 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
     words.join("; ")
 }
 
-fn json(house: &House) -> Value {
-    let grants: Vec<Value> = house
+fn json(house: &House, serving: &Serving) -> Value {
+    let grants: Vec<Value> = serving
         .policy()
         .grants()
         .map(|grant| {
-            let tools: Vec<Value> = covered(house.policy(), grant)
+            let tools: Vec<Value> = covered(serving.policy(), grant)
                 .map(|tool| json!({ "tool": tool.served.as_str(), "effect": tool.manifest_tool.effect.as_str(), "enabled": tool.enabled, "dry_run": tool.dry_run && tool.manifest_tool.effect > Effect::Read, "verdict": verdict(grant, tool) }))
                 .collect();
             json!({
@@ -116,7 +117,10 @@ fn json(house: &House) -> Value {
             })
         })
         .collect();
-    let refused: Vec<Value> =
-        house.refused().iter().map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason })).collect();
+    let refused: Vec<Value> = serving
+        .refused()
+        .iter()
+        .map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason }))
+        .collect();
     json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused })
 }

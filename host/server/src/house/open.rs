@@ -5,17 +5,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, RwLock},
 };
 
 use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
-    Grant, GrantName, Policy, PolicyError, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
-    output::OutputRules,
+    Grant, GrantName, Policy, PolicyError, ServedName, ToolRule, default_approval, default_dry_run, default_enabled,
 };
-use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Runtime};
+use casemate_sandbox::{CodeCache, PluginBindings, Runtime};
 use casemate_signing::{
     Environment,
     lock::{LockFile, Locked},
@@ -24,10 +23,12 @@ use casemate_signing::{
     trust::TrustStore,
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{
-    House, Served,
+    House,
     heads::{self, Heads, Keeper},
+    serving::{Ended, Plugins, Served, Serving},
     store::{self, Keys},
 };
 use crate::{
@@ -50,7 +51,7 @@ pub struct Opening<'a> {
 }
 
 /// An installed plugin that is not served.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Which.
     pub plugin: PluginId,
@@ -65,88 +66,124 @@ impl House {
     /// When the configuration, the trust store, the lock file, the host's state or the audit log cannot be used.
     pub async fn open(opening: Opening<'_>) -> Result<Self, Failure> {
         let context = opening.context;
-        let config = Config::read(&context.folders.config)?;
+        let config = Arc::new(Config::read(&context.folders.config)?);
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
-        let shelf = Shelf {
-            folders: &context.folders,
-            environment: config.environment,
-            trust: store::trust(&context.folders)?,
-            lock: store::lock(&context.folders)?,
-            highwater: store::highwater(&state, &keys)?,
-        };
+        // Taken before the files are read: a change in between is seen as one.
+        let made_from = store::marks(&context.folders, &state);
+        let shelf = Shelf::open(&context.folders, config.environment, &keys)?;
         let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
         let runtime = Runtime::new(cache, config.maxima.clone())?;
         let (log, recovery, head) = open_log(&state, &keys, config.audit_sync_always)?;
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
-        let (loaded, refused) = shelf.load_all(&runtime, &config);
-        record(&log, &config, &loaded, &refused).await?;
-        let policy = match rules(&config, &shelf, &loaded) {
+        let (plugins, refused) = shelf.load_all(&runtime, &config, &Kept::default());
+        started(&log, &config).await?;
+        for fact in plugins.values().map(|plugin| loaded(plugin)).chain(refused.iter().map(load_failed)) {
+            log.event(fact, clock::now()).await?;
+        }
+        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict) {
             Ok(policy) => policy,
             Err(error) => {
-                let facts = json!({ "reason": error.to_string() });
-                let refused = EventFacts {
-                    kind: EventKind::ConfigRefused,
-                    principal: HOST.to_owned(),
-                    outcome: Outcome::Denied,
-                    fields: facts,
-                };
-                log.event(refused, clock::now()).await?;
+                log.event(config_refused(&error), clock::now()).await?;
                 log.close(clock::now())?;
                 return Err(error.into());
             }
         };
-        let plugins = loaded
-            .into_iter()
-            .map(|plugin| Ok((plugin.id().clone(), Arc::new(Served { rules: output_rules(&plugin)?, plugin }))))
-            .collect::<Result<_, Failure>>()?;
+        log.event(config_loaded(&config), clock::now()).await?;
         let ledger = Ledger::open(&state.join("ledger.db"))?;
+        let serving = Serving { config: Arc::clone(&config), policy, plugins, refused };
         Ok(Self {
             environment: config.environment,
-            http: config.http,
+            http: config.http.clone(),
             via: opening.via,
-            policy,
+            folders: context.folders.clone(),
+            keys,
             ledger,
             log,
             head,
             runtime,
-            plugins,
-            refused,
+            serving: RwLock::new(Arc::new(serving)),
+            changes: watch::Sender::default(),
+            made_from,
         })
     }
 }
 
 /// The installed packages and everything that says which of them may be loaded.
-struct Shelf<'a> {
+pub(super) struct Shelf<'a> {
     folders: &'a Folders,
     environment: Environment,
     trust: TrustStore,
-    lock: LockFile,
+    pub(super) lock: LockFile,
     highwater: casemate_signing::highwater::HighWater,
 }
 
-impl Shelf<'_> {
-    /// Every locked plugin: loaded, or refused with its reason.
-    fn load_all(&self, runtime: &Runtime, config: &Config) -> (Vec<Loaded>, Vec<Refused>) {
-        let (mut loaded, mut refused) = (Vec::new(), Vec::new());
+/// What goes on while everything else is loaded.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// Plugins whose signed bytes may still be served.
+    pub(super) plugins: Plugins,
+    /// Whether they are bound anew, to another configuration.
+    pub(super) rebind: bool,
+}
+
+impl<'a> Shelf<'a> {
+    /// Read what says which packages may be loaded.
+    ///
+    /// # Errors
+    /// When any of it cannot be read or believed: then nothing may.
+    pub(super) fn open(folders: &'a Folders, environment: Environment, keys: &Keys) -> Result<Self, Failure> {
+        Ok(Self {
+            folders,
+            environment,
+            trust: store::trust(folders)?,
+            lock: store::lock(folders)?,
+            highwater: store::highwater(&folders.state(environment), keys)?,
+        })
+    }
+
+    /// Of what was served, what may still be: verified anew, on the way that every start takes. What may not ends here, before
+    /// anything else is looked at.
+    pub(super) fn retain(&self, before: &Plugins) -> Plugins {
+        let may_stay = |(id, served): &(&PluginId, &Arc<Served>)| {
+            let why = match self.lock.plugin(id).map(|locked| self.loadable(id, locked)) {
+                None => Ended::Removed,
+                Some(Ok(package)) if *package.statement_digest() == served.statement => return true,
+                Some(Ok(_)) => Ended::Replaced,
+                Some(Err(_)) => Ended::Revoked,
+            };
+            served.life.end(why);
+            false
+        };
+        before.iter().filter(may_stay).map(|(id, served)| (id.clone(), Arc::clone(served))).collect()
+    }
+
+    /// Every locked plugin: kept, loaded, or refused with its reason.
+    pub(super) fn load_all(&self, runtime: &Runtime, config: &Config, kept: &Kept) -> (Plugins, Vec<Refused>) {
+        let (mut plugins, mut refused) = (Plugins::new(), Vec::new());
         for (id, locked) in self.lock.plugins() {
-            let shared = self.lock.plugins().keys().any(|other| other != id && other.name == id.name);
-            let result = if shared { Err(ambiguous(id)) } else { self.loadable(id, locked) };
-            let result = result.and_then(|package| self.load(runtime, package, config.plugins.get(&id.name)));
+            let before = kept.plugins.get(id);
+            let result = match before {
+                Some(served) if !kept.rebind => Ok(Arc::clone(served)),
+                _ => self
+                    .loadable(id, locked)
+                    .and_then(|package| self.load(runtime, package, config.plugins.get(&id.name), before))
+                    .map(Arc::new),
+            };
             match result {
-                Ok(plugin) => loaded.push(plugin),
-                Err(failure) => {
-                    tracing::warn!(plugin = %id, reason = failure.message, "a plugin is not served");
-                    refused.push(Refused { plugin: id.clone(), reason: failure.message });
-                }
+                Ok(plugin) => drop(plugins.insert(id.clone(), plugin)),
+                Err(failure) => refused.push(Refused { plugin: id.clone(), reason: failure.message }),
             }
         }
-        (loaded, refused)
+        (plugins, refused)
     }
 
     fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
+        if self.lock.plugins().keys().any(|other| other != id && other.name == id.name) {
+            return Err(ambiguous(id));
+        }
         let (package, _) = store::package(&store::installed(self.folders, id, &locked.version))?;
         let verified = package
             .verify(&self.trust, self.environment)
@@ -160,10 +197,19 @@ impl Shelf<'_> {
         Ok(approved.loadable())
     }
 
-    fn load(&self, runtime: &Runtime, package: Loadable, config: Option<&PluginConfig>) -> Result<Loaded, Failure> {
+    fn load(
+        &self,
+        runtime: &Runtime,
+        package: Loadable,
+        config: Option<&PluginConfig>,
+        before: Option<&Arc<Served>>,
+    ) -> Result<Served, Failure> {
+        let statement = *package.statement_digest();
+        // The same signed bytes, bound to something else: what ends one ends both.
+        let life = before.filter(|before| before.statement == statement).map(|before| Arc::clone(&before.life));
         let prepared = runtime.prepare(package)?;
         let bindings = bindings(prepared.manifest(), config)?;
-        Ok(runtime.bind(prepared, bindings)?)
+        Served::new(runtime.bind(prepared, bindings)?, statement, life)
     }
 }
 
@@ -224,16 +270,25 @@ fn settings(manifest: &Manifest, config: &PluginConfig) -> Result<String, Failur
     }
 }
 
+/// What becomes of names in the configuration that are of nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// They are faults: a configuration that is taken up fits what is installed.
+    Strict,
+    /// They stand for nothing: what was installed may be gone since.
+    Lenient,
+}
+
 /// The prepared rules: every name in the configuration must be of something that exists.
-fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy, ConfigError> {
+pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: Names) -> Result<Policy, ConfigError> {
     let mut faults = Vec::new();
     let mut tools = Vec::new();
-    for plugin in loaded {
+    for plugin in loaded.values().map(|served| &served.plugin) {
         let manifest = plugin.manifest();
         let settings = config.plugins.get(&manifest.plugin.name);
         let dimensions =
             Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect::<BTreeMap<_, _>>());
-        let pinned = shelf.lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
+        let pinned = lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
         for (name, tool) in &manifest.tool {
             let switches =
                 settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value).unwrap_or_default();
@@ -255,9 +310,9 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
             unknown_names(manifest, settings, &mut faults);
         }
     }
-    let installed: BTreeSet<&PluginName> = shelf.lock.plugins().keys().map(|id| &id.name).collect();
+    let installed: BTreeSet<&PluginName> = lock.plugins().keys().map(|id| &id.name).collect();
     for (name, plugin) in &config.plugins {
-        if !installed.contains(name) {
+        if names == Names::Strict && !installed.contains(name) {
             faults.push(missing(
                 &plugin.place.to_string(),
                 "there is no plugin",
@@ -268,7 +323,7 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
         }
     }
     // Names of plugins that are installed and not served now are no fault of the configuration.
-    let complete = loaded.len() == shelf.lock.plugins().len();
+    let complete = names == Names::Strict && loaded.len() == lock.plugins().len();
     if complete {
         for grant in &config.grants {
             for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
@@ -350,15 +405,6 @@ fn missing<'a>(place: &str, what: &str, name: &str, help: &str, known: impl Iter
     }
 }
 
-fn output_rules(plugin: &Loaded) -> Result<BTreeMap<String, OutputRules>, Failure> {
-    let manifest = plugin.manifest();
-    manifest
-        .tool
-        .iter()
-        .map(|(name, tool)| Ok((manifest.served_name(name), OutputRules::new(tool, plugin.limits().output_bytes)?)))
-        .collect()
-}
-
 /// The folders of an environment's audit chains.
 pub(crate) struct Chains(pub(crate) Vec<(PathBuf, Dir)>);
 
@@ -411,26 +457,46 @@ pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result
     head.keep(&log)
 }
 
-async fn record(log: &Log, config: &Config, loaded: &[Loaded], refused: &[Refused]) -> Result<(), Failure> {
-    let event = |kind, outcome, fields: Value| EventFacts { kind, principal: HOST.to_owned(), outcome, fields };
-    let now: Timestamp = clock::now();
-    log.event(
-        event(
-            EventKind::HostStarted,
-            Outcome::Allowed,
-            json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() }),
-        ),
-        now,
-    )
-    .await?;
-    for plugin in loaded {
-        let fields =
-            json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
-        log.event(event(EventKind::PluginLoaded, Outcome::Allowed, fields), now).await?;
-    }
-    for refusal in refused {
-        let fields = json!({ "plugin": refusal.plugin.to_string(), "reason": refusal.reason });
-        log.event(event(EventKind::PluginLoadFailed, Outcome::Denied, fields), now).await?;
-    }
+async fn started(log: &Log, config: &Config) -> Result<(), Failure> {
+    let fields = json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() });
+    log.event(of_host(EventKind::HostStarted, Outcome::Allowed, fields), clock::now()).await?;
     Ok(())
+}
+
+fn of_host(kind: EventKind, outcome: Outcome, fields: Value) -> EventFacts {
+    EventFacts { kind, principal: HOST.to_owned(), outcome, fields }
+}
+
+/// A plugin is about to be served.
+pub(super) fn loaded(served: &Served) -> EventFacts {
+    let plugin = &served.plugin;
+    let fields =
+        json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+    of_host(EventKind::PluginLoaded, Outcome::Allowed, fields)
+}
+
+/// A plugin is not served although it is installed.
+pub(super) fn load_failed(refused: &Refused) -> EventFacts {
+    tracing::warn!(plugin = %refused.plugin, reason = refused.reason, "a plugin is not served");
+    let fields = json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason });
+    of_host(EventKind::PluginLoadFailed, Outcome::Denied, fields)
+}
+
+/// A plugin is no longer served because it is no longer installed.
+pub(super) fn removed(served: &Served) -> EventFacts {
+    let plugin = &served.plugin;
+    let fields =
+        json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+    of_host(EventKind::PluginRemoved, Outcome::Allowed, fields)
+}
+
+/// A configuration is in force from here on.
+pub(super) fn config_loaded(config: &Config) -> EventFacts {
+    let fields = json!({ "grants": config.grants.len(), "plugins": config.plugins.len(), "sha256": config.sha256 });
+    of_host(EventKind::ConfigLoaded, Outcome::Allowed, fields)
+}
+
+/// A configuration is not taken up.
+pub(super) fn config_refused(reason: &impl std::fmt::Display) -> EventFacts {
+    of_host(EventKind::ConfigRefused, Outcome::Denied, json!({ "reason": reason.to_string() }))
 }
