@@ -32,7 +32,7 @@ const SETTLE: Duration = Duration::from_millis(50);
 /// Everything is verified anew this often though no file changed: trust and packages can become invalid by time alone, and a package
 /// can be changed on disk.
 const VERIFY: Duration = Duration::from_secs(30);
-/// How often the newest checkpoint of the log is kept outside of it; the log signs one as often.
+/// How often the log is signed and its newest checkpoint kept outside of it: what is newer can be cut off unseen.
 const KEEP: Duration = Duration::from_secs(60);
 
 /// Follow what says which plugins may be served, until `shutdown`. SIGHUP takes up the configuration too.
@@ -191,8 +191,11 @@ impl House {
         }
     }
 
-    /// Keep the log's newest checkpoint outside of it.
+    /// Sign the log and keep its newest checkpoint outside of it.
     async fn keep_head(self: &Arc<Self>) {
+        if let Err(error) = self.log.sign().await {
+            tracing::error!(%error, "the audit log could not be signed");
+        }
         let house = Arc::clone(self);
         let kept = tokio::task::spawn_blocking(move || house.head.keep(&house.log)).await;
         if let Ok(Err(failure)) = kept {

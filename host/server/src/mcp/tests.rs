@@ -1,5 +1,6 @@
 //! The protocol against a house that does what the tests need, in the words a client would put on the wire.
 
+mod changes;
 mod child;
 mod http;
 mod rmcp_client;
