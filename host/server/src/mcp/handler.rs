@@ -184,7 +184,9 @@ impl<H: House> ServerHandler for Handler<H> {
             "tools/call" => serde_json::from_value::<CallToolRequestParams>(params).err(),
             "tools/list" => serde_json::from_value::<Option<PaginatedRequestParams>>(params).err(),
             "initialize" => serde_json::from_value::<InitializeRequestParams>(params).err(),
-            "subscriptions/listen" => serde_json::from_value::<SubscriptionsListenRequestParams>(params).err(),
+            "subscriptions/listen" if context.protocol_version().is_some_and(|revision| !revision.has_initialize()) => {
+                serde_json::from_value::<SubscriptionsListenRequestParams>(params).err()
+            }
             "ping" | "server/discover" => None,
             _ => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
         };
