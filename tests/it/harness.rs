@@ -2,6 +2,7 @@
 
 mod guest;
 mod house;
+mod http;
 mod program;
 mod raw;
 mod reply;
@@ -11,5 +12,7 @@ mod upstreams;
 
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
+pub(crate) use http::Http;
 pub(crate) use program::{Ran, program};
 pub(crate) use raw::Raw;
+pub(crate) use reply::Reply;

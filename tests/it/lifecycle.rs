@@ -150,7 +150,8 @@ fn what_is_gone_back_to_is_still_verified() {
     let stranger = House::new(&Guest::new("empty_answer"));
     let forged = stranger.sign(&Guest::new("empty_answer").with("plugin", "version", "0.1.5"));
     let file = offer(&house, "0.1.5", &forged).display().to_string();
-    let ran = house.casemate(&["rollback", NAME, "--from", &file, "--reason", "x", "--yes", "--approve", &forged.approval.to_string()]);
+    let ran =
+        house.casemate(&["rollback", NAME, "--from", &file, "--reason", "x", "--yes", "--approve", &forged.approval.to_string()]);
     ran.refused(&["key-unknown: "]);
     is_at(&house, "0.2.0");
 }

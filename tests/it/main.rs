@@ -10,6 +10,7 @@ mod cli;
 mod guests;
 mod harness;
 mod lifecycle;
+mod live;
 mod made_of;
 mod signing;
 mod stdout;

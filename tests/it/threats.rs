@@ -117,7 +117,10 @@ fn parts_of_two_releases_make_no_package() {
     for (component, bundle) in [(0, 1), (1, 0)] {
         let mixed = Package { component: both[component].component.clone(), ..both[bundle].clone() };
         let ran = install(&house, &mixed);
-        assert!(["component-size-differs: ", "component-digest-differs: "].iter().any(|code| ran.stderr.contains(code)), "{ran:#?}");
+        assert!(
+            ["component-size-differs: ", "component-digest-differs: "].iter().any(|code| ran.stderr.contains(code)),
+            "{ran:#?}"
+        );
     }
     // Installed: component, signature and lock file of two releases, in every pair. Only what was installed last is served.
     let lock = house.folder().join("casemate.lock");
@@ -135,7 +138,11 @@ fn parts_of_two_releases_make_no_package() {
                 fs::write(file.with_extension("wasm.sigstore.json"), &both[bundle].bundle).unwrap();
                 let log = load(&house);
                 let whole = (component, bundle, locked) == (1, 1, 1);
-                assert_eq!(!log.contains("a plugin is not served"), whole, "component {component}, signature {bundle}, lock {locked}: {log}");
+                assert_eq!(
+                    !log.contains("a plugin is not served"),
+                    whole,
+                    "component {component}, signature {bundle}, lock {locked}: {log}"
+                );
             }
         }
     }

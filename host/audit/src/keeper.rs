@@ -46,6 +46,7 @@ fn work(shared: &Shared) -> io::Result<()> {
         }
         let (file, waiting, stop) = (Arc::clone(&state.file), std::mem::take(&mut state.waiting), state.stop);
         let tree = checkpoint_due(&state, shared).then(|| state.chain.tree.clone());
+        let asked = std::mem::take(&mut state.asked);
         state.unsynced = None;
         drop(state);
 
@@ -63,6 +64,9 @@ fn work(shared: &Shared) -> io::Result<()> {
         if let Some(tree) = tree {
             sign(shared, &checkpoints, &tree)?;
         }
+        for asked in asked {
+            let _ = asked.send(());
+        }
         match stop {
             None => begin_segment(shared, shared.options.segment_bytes)?,
             // The next opening has less to read.
@@ -76,6 +80,7 @@ fn is_due(state: &State, shared: &Shared) -> bool {
     let now = Instant::now();
     state.stop.is_some()
         || !state.waiting.is_empty()
+        || !state.asked.is_empty()
         || state.unsynced.is_some_and(|since| now >= since + GROUP)
         || checkpoint_due(state, shared)
 }
@@ -87,7 +92,7 @@ fn checkpoint_due(state: &State, shared: &Shared) -> bool {
         && match state.stop {
             Some(Stop::Close) => true,
             Some(Stop::Drop) => false,
-            None => uncovered >= shared.options.checkpoint_every || overdue(),
+            None => !state.asked.is_empty() || uncovered >= shared.options.checkpoint_every || overdue(),
         }
 }
 

@@ -95,6 +95,8 @@ pub(crate) struct State {
     line: Vec<u8>,
     /// Who waits for what is written by now to be durable.
     pub(crate) waiting: Vec<oneshot::Sender<Result<(), Arc<str>>>>,
+    /// Who waits for what is written by now to be under a checkpoint.
+    pub(crate) asked: Vec<oneshot::Sender<()>>,
     /// Since when something is written and not durable.
     pub(crate) unsynced: Option<Instant>,
     /// How many records the last checkpoint covers.
@@ -136,6 +138,7 @@ impl State {
             segment_bytes,
             line: Vec::new(),
             waiting: Vec::new(),
+            asked: Vec::new(),
             unsynced: None,
             signed,
             newest,
@@ -148,6 +151,7 @@ impl State {
     /// From now on nothing is written.
     pub(crate) fn fail(&mut self, cause: &str) {
         let cause = Arc::clone(self.failed.get_or_insert_with(|| Arc::from(cause)));
+        self.asked.clear();
         for waiting in self.waiting.drain(..) {
             // Who no longer waits need not know.
             let _ = waiting.send(Err(Arc::clone(&cause)));
@@ -304,6 +308,28 @@ impl Log {
     pub fn checkpoint(&self) -> Option<String> {
         let newest = self.shared.lock().newest.clone();
         newest.map(|checkpoint| checkpoint.sign(&self.shared.key))
+    }
+
+    /// Sign a checkpoint over what is written by now, without waiting for its time. It is durable when this returns.
+    pub async fn sign(&self) -> Result<(), AuditError> {
+        let signed = {
+            let mut state = self.shared.lock();
+            state.usable()?;
+            if state.signed == state.chain.size() {
+                return Ok(());
+            }
+            let (sender, receiver) = oneshot::channel();
+            state.asked.push(sender);
+            receiver
+        };
+        self.shared.work.notify_one();
+        match signed.await {
+            Ok(()) => Ok(()),
+            Err(_) => {
+                self.shared.lock().usable()?;
+                Err(AuditError::Failed { cause: Arc::from("the thread that signs is gone") })
+            }
+        }
     }
 
     /// Why nothing is written any more, if that is so.

@@ -159,6 +159,11 @@ impl Policy {
         if errors.is_empty() { Ok(Self { environment, grants, tools, holders }) } else { Err(errors) }
     }
 
+    /// Rules under which nothing may happen.
+    pub fn nothing(environment: Environment) -> Self {
+        Self { environment, grants: Vec::new(), tools: BTreeMap::new(), holders: HashMap::new() }
+    }
+
     /// Where this host runs.
     pub fn environment(&self) -> Environment {
         self.environment

@@ -15,8 +15,38 @@ use tokio_util::sync::CancellationToken;
 pub struct CallSettings {
     /// Ends the call, its instance and its requests when cancelled.
     pub cancel: CancellationToken,
+    /// Does the same when its plugin is no longer served.
+    pub unloaded: CancellationToken,
     /// Where progress reports go, if the client asked for them.
     pub progress: Option<mpsc::Sender<ProgressReport>>,
+}
+
+/// What ends a call from outside.
+#[derive(Debug, Clone)]
+pub(crate) struct Ends {
+    cancel: CancellationToken,
+    unloaded: CancellationToken,
+}
+
+impl Ends {
+    pub(crate) fn of(settings: &CallSettings) -> Self {
+        Self { cancel: settings.cancel.clone(), unloaded: settings.unloaded.clone() }
+    }
+
+    /// What has ended the call, if anything has. A plugin that is no longer served comes first: the operator has to know of it.
+    pub(crate) fn fault(&self) -> Option<Fault> {
+        let unloaded = self.unloaded.is_cancelled().then_some(Fault::Unloaded);
+        unloaded.or_else(|| self.cancel.is_cancelled().then_some(Fault::Cancelled))
+    }
+
+    /// Resolves when the call shall end.
+    pub(crate) async fn come(&self) -> Fault {
+        tokio::select! {
+            biased;
+            () = self.unloaded.cancelled() => Fault::Unloaded,
+            () = self.cancel.cancelled() => Fault::Cancelled,
+        }
+    }
 }
 
 /// How far a call has come.
@@ -66,6 +96,8 @@ pub enum Fault {
     Trap(String),
     /// The caller no longer wants it.
     Cancelled,
+    /// Its plugin is no longer served.
+    Unloaded,
     /// All places were taken for as long as a call may wait.
     Busy {
         /// Whose places: the plugin's or the host's.

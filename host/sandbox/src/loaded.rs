@@ -35,7 +35,9 @@ pub enum LoadError {
     #[error(transparent)]
     Transport(#[from] TransportError),
     /// wasmtime does not link it.
-    #[error("link-refused: the component cannot be linked: {0}\nhelp: it was built for another version of the world `casemate:plugin/plugin`")]
+    #[error(
+        "link-refused: the component cannot be linked: {0}\nhelp: it was built for another version of the world `casemate:plugin/plugin`"
+    )]
     Link(String),
 }
 

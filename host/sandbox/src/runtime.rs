@@ -23,7 +23,7 @@ use wasmtime::{
 use wasmtime_wasi_http::WasiHttpCtx;
 
 use crate::{
-    call::{CallSettings, Ending, Fault, Limit, Run, RunFacts, Spent},
+    call::{CallSettings, Ending, Ends, Fault, Limit, Run, RunFacts, Spent},
     compile::{CacheError, CodeCache, CompileError, Worker},
     egress::{Secrets, UpstreamSettings, Upstreams},
     engine::{self, SLOTS},
@@ -190,9 +190,10 @@ impl Runtime {
 
     /// Run one call that has been permitted and written down. Never fails: every ending is an answer.
     pub async fn run(&self, plugin: &Loaded, permit: Recorded<Permit>, settings: CallSettings) -> Run {
+        let ends = Ends::of(&settings);
         let places = tokio::select! {
             biased;
-            () = settings.cancel.cancelled() => Err(Fault::Cancelled),
+            fault = ends.come() => Err(fault),
             places = self.take_places(plugin) => places,
         };
         let _places = match places {
@@ -207,8 +208,14 @@ impl Runtime {
             arguments: permit.get().arguments().to_string(),
             settings: plugin.settings.clone(),
         };
-        let desk =
-            Arc::new(Desk::new(Arc::clone(&plugin.gate), Arc::clone(&plugin.upstreams), permit, plugin.limits.clone(), stop));
+        let desk = Arc::new(Desk::new(
+            Arc::clone(&plugin.gate),
+            Arc::clone(&plugin.upstreams),
+            permit,
+            plugin.limits.clone(),
+            ends.clone(),
+            stop,
+        ));
         let capture = Capture::default();
         let state = State {
             egress: Egress::new(Arc::clone(&desk)),
@@ -216,7 +223,7 @@ impl Runtime {
             sources: Sources(Arc::clone(&plugin.sources)),
             ..empty_state(&capture, &plugin.limits)
         };
-        let mut store = self.ground.store(state, &plugin.limits, started, Some(settings.cancel.clone()));
+        let mut store = self.ground.store(state, &plugin.limits, started, Some(ends.clone()));
         let ending = {
             let guest = async {
                 let instance = plugin.pre.instantiate_async(&mut store).await?;
@@ -225,7 +232,7 @@ impl Runtime {
             tokio::select! {
                 biased;
                 Some(ending) = stopped.recv() => Ok(ending),
-                () = settings.cancel.cancelled() => Ok(Ending::Fault(Fault::Cancelled)),
+                fault = ends.come() => Ok(Ending::Fault(fault)),
                 () = tokio::time::sleep_until((started + plugin.limits.deadline).into()) => Ok(Ending::Fault(Fault::Limit(Limit::deadline(plugin.limits.deadline)))),
                 result = guest => result.map(returned),
             }
@@ -234,7 +241,7 @@ impl Runtime {
         let ending = match stopped.try_recv() {
             Ok(ending) => ending,
             Err(_) => ending.unwrap_or_else(|error| {
-                Ending::Fault(trap::fault(&error, &plugin.limits, &store.data().room, host_call_bytes(&plugin.limits)))
+                Ending::Fault(trap::fault(error, &plugin.limits, &store.data().room, host_call_bytes(&plugin.limits)))
             }),
         };
         let spent = Spent {
@@ -294,13 +301,7 @@ impl Ground {
         PluginPre::new(self.linker.instantiate_pre(component)?)
     }
 
-    fn store(
-        &self,
-        state: State,
-        limits: &Limits,
-        started: Instant,
-        cancel: Option<tokio_util::sync::CancellationToken>,
-    ) -> Store<State> {
+    fn store(&self, state: State, limits: &Limits, started: Instant, ends: Option<Ends>) -> Store<State> {
         let mut store = Store::new(&self.engine, state);
         store.limiter(|state| &mut state.room);
         // Both fail only on an engine without fuel; this one has it.
@@ -314,8 +315,8 @@ impl Ground {
             if Instant::now() >= deadline {
                 return Err(trap::DeadlinePassed.into());
             }
-            if cancel.as_ref().is_some_and(tokio_util::sync::CancellationToken::is_cancelled) {
-                return Err(trap::CallCancelled.into());
+            if let Some(fault) = ends.as_ref().and_then(Ends::fault) {
+                return Err(trap::CallEnded(fault).into());
             }
             // A yield at every tick: host calls cost next to no fuel, and a guest that lives on them must give its thread back too.
             Ok(UpdateDeadline::Yield(1))

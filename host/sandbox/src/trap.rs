@@ -13,21 +13,22 @@ use crate::{
 #[error("deadline")]
 pub(crate) struct DeadlinePassed;
 
-/// Raised by the epoch callback when the caller cancelled.
+/// Raised by the epoch callback when the call was ended from outside.
 #[derive(Debug, thiserror::Error)]
-#[error("cancelled")]
-pub(crate) struct CallCancelled;
+#[error("ended from outside")]
+pub(crate) struct CallEnded(pub(crate) Fault);
 
 /// The most of a trap's text that is kept for the operator.
 const MAX_TRAP_TEXT: usize = 2000;
 
-pub(crate) fn fault(error: &wasmtime::Error, limits: &Limits, room: &Room, host_call_bytes: usize) -> Fault {
+pub(crate) fn fault(error: wasmtime::Error, limits: &Limits, room: &Room, host_call_bytes: usize) -> Fault {
     if error.is::<DeadlinePassed>() {
         return Fault::Limit(Limit::deadline(limits.deadline));
     }
-    if error.is::<CallCancelled>() {
-        return Fault::Cancelled;
-    }
+    let error = match error.downcast::<CallEnded>() {
+        Ok(CallEnded(fault)) => return fault,
+        Err(error) => error,
+    };
     match error.downcast_ref::<Trap>() {
         Some(Trap::OutOfFuel) => return Fault::Limit(Limit::fuel(limits.fuel)),
         Some(Trap::StackOverflow) => return Fault::Limit(Limit::stack()),

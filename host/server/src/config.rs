@@ -16,6 +16,7 @@ use casemate_policy::{ApprovalMode, Budget, Grant, GrantName, PrincipalId, Times
 use casemate_sandbox::{BoundSource, Maxima, Secrets};
 use casemate_signing::{
     Environment,
+    digest::Digest,
     manifest::{PluginName, SecretName, SourceName, ToolName, UpstreamName},
 };
 use semver::VersionReq;
@@ -30,6 +31,8 @@ pub use secret::{SecretError, SecretSource};
 pub struct Config {
     /// Where it was read.
     pub path: PathBuf,
+    /// Lower-case hex SHA-256 of its text.
+    pub sha256: String,
     /// Which environment this host is.
     pub environment: Environment,
     /// The most any plugin may use.
@@ -49,7 +52,7 @@ pub struct Config {
 }
 
 /// Settings of the HTTP transport.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct HttpSettings {
     /// Accepted values of `Host` besides loopback names.
     pub hosts: Vec<String>,
@@ -210,6 +213,7 @@ impl Resolver<'_> {
         let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
         Config {
             path: self.path.to_owned(),
+            sha256: Digest::of(self.text.as_bytes()).to_hex(),
             environment: file.environment,
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,

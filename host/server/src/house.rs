@@ -4,25 +4,24 @@ pub(crate) mod heads;
 pub(crate) mod store;
 
 mod open;
+mod reload;
+mod serving;
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::{Arc, PoisonError, RwLock};
 
 use casemate_audit::{EventFacts, EventKind, Log, Outcome};
 use casemate_ledger::Ledger;
-use casemate_policy::{Call, Policy, Principal, ToolRule, output::OutputRules, text::visible, visible as tools_of};
-use casemate_sandbox::{CallSettings, Loaded, LogLevel, LogLine, ProgressReport, Runtime};
-use casemate_signing::{
-    Environment,
-    manifest::{Effect, PluginId},
-};
+use casemate_policy::{Call, Principal, ToolRule, text::visible, visible as tools_of};
+use casemate_sandbox::{CallSettings, ProgressReport, Runtime};
+use casemate_signing::{Environment, manifest::Effect};
 use serde_json::{Map, Value};
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    advisories::{Advisories, Finding},
     clock,
     config::HttpSettings,
+    folders::Folders,
     mcp::{self, Annotations, CallRequest, ProgressSink, Reply, ToolListing},
     pipeline, reply,
 };
@@ -30,47 +29,27 @@ use crate::{
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
 pub(crate) use open::{Shelf, chains, write_down};
+pub(crate) use reload::follow;
+pub use serving::Serving;
+pub(crate) use serving::{Ended, Served};
 
 /// Everything one running host needs.
 pub struct House {
     environment: Environment,
     http: HttpSettings,
     via: &'static str,
-    pub(crate) policy: Policy,
+    folders: Folders,
+    keys: store::Keys,
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
     head: heads::Keeper,
     pub(crate) runtime: Runtime,
-    plugins: BTreeMap<PluginId, Arc<Served>>,
-    refused: Vec<Refused>,
-    findings: Vec<(PluginId, Finding)>,
-    advisories: Advisories,
-}
-
-/// A plugin that is served, with what its results are held to.
-pub(crate) struct Served {
-    pub(crate) plugin: Loaded,
-    rules: BTreeMap<String, OutputRules>,
-}
-
-impl Served {
-    /// What a tool's results are held to, by served name.
-    pub(crate) fn rules(&self, served: &str) -> Option<&OutputRules> {
-        self.rules.get(served)
-    }
-
-    /// Hand a plugin's log to the operator's, without its secrets and with its control characters visible. A line stays one line:
-    /// what follows a line break would look like the host's own.
-    pub(crate) fn log(&self, call_id: &str, lines: &[LogLine]) {
-        for line in lines {
-            let (clean, _) = self.plugin.redactor().redact(&line.text);
-            let (plugin, text) = (self.plugin.id(), visible(&clean).replace('\n', "\\n"));
-            match line.level {
-                LogLevel::Error | LogLevel::Warn => tracing::info!(%plugin, call_id, level = ?line.level, "plugin: {text}"),
-                LogLevel::Info | LogLevel::Debug => tracing::debug!(%plugin, call_id, level = ?line.level, "plugin: {text}"),
-            }
-        }
-    }
+    /// What is served now; replaced whole.
+    serving: RwLock<Arc<Serving>>,
+    /// Counts the replacements.
+    changes: watch::Sender<u64>,
+    /// The files that `serving` was made from.
+    made_from: store::Marks,
 }
 
 impl House {
@@ -84,34 +63,9 @@ impl House {
         &self.http
     }
 
-    /// Installed plugins that are not served, and why.
-    pub fn refused(&self) -> &[Refused] {
-        &self.refused
-    }
-
-    /// What the advisories have on the installed plugins, where it does not refuse them.
-    pub fn findings(&self) -> &[(PluginId, Finding)] {
-        &self.findings
-    }
-
-    /// The advisories, and the operator's rules about them.
-    pub fn advisories(&self) -> &Advisories {
-        &self.advisories
-    }
-
-    /// The prepared rules.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
-    }
-
-    pub(crate) fn served(&self, plugin: &PluginId) -> Option<Arc<Served>> {
-        self.plugins.get(plugin).map(Arc::clone)
-    }
-
-    /// A tool's signed input schema and its plugin, by served name.
-    pub(crate) fn tool(&self, served: &str) -> Option<(&Value, &Served)> {
-        let rule = self.policy.tools().find(|rule| rule.served.as_str() == served)?;
-        Some((&rule.manifest_tool.input_schema, self.plugins.get(&rule.plugin)?))
+    /// What is served now. Whoever holds it sees no change.
+    pub fn serving(&self) -> Arc<Serving> {
+        Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Make one call, from whatever entry point.
@@ -138,11 +92,18 @@ impl House {
 
 impl mcp::House for House {
     fn tools(&self, principal: &Principal) -> Arc<[ToolListing]> {
-        tools_of(&self.policy, principal, clock::now()).into_iter().map(listing).collect()
+        tools_of(self.serving().policy(), principal, clock::now()).into_iter().map(listing).collect()
     }
 
     fn tool(&self, principal: &Principal, name: &str) -> Option<ToolListing> {
-        tools_of(&self.policy, principal, clock::now()).into_iter().find(|rule| rule.served.as_str() == name).map(listing)
+        tools_of(self.serving().policy(), principal, clock::now())
+            .into_iter()
+            .find(|rule| rule.served.as_str() == name)
+            .map(listing)
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     async fn call(
@@ -160,7 +121,7 @@ impl mcp::House for House {
         self.pass(
             &principal,
             Call::new(request.tool, Value::Object(request.arguments)),
-            CallSettings { cancel, progress: reports },
+            CallSettings { cancel, progress: reports, ..CallSettings::default() },
         )
         .await
     }

@@ -147,7 +147,8 @@ impl<'a> Installing<'a> {
             .approve(&self.lock, &highwater)
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?
             .loadable();
-        let review = |manifest: &Manifest, dependencies: Option<&_>| self.advisories.admit(&manifest.id(), dependencies, clock::now());
+        let review =
+            |manifest: &Manifest, dependencies: Option<&_>| self.advisories.admit(&manifest.id(), dependencies, clock::now());
         let (reviewed, findings) = examine(loadable).map_err(Failure::denied)?.reviewed(review).map_err(Failure::denied)?;
         let cache = CodeCache::new(private(&self.state.join("cache"))?, self.keys.code, self.context.worker());
         Runtime::new(cache, Maxima::default())?.prepare(reviewed).map_err(Failure::denied)?;

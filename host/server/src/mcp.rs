@@ -16,11 +16,13 @@
 //! | a handler that panics never answers | `handler` |
 //! | two requests in flight with one id share one answer | `in_flight` |
 //! | calls in flight are not bounded | `in_flight`, `handler` |
+//! | streams of changes are not bounded | `changes`, `handler` |
 //! | calls outlive the client that asked for them | `lines`, `http::sessions` |
 //! | a notification before `initialize` ends a stdio session | `stdio` |
 //! | sockets as standard streams cost a thread's hand-over for every read and write | `stdio::socket` |
 //! | a session id works for whoever knows it | `http` |
 
+mod changes;
 mod decode;
 mod handler;
 mod house;

@@ -12,7 +12,7 @@ use tracing::{error, info};
 
 use crate::{
     clock,
-    house::{House, Served},
+    house::{House, Served, Serving},
     mcp::Reply,
     record,
     reply::{self, Effects, Refused},
@@ -20,13 +20,15 @@ use crate::{
 
 /// One call, from the moment its caller is known to the answer.
 ///
-/// policy → ledger → audit (intent) → sandbox (with egress inside) → output → audit (outcome). Each step takes what only the
+/// catalog → policy → ledger → audit (intent) → sandbox (with egress inside) → output → audit (outcome). Each step takes what only the
 /// step before can make; a step that fails ends the call with an answer that says so. `via` is the entry point's name.
 pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'static str, settings: CallSettings) -> Reply {
-    let facts = record::call(house, &call, via);
+    // catalog: what is served as this call begins, and stays so for it
+    let serving = house.serving();
+    let facts = record::call(&serving, &call, via);
 
     // policy: every layer looks at the call, and one no is enough
-    let permit = match judge(house, principal, &call) {
+    let permit = match judge(house, &serving, principal, &call) {
         Ok(Decision::Permit(permit)) => permit,
         Ok(Decision::Denied(denied)) => return refused(house, &denied, facts).await,
         Ok(Decision::Deferred(deferred)) => {
@@ -35,13 +37,18 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'stati
         }
         Err(reason) => return unavailable(&reason),
     };
-    let Some(served) = house.served(permit.plugin()) else { return unavailable("the plugin is not loaded") };
+    let Some(served) = serving.plugin(permit.plugin()) else { return unavailable("the plugin is not loaded") };
     let Some(rules) = served.rules(permit.served().as_str()) else { return unavailable("the tool has no output rules") };
+    // What was taken out of service since is not called; what is from here on is stopped by its token.
+    if let Some(why) = served.life.ended() {
+        let recorded = house.log.withdrawn(&permit, facts, record::unloaded(why), clock::now()).await;
+        return told(recorded, reply::unloaded);
+    }
 
     // ledger: what the call costs, taken whole or not at all
     let receipt = match ask(permit.charges(), |_| house.ledger.charge(&permit, clock::now())) {
         Ok(receipt) => receipt,
-        Err(error) => return not_charged(house, principal, &call, &permit, facts, error).await,
+        Err(error) => return not_charged(house, &serving, principal, &call, &permit, facts, error).await,
     };
 
     // audit: the intent is written, and from `write` up it is on disk, before anything happens
@@ -62,6 +69,7 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'stati
     let id = recorded.id();
 
     // sandbox: a fresh instance, whose every request goes through the egress gate
+    let settings = CallSettings { unloaded: served.life.token(), ..settings };
     let Run { ending, facts: spent } = house.runtime.run(&served.plugin, recorded, settings).await;
     served.log(&call_id, &spent.log);
     if is_free(&ending, &spent) {
@@ -69,7 +77,7 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'stati
     }
 
     // output: what the plugin says is checked before anybody sees it
-    let (reply, outcome) = examine(&served, rules, &line, ending, &spent, &id.to_string());
+    let (reply, outcome) = examine(served, rules, &line, ending, &spent, &id.to_string());
 
     // audit: the outcome, chained to the intent
     let ended = outcome.ending.clone();
@@ -94,11 +102,11 @@ struct Line<'a> {
 }
 
 /// The layers' word on a call, with the ledger's readings of this moment.
-fn judge(house: &House, principal: &Principal, call: &Call) -> Result<Decision, String> {
+fn judge(house: &House, serving: &Serving, principal: &Principal, call: &Call) -> Result<Decision, String> {
     let now = clock::now();
-    let keys = charges(&house.policy, principal, call.tool());
+    let keys = charges(serving.policy(), principal, call.tool());
     let readings = ask(&keys, |keys| house.ledger.readings(keys, now)).map_err(|error| error.to_string())?;
-    Ok(decide(&house.policy, principal, call, &readings, now))
+    Ok(decide(serving.policy(), principal, call, &readings, now))
 }
 
 /// Ask the ledger about budgets. It waits for the disk, so this thread's other work moves to another one meanwhile, which costs more
@@ -116,6 +124,7 @@ async fn refused(house: &House, denied: &Denied, facts: CallFacts) -> Reply {
 /// Another call took the last of the budget between the reading and the charge, or the ledger is out of order.
 async fn not_charged(
     house: &House,
+    serving: &Serving,
     principal: &Principal,
     call: &Call,
     permit: &Permit,
@@ -124,7 +133,7 @@ async fn not_charged(
 ) -> Reply {
     // The layers say it best: asked again, with the readings of now, they deny for the budget.
     if matches!(error, ChargeError::Exhausted { .. })
-        && let Ok(Decision::Denied(denied)) = judge(house, principal, call)
+        && let Ok(Decision::Denied(denied)) = judge(house, serving, principal, call)
     {
         return refused(house, &denied, facts).await;
     }
@@ -148,7 +157,8 @@ async fn not_charged(
 /// Whether a call costs nothing: it never ran, or all it tried was to reach an upstream that could not be reached. What ran
 /// and was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
 fn is_free(ending: &Ending, facts: &RunFacts) -> bool {
-    let never_ran = matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled)) && facts.spent.fuel == 0;
+    let never_ran =
+        matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded)) && facts.spent.fuel == 0;
     let unreachable = |exchange: &Exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. });
     never_ran || (!facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))
 }
@@ -217,7 +227,7 @@ fn examine(
             reply::gate(&refusal, effects, audit_id)
         }
         Ending::Fault(fault) => {
-            let (ending, detail) = record::fault(&fault);
+            let (ending, detail) = record::fault(&fault, served.life.ended());
             outcome.ending = ending.into();
             if !matches!(fault, Fault::Cancelled) {
                 tracing::warn!(audit_id, tool = line.tool, ending, detail = %detail.escape_debug(), "a call ended in a fault");

@@ -12,15 +12,15 @@ use casemate_policy::{
 use casemate_sandbox::{Exchange, ExchangeStatus, Fault, RunFacts};
 use serde_json::Value;
 
-use crate::house::House;
+use crate::house::{Ended, Serving};
 
 /// What stands in the log for an argument that the schema marks `x-secret`, or does not describe.
 const HIDDEN: &str = "‹x-secret›";
 
 /// A call as it was asked for. Arguments that the signed schema marks `x-secret` or does not describe are left out; for a
 /// tool that is not known, there is no schema that could say so, and all of them are.
-pub(crate) fn call(house: &House, call: &Call, via: &'static str) -> CallFacts {
-    let arguments = match house.tool(call.tool()) {
+pub(crate) fn call(serving: &Serving, call: &Call, via: &'static str) -> CallFacts {
+    let arguments = match serving.tool(call.tool()) {
         Some((schema, served)) => {
             let shown = redacted(call.arguments(), schema);
             // A caller may know a credential of the plugin's and send it along: it is no less a secret for that.
@@ -99,14 +99,21 @@ fn count(bytes: usize) -> u64 {
 }
 
 /// How a fault is called in the log, and what the operator should know of it.
-pub(crate) fn fault(fault: &Fault) -> (&'static str, String) {
+pub(crate) fn fault(fault: &Fault, ended: Option<Ended>) -> (&'static str, String) {
     match fault {
+        // The reason is set before the call is told to end.
+        Fault::Unloaded => ended.map_or(("unloaded", String::new()), |why| (why.as_str(), why.detail().to_owned())),
         Fault::Limit(limit) => ("limit-reached", limit.to_string()),
         Fault::Address { detail } => ("address-refused", detail.clone()),
         Fault::Trap(text) => ("plugin-fault", text.clone()),
         Fault::Cancelled => ("cancelled", "the caller no longer wanted it".to_owned()),
         Fault::Busy { whose, places } => ("busy", format!("all {places} of {whose} places were taken")),
     }
+}
+
+/// Why a permitted call of a plugin that is no longer served is not made.
+pub(crate) fn unloaded(why: Ended) -> Withdrawal {
+    Withdrawal { layer: "catalog".into(), reason: why.as_str().into(), message: why.detail().to_owned(), retry_after_ms: None }
 }
 
 /// Why a permitted call was not charged, and when trying again can help.

@@ -259,6 +259,24 @@ pub(crate) fn unrecorded(effects: Effects, audit_id: &str) -> Reply {
     .reply(audit_id)
 }
 
+/// What is said of a plugin that is no longer served; why is the operator's business.
+const UNLOADED: &str = "plugin-unloaded";
+const UNLOADED_MESSAGE: &str = "the plugin was taken out of service";
+const UNLOADED_REMEDY: &str = "List the tools again: this one may be another, or gone.";
+
+/// The plugin is no longer served, and the call was not begun.
+pub(crate) fn unloaded(audit_id: &str) -> Reply {
+    Refused {
+        decision: "denied",
+        reason: UNLOADED,
+        message: UNLOADED_MESSAGE,
+        remedy: UNLOADED_REMEDY,
+        effects: Effects::None,
+        retry_after_ms: None,
+    }
+    .reply(audit_id)
+}
+
 /// The call ended in another way.
 pub(crate) fn fault(fault: &Fault, effects: Effects, audit_id: &str) -> Reply {
     let (reason, message, remedy, retry_after_ms) = match fault {
@@ -275,6 +293,7 @@ pub(crate) fn fault(fault: &Fault, effects: Effects, audit_id: &str) -> Reply {
             "Other calls are not affected. The operator's audit log has the details.",
             None,
         ),
+        Fault::Unloaded => (UNLOADED, UNLOADED_MESSAGE.to_owned(), UNLOADED_REMEDY, None),
         Fault::Cancelled => ("cancelled", "the call was cancelled".to_owned(), "", None),
         Fault::Busy { whose, places } => {
             ("busy", format!("all {places} of {whose} places are taken"), "Call again in a moment.", Some(1000))

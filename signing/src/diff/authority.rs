@@ -7,7 +7,21 @@ use crate::manifest::{
 
 pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {
     // The component is other bytes in every release, and each is signed; what it may do is in the rest.
-    let Manifest { plugin, wit, component: _, imports, limits, secrets, settings, sources, scope, upstream, tool, sbom: _, build: _ } = after;
+    let Manifest {
+        plugin,
+        wit,
+        component: _,
+        imports,
+        limits,
+        secrets,
+        settings,
+        sources,
+        scope,
+        upstream,
+        tool,
+        sbom: _,
+        build: _,
+    } = after;
     identity(&before.plugin, plugin, found);
     found.equal("wit", &before.wit, wit);
     found.allowed("imports", &before.imports, imports);

@@ -96,3 +96,16 @@ fn what_is_off_or_not_granted_does_not_run() {
     assert!(house.received().is_empty(), "{reply:?}");
     house.goes_on();
 }
+
+/// Left alone, it writes: see `live` for what becomes of it when it is not.
+#[test]
+pub(super) fn wait_then_send() {
+    let house = House::new(&Guest::new("wait_then_send"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .set("grants.tester.max_effect", "write")
+        .serve();
+    house.call("change", json!({ "group": "lab" })).done(&["200"]);
+    assert_eq!(house.received()[0].target(), "/changes");
+    house.goes_on();
+}

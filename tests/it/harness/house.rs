@@ -195,6 +195,29 @@ impl House {
         format!("{}_{tool}", self.plugin)
     }
 
+    /// Take the trust in the publisher's key back.
+    pub(crate) fn revoke(&self) {
+        self.casemate(&["trust", "revoke", &self.key.public_key().fingerprint().to_string()]).done();
+    }
+
+    /// The key that signed the guest is trusted as it was in the beginning.
+    pub(crate) fn trust_again(&self) {
+        self.write_whole("trust.toml", &trust(&self.key));
+    }
+
+    /// Put a file of the house in place of the one that is there, as an editor would.
+    pub(crate) fn write_whole(&self, name: &str, text: &str) {
+        let scratch = self.folder().join("scratch");
+        fs::write(&scratch, text).unwrap();
+        fs::rename(scratch, self.folder().join(name)).unwrap();
+    }
+
+    /// Tell the running server to take up its configuration.
+    pub(crate) fn hang_up(&self) {
+        let server = rustix::process::Pid::from_raw(self.server().id().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(server, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// Call a tool of the guest.
     #[track_caller]
     pub(crate) fn call(&self, tool: &str, arguments: Value) -> Reply {
@@ -256,7 +279,7 @@ impl House {
         fs::write(self.folder().join("casemate.toml"), self.config.to_string()).unwrap();
     }
 
-    /// Hang up and keep what the server left; then the audit log holds everything.
+    /// End the session and keep what the server left; then the audit log holds everything.
     pub(crate) fn close(&mut self) {
         if let Some(server) = self.server.take() {
             let remains = self.runtime.block_on(server.stop());

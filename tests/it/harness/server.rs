@@ -4,7 +4,10 @@ use std::{
     io,
     pin::Pin,
     process::{Command, ExitStatus, Stdio},
-    sync::{Arc, Mutex},
+    sync::{
+        Arc, Mutex,
+        atomic::{AtomicUsize, Ordering},
+    },
     task::{Context, Poll, ready},
     time::Duration,
 };
@@ -49,15 +52,20 @@ pub(crate) struct Remains {
 /// Bytes that were read from a stream, whoever read them.
 type Kept = Arc<Mutex<Vec<u8>>>;
 
-/// A client that remembers the progress it was told of.
+/// A client that remembers the progress and the changes of the tool list it was told of.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Witness {
     progress: Arc<Mutex<Vec<ProgressNotificationParam>>>,
+    changes: Arc<AtomicUsize>,
 }
 
 impl ClientHandler for Witness {
     async fn on_progress(&self, report: ProgressNotificationParam, _: NotificationContext<RoleClient>) {
         self.progress.lock().unwrap().push(report);
+    }
+
+    async fn on_tool_list_changed(&self, _: NotificationContext<RoleClient>) {
+        self.changes.fetch_add(1, Ordering::SeqCst);
     }
 }
 
@@ -111,6 +119,16 @@ impl Server {
     pub(crate) async fn tools(&self) -> Vec<Value> {
         let tools = timeout(HANGS, self.client.list_all_tools()).await.unwrap().unwrap();
         tools.into_iter().map(|tool| serde_json::to_value(tool).unwrap()).collect()
+    }
+
+    /// How often it was told that the list of tools is another one.
+    pub(crate) fn changes(&self) -> usize {
+        self.client.service().changes.load(Ordering::SeqCst)
+    }
+
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
     }
 
     /// The progress reports so far.

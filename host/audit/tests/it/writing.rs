@@ -58,6 +58,42 @@ fn checkpoints_come_by_time() {
 }
 
 #[test]
+fn checkpoints_come_when_asked_for() {
+    let folder = Folder::new();
+    let (log, _) = folder.open(quiet()).unwrap();
+    wait(log.sign()).unwrap();
+    assert!(log.checkpoint().is_none(), "there is nothing to sign");
+    for number in 0..3 {
+        wait(log.event(event(number), NOW)).unwrap();
+        wait(log.sign()).unwrap();
+        wait(log.sign()).unwrap();
+        let report = folder.verify().unwrap();
+        assert_eq!((report.covered, report.checkpoints), (number as u64 + 1, number as u64 + 1));
+    }
+    log.close(NOW).unwrap();
+    assert!(wait(log.sign()).is_err(), "it is closed");
+}
+
+/// Who asks while a checkpoint is being signed is answered too, whoever's it is.
+#[test]
+fn many_who_ask_at_once_are_all_answered() {
+    let folder = Folder::new();
+    let (log, _) = folder.open(quiet()).unwrap();
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let log = &log;
+            scope.spawn(move || {
+                for number in 0..20 {
+                    wait(log.event(event(thread * 100 + number), NOW)).unwrap();
+                    wait(log.sign()).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(folder.verify().unwrap().not_yet_covered(), 0);
+}
+
+#[test]
 fn an_empty_log_is_closed_without_a_word() {
     let report = filled(0, quiet()).verify().unwrap();
     assert_eq!((report.records, report.checkpoints), (0, 0));

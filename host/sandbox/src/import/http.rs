@@ -21,7 +21,7 @@ use tokio::sync::{Semaphore, mpsc};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
-    call::{Ending, Exchange, ExchangeStatus, Fault, Limit},
+    call::{Ending, Ends, Exchange, ExchangeStatus, Fault, Limit},
     egress::{Answer, SendError, Upstreams},
     limits::Limits,
 };
@@ -45,6 +45,7 @@ pub(crate) struct Desk {
     taken: AtomicU64,
     at_once: Semaphore,
     journal: Mutex<Journal>,
+    ends: Ends,
     stop: mpsc::UnboundedSender<Ending>,
 }
 
@@ -61,6 +62,7 @@ impl Desk {
         upstreams: Arc<Upstreams>,
         permit: Recorded<Permit>,
         limits: Limits,
+        ends: Ends,
         stop: mpsc::UnboundedSender<Ending>,
     ) -> Self {
         Self {
@@ -71,6 +73,7 @@ impl Desk {
             taken: AtomicU64::new(0),
             at_once: Semaphore::new(AT_ONCE),
             journal: Mutex::default(),
+            ends,
             stop,
         }
     }
@@ -172,10 +175,11 @@ impl Desk {
     }
 
     /// Write the request down before it leaves, so that a call that is cut off still shows it. `None` where the call has
-    /// ended: then it must not leave.
+    /// ended, or was told to: then it must not leave.
     fn note(&self, request: &Checked) -> Option<usize> {
         let mut journal = self.journal();
-        if journal.closed {
+        // Whatever sends runs beside what stops the call, and would else be a little ahead of it.
+        if journal.closed || self.ends.fault().is_some() {
             return None;
         }
         journal.exchanges.push(Exchange {

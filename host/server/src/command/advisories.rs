@@ -45,10 +45,10 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         ));
     };
     let keys = store::keys(&context.folders.state(config.environment))?;
-    let shelf = Shelf::new(&context.folders, config.environment, &keys)?;
+    let shelf = Shelf::open(&context.folders, config.environment, &keys)?;
     let chosen = match args.names.as_slice() {
-        [] => shelf.lock().plugins().iter().collect(),
-        names => names.iter().map(|name| named(shelf.lock(), name)).collect::<Result<Vec<_>, _>>()?,
+        [] => shelf.lock.plugins().iter().collect(),
+        names => names.iter().map(|name| named(&shelf.lock, name)).collect::<Result<Vec<_>, _>>()?,
     };
     let looked: Vec<Looked<'_>> = chosen.into_iter().map(|(id, locked)| (id, look(&shelf, id, locked, &advisories))).collect();
     print::result(context.format, || text(&looked, database.count(), database.newest()), || json(&looked));

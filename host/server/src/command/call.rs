@@ -37,7 +37,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     executor.block_on(async {
         let house = House::open(Opening { context, via: "cli" }).await?;
         let cancel = CancellationToken::new();
-        let settings = CallSettings { cancel: cancel.clone(), progress: None };
+        let settings = CallSettings { cancel: cancel.clone(), ..CallSettings::default() };
         let principal = identity::local();
         let call = house.pass(&principal, Call::new(args.tool.clone(), arguments), settings);
         tokio::pin!(call);

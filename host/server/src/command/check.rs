@@ -8,7 +8,7 @@ use super::{Context, print};
 use crate::{
     clock,
     exit::{Exit, Outcome},
-    house::{House, Opening},
+    house::{House, Opening, Serving},
 };
 
 /// Check the configuration against what is installed, and show what each grant really allows.
@@ -22,19 +22,20 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     executor.block_on(async {
         let house = House::open(Opening { context, via: "cli" }).await?;
-        print::result(context.format, || text(&house), || json(&house));
+        let serving = house.serving();
+        print::result(context.format, || text(&house, &serving), || json(&house, &serving));
         house.close().await?;
-        Ok(if house.refused().is_empty() { Exit::Done } else { Exit::Failed })
+        Ok(if serving.refused().is_empty() { Exit::Done } else { Exit::Failed })
     })
 }
 
-fn text(house: &House) -> String {
+fn text(house: &House, serving: &Serving) -> String {
     let mut text = format!("environment {}\n", house.environment());
-    for refused in house.refused() {
+    for refused in serving.refused() {
         text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, visible(&refused.reason).replace('\n', "\n  ")));
     }
-    text.push_str(&advisories(house));
-    for grant in house.policy().grants() {
+    text.push_str(&advisories(serving));
+    for grant in serving.policy().grants() {
         let principals: Vec<&str> = grant.principals.iter().map(|principal| principal.as_str()).collect();
         text.push_str(&format!(
             "\ngrant {} for {}\n",
@@ -58,23 +59,23 @@ fn text(house: &House) -> String {
             };
             text.push_str(&format!("  budget   {} calls in {} of {of}\n", budget.calls, budget.per));
         }
-        let rows: Vec<Vec<String>> = covered(house.policy(), grant)
+        let rows: Vec<Vec<String>> = covered(serving.policy(), grant)
             .map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)])
             .collect();
         text.push_str(&if rows.is_empty() { "  no tool\n".to_owned() } else { print::table(&rows) });
     }
-    if house.policy().grants().next().is_none() {
+    if serving.policy().grants().next().is_none() {
         text.push_str("\nNobody may call anything: there is no grant.\n");
     }
     text
 }
 
 /// What is known of the plugins and does not refuse them, and waivers that do nothing.
-fn advisories(house: &House) -> String {
+fn advisories(serving: &Serving) -> String {
     let mut text = String::new();
-    if let Some(database) = house.advisories().database() {
+    if let Some(database) = serving.advisories().database() {
         text.push_str(&format!("\nadvisories {} known, the newest of {}\n", database.count(), database.newest()));
-        let rows: Vec<Vec<String>> = house
+        let rows: Vec<Vec<String>> = serving
             .findings()
             .iter()
             .map(|(plugin, finding)| {
@@ -87,7 +88,7 @@ fn advisories(house: &House) -> String {
             .collect();
         text.push_str(&print::table(&rows));
     }
-    for (waiver, ended) in house.advisories().idle(house.findings(), clock::now()) {
+    for (waiver, ended) in serving.advisories().idle(&serving.findings(), clock::now()) {
         let why = if ended { "it has ended" } else { "it lets nothing pass" };
         text.push_str(&format!(
             "  waiver for {} in {} until {}: {why} ({})\n",
@@ -128,12 +129,12 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
     words.join("; ")
 }
 
-fn json(house: &House) -> Value {
-    let grants: Vec<Value> = house
+fn json(house: &House, serving: &Serving) -> Value {
+    let grants: Vec<Value> = serving
         .policy()
         .grants()
         .map(|grant| {
-            let tools: Vec<Value> = covered(house.policy(), grant)
+            let tools: Vec<Value> = covered(serving.policy(), grant)
                 .map(|tool| json!({ "tool": tool.served.as_str(), "effect": tool.manifest_tool.effect.as_str(), "enabled": tool.enabled, "dry_run": tool.dry_run && tool.manifest_tool.effect > Effect::Read, "verdict": verdict(grant, tool) }))
                 .collect();
             json!({
@@ -146,16 +147,17 @@ fn json(house: &House) -> Value {
             })
         })
         .collect();
-    let refused: Vec<Value> =
-        house.refused().iter().map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason })).collect();
-    let findings: Vec<Value> = house
-        .findings()
+    let refused: Vec<Value> = serving
+        .refused()
         .iter()
-        .map(|(plugin, finding)| json!({ "plugin": plugin.to_string(), "finding": finding.to_json() }))
+        .map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason }))
         .collect();
-    let idle: Vec<Value> = house
+    let known = serving.findings();
+    let findings: Vec<Value> =
+        known.iter().map(|(plugin, finding)| json!({ "plugin": plugin.to_string(), "finding": finding.to_json() })).collect();
+    let idle: Vec<Value> = serving
         .advisories()
-        .idle(house.findings(), clock::now())
+        .idle(&known, clock::now())
         .map(|(waiver, ended)| json!({ "id": waiver.value.id, "plugin": waiver.value.plugin.as_str(), "until": waiver.value.until, "ended": ended }))
         .collect();
     json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused, "advisories": findings, "idle_waivers": idle })

@@ -40,7 +40,12 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let mut installing = Installing::begin(context)?;
     let sources = match &args.source {
         Some(source) => vec![source.clone()],
-        None => installing.lock.plugins().values().map(|locked| locked.source.parse().map_err(Failure::invalid)).collect::<Result<_, _>>()?,
+        None => installing
+            .lock
+            .plugins()
+            .values()
+            .map(|locked| locked.source.parse().map_err(Failure::invalid))
+            .collect::<Result<_, _>>()?,
     };
     let mut done = Vec::new();
     for source in sources {
@@ -51,7 +56,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             as_locked(&candidate, installing.lock.plugin(&id))?;
         }
         installing.refuse_similar(&id, args.allow_similar)?;
-        let agreed = args.consent.ask(&candidate.package, "Install", || sheet::page(&manifest, &provenance(&candidate.package)))?;
+        let agreed =
+            args.consent.ask(&candidate.package, "Install", || sheet::page(&manifest, &provenance(&candidate.package)))?;
         done.push((installing.put(candidate, agreed, &Reason::Install)?, id, manifest));
     }
     let text = || done.iter().map(|(_, id, manifest)| installed(id, manifest)).collect::<Vec<_>>().join("\n");
@@ -80,12 +86,8 @@ fn as_locked(candidate: &Candidate, locked: Option<&Locked>) -> Result<(), Failu
 }
 
 fn installed(id: &PluginId, manifest: &Manifest) -> String {
-    let off: Vec<String> = manifest
-        .tool
-        .iter()
-        .filter(|(_, tool)| tool.effect > Effect::Read)
-        .map(|(name, _)| manifest.served_name(name))
-        .collect();
+    let off: Vec<String> =
+        manifest.tool.iter().filter(|(_, tool)| tool.effect > Effect::Read).map(|(name, _)| manifest.served_name(name)).collect();
     let mut text = format!("installed {id} {}: {} tools, none of them granted yet", manifest.plugin.version, manifest.tool.len());
     if !off.is_empty() {
         text.push_str(&format!("\noff until enabled in the configuration: {}", off.join(", ")));

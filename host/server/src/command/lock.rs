@@ -29,21 +29,25 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
     let highwater = store::highwater(&state, &store::keys(&state)?)?;
     let mut faults = Vec::new();
     for (id, locked) in lock.plugins() {
-        let checked = store::installed_package(&store::installed(&context.folders, id, &locked.version)).and_then(|(package, _)| {
-            let verified = package
-                .verify(&trust, config.environment, clock::now())
-                .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
-            if verified.id() != id {
-                return Err(Failure::denied(format!("identity: the package is `{}`", verified.id())));
-            }
-            verified.approve(&lock, &highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
-        });
+        let checked =
+            store::installed_package(&store::installed(&context.folders, id, &locked.version)).and_then(|(package, _)| {
+                let verified = package
+                    .verify(&trust, config.environment, clock::now())
+                    .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
+                if verified.id() != id {
+                    return Err(Failure::denied(format!("identity: the package is `{}`", verified.id())));
+                }
+                verified.approve(&lock, &highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+            });
         if let Err(failure) = checked {
             faults.push((id.to_string(), failure.message));
         }
         let wanted = config.plugins.get(&id.name).and_then(|section| section.version.as_ref().map(|version| (section, version)));
         if let Some((section, version)) = wanted.filter(|(_, version)| !version.matches(&locked.version)) {
-            faults.push((id.to_string(), format!("{}: version `{version}` is asked for, `{}` is locked", section.place, locked.version)));
+            faults.push((
+                id.to_string(),
+                format!("{}: version `{version}` is asked for, `{}` is locked", section.place, locked.version),
+            ));
         }
     }
     for name in config.plugins.keys().filter(|name| !lock.plugins().keys().any(|id| id.name == **name)) {

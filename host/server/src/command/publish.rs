@@ -42,7 +42,11 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         )));
     }
     let version = manifest.plugin.version.to_string().replace('+', "_");
-    let reference = if args.reference.is_tagged() { args.reference.clone() } else { args.reference.with_tag(&version).map_err(Failure::invalid)? };
+    let reference = if args.reference.is_tagged() {
+        args.reference.clone()
+    } else {
+        args.reference.with_tag(&version).map_err(Failure::invalid)?
+    };
     let pushed = registries::push(&reference, component, bundles, context, &config)?;
     print::result(
         context.format,

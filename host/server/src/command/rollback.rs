@@ -80,7 +80,12 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let facts = installing.put(candidate, agreed, &Reason::Rollback(args.reason.clone()))?;
     print::result(
         context.format,
-        || format!("rolled back {id} {} → {} (release {} → {})", locked.version, next.plugin.version, locked.release, next.plugin.release),
+        || {
+            format!(
+                "rolled back {id} {} → {} (release {} → {})",
+                locked.version, next.plugin.version, locked.release, next.plugin.release
+            )
+        },
         || facts,
     );
     Ok(Exit::Done)

@@ -35,8 +35,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         file(path, context, &config)?
     } else {
         let keys = store::keys(&context.folders.state(config.environment))?;
-        let shelf = Shelf::new(&context.folders, config.environment, &keys)?;
-        let (id, locked) = named(shelf.lock(), &args.plugin)?;
+        let shelf = Shelf::open(&context.folders, config.environment, &keys)?;
+        let (id, locked) = named(&shelf.lock, &args.plugin)?;
         examine(shelf.loadable(id, locked)?).map_err(Failure::denied)?
     };
     let manifest = examined.manifest();

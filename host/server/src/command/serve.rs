@@ -10,7 +10,7 @@ use super::{Context, print};
 use crate::{
     clock,
     exit::{Exit, Failure, Outcome},
-    house::{House, Opening, store},
+    house::{House, Opening, follow, store},
     identity::{self, Identity},
     mcp,
 };
@@ -46,12 +46,16 @@ async fn serve(args: &Args, context: &Context) -> Outcome {
     let house = Arc::new(House::open(Opening { context, via: if args.http.is_some() { "http" } else { "stdio" } }).await?);
     let shutdown = CancellationToken::new();
     tokio::spawn(on_signal(shutdown.clone()));
+    let following = tokio::spawn(follow(Arc::clone(&house), shutdown.clone()));
     let served = match args.http {
-        None => mcp::serve_stdio(Arc::clone(&house), identity::local(), mcp::Limits::default(), shutdown)
+        None => mcp::serve_stdio(Arc::clone(&house), identity::local(), mcp::Limits::default(), shutdown.clone())
             .await
             .map_err(Failure::failed),
-        Some(address) => http(address, &house, context, shutdown).await,
+        Some(address) => http(address, &house, context, shutdown.clone()).await,
     };
+    shutdown.cancel();
+    // What the follower has begun to write down comes before the end of the log.
+    let _ = following.await;
     // The last checkpoint of the audit log is written here, whatever happened above.
     let closed = house.close().await;
     served?;

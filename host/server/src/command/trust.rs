@@ -88,7 +88,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             let publisher = publisher.as_ref().map_or("", PublisherName::as_str);
             on_record(context, environments.into_iter().flatten(), "revoke", publisher, fingerprint)?;
             store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
-            print::note(format_args!("revoked {fingerprint}; restart running servers to unload what it signed"));
+            print::note(format_args!("revoked {fingerprint}; running servers unload what it signed within a second"));
         }
     }
     Ok(Exit::Done)

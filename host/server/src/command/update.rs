@@ -65,7 +65,10 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     for (id, locked) in named {
         if locked.pinned {
             if !args.names.is_empty() {
-                return Err(Failure::denied(format!("`{id}` is pinned at {}\nhelp: casemate pin --off {}", locked.version, id.name)));
+                return Err(Failure::denied(format!(
+                    "`{id}` is pinned at {}\nhelp: casemate pin --off {}",
+                    locked.version, id.name
+                )));
             }
             all.push(Done { to: locked.version.clone(), from: locked.version, plugin: id, status: "pinned", changes: None });
             continue;
@@ -136,7 +139,11 @@ fn newest(source: &Source, name: &PluginName, context: &Context, installing: &In
     let any = VersionReq::STAR;
     let wanted = installing.config.plugins.get(name).and_then(|section| section.version.as_ref()).unwrap_or(&any);
     let best = |versions: Vec<(Version, Source)>| {
-        versions.into_iter().filter(|(version, _)| wanted.matches(version)).max_by(|(a, _), (b, _)| a.cmp(b)).map(|(_, source)| source)
+        versions
+            .into_iter()
+            .filter(|(version, _)| wanted.matches(version))
+            .max_by(|(a, _), (b, _)| a.cmp(b))
+            .map(|(_, source)| source)
     };
     let found = match source {
         Source::Registry(reference) => best(

@@ -5,17 +5,16 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, RwLock},
 };
 
 use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
-    Grant, GrantName, Policy, PolicyError, ServedName, Timestamp, ToolRule, default_approval, default_dry_run, default_enabled,
-    output::OutputRules,
+    Grant, GrantName, Policy, PolicyError, ServedName, ToolRule, default_approval, default_dry_run, default_enabled,
 };
-use casemate_sandbox::{CodeCache, Loaded, PluginBindings, Reviewed, Runtime, examine};
+use casemate_sandbox::{CodeCache, Dependencies, PluginBindings, Runtime, examine};
 use casemate_signing::{
     Environment,
     highwater::HighWater,
@@ -25,14 +24,16 @@ use casemate_signing::{
     trust::TrustStore,
 };
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{
-    House, Served,
+    House,
     heads::{self, Heads, Keeper},
+    serving::{Ended, MadeOf, Plugins, Served, Serving},
     store::{self, Keys},
 };
 use crate::{
-    advisories::{Advisories, Finding, waived},
+    advisories::{Advisories, waived},
     clock,
     command::Context,
     config::{Config, ConfigError, PluginConfig, nearest},
@@ -52,7 +53,7 @@ pub struct Opening<'a> {
 }
 
 /// An installed plugin that is not served.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Refused {
     /// Which.
     pub plugin: PluginId,
@@ -67,63 +68,50 @@ impl House {
     /// When the configuration, the trust store, the lock file, the host's state or the audit log cannot be used.
     pub async fn open(opening: Opening<'_>) -> Result<Self, Failure> {
         let context = opening.context;
-        let config = Config::read(&context.folders.config)?;
-        let advisories = Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?;
+        let config = Arc::new(Config::read(&context.folders.config)?);
+        let advisories = Arc::new(Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?);
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
-        let shelf = Shelf::new(&context.folders, config.environment, &keys)?;
+        // Taken before the files are read: a change in between is seen as one.
+        let made_from = store::marks(&context.folders, &state);
+        let shelf = Shelf::open(&context.folders, config.environment, &keys)?;
         let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
         let runtime = Runtime::new(cache, config.maxima.clone())?;
         let (log, recovery, head) = open_log(&state, &keys, config.audit_sync_always)?;
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
-        let Shelved { loaded, refused, findings } = shelf.load_all(&runtime, &config, &advisories);
-        record(&log, &config, &loaded, &refused, &findings).await?;
-        let policy = match rules(&config, &shelf, &loaded) {
+        let (plugins, refused) = shelf.load_all(&runtime, &config, &advisories, &Kept::default());
+        started(&log, &config).await?;
+        for fact in plugins.values().map(|plugin| loaded(plugin)).chain(refused.iter().map(load_failed)) {
+            log.event(fact, clock::now()).await?;
+        }
+        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict) {
             Ok(policy) => policy,
             Err(error) => {
-                let facts = json!({ "reason": error.to_string() });
-                let refused = EventFacts {
-                    kind: EventKind::ConfigRefused,
-                    principal: HOST.to_owned(),
-                    outcome: Outcome::Denied,
-                    fields: facts,
-                };
-                log.event(refused, clock::now()).await?;
+                log.event(config_refused(&error), clock::now()).await?;
                 log.close(clock::now())?;
                 return Err(error.into());
             }
         };
-        let plugins = loaded
-            .into_iter()
-            .map(|plugin| Ok((plugin.id().clone(), Arc::new(Served { rules: output_rules(&plugin)?, plugin }))))
-            .collect::<Result<_, Failure>>()?;
+        log.event(config_loaded(&config), clock::now()).await?;
         let ledger = Ledger::open(&state.join("ledger.db"))?;
+        let serving = Serving { config: Arc::clone(&config), advisories, policy, plugins, refused };
         Ok(Self {
             environment: config.environment,
-            http: config.http,
+            http: config.http.clone(),
             via: opening.via,
-            policy,
+            folders: context.folders.clone(),
+            keys,
             ledger,
             log,
             head,
             runtime,
-            plugins,
-            refused,
-            findings,
-            advisories,
+            serving: RwLock::new(Arc::new(serving)),
+            changes: watch::Sender::default(),
+            made_from,
         })
     }
-}
-
-/// What became of the locked plugins.
-#[derive(Default)]
-struct Shelved {
-    loaded: Vec<Loaded>,
-    refused: Vec<Refused>,
-    /// What is known of those that it does not refuse.
-    findings: Vec<(PluginId, Finding)>,
 }
 
 /// The installed packages and everything that says which of them may be loaded.
@@ -131,13 +119,25 @@ pub(crate) struct Shelf<'a> {
     folders: &'a Folders,
     environment: Environment,
     trust: TrustStore,
-    lock: LockFile,
+    pub(crate) lock: LockFile,
     highwater: HighWater,
 }
 
+/// What goes on while everything else is loaded.
+#[derive(Default)]
+pub(super) struct Kept {
+    /// Plugins whose signed bytes may still be served.
+    pub(super) plugins: Plugins,
+    /// Whether they are bound anew, to another configuration.
+    pub(super) rebind: bool,
+}
+
 impl<'a> Shelf<'a> {
-    /// What is installed for an environment, and what is known of it.
-    pub(crate) fn new(folders: &'a Folders, environment: Environment, keys: &Keys) -> Result<Self, Failure> {
+    /// Read what says which packages may be loaded.
+    ///
+    /// # Errors
+    /// When any of it cannot be read or believed: then nothing may.
+    pub(crate) fn open(folders: &'a Folders, environment: Environment, keys: &Keys) -> Result<Self, Failure> {
         Ok(Self {
             folders,
             environment,
@@ -147,38 +147,54 @@ impl<'a> Shelf<'a> {
         })
     }
 
-    /// Which versions of which plugins are installed.
-    pub(crate) fn lock(&self) -> &LockFile {
-        &self.lock
+    /// Of what was served, what may still be: verified anew, on the way that every start takes. What may not ends here, before
+    /// anything else is looked at.
+    pub(super) fn retain(&self, before: &Plugins, advisories: &Advisories) -> Plugins {
+        let may_stay = |(id, served): &(&PluginId, &Arc<Served>)| {
+            let why = match self.lock.plugin(id).map(|locked| self.loadable(id, locked)) {
+                None => Ended::Removed,
+                Some(Ok(package)) if *package.statement_digest() != served.statement => Ended::Replaced,
+                // What let a known fault pass may have ended meanwhile.
+                Some(Ok(_)) if advisories.admit(id, served.dependencies.as_ref(), clock::now()).is_ok() => return true,
+                Some(_) => Ended::Revoked,
+            };
+            served.life.end(why);
+            false
+        };
+        before.iter().filter(may_stay).map(|(id, served)| (id.clone(), Arc::clone(served))).collect()
     }
 
-    /// Every locked plugin: loaded, or refused with its reason.
-    fn load_all(&self, runtime: &Runtime, config: &Config, advisories: &Advisories) -> Shelved {
-        let mut shelved = Shelved::default();
+    /// Every locked plugin: kept, loaded, or refused with its reason.
+    pub(super) fn load_all(
+        &self,
+        runtime: &Runtime,
+        config: &Config,
+        advisories: &Advisories,
+        kept: &Kept,
+    ) -> (Plugins, Vec<Refused>) {
+        let (mut plugins, mut refused) = (Plugins::new(), Vec::new());
         for (id, locked) in self.lock.plugins() {
-            let shared = self.lock.plugins().keys().any(|other| other != id && other.name == id.name);
-            let result = if shared { Err(ambiguous(id)) } else { self.loadable(id, locked) };
-            let result = result.and_then(|package| {
-                let review = |manifest: &Manifest, dependencies: Option<&_>| {
-                    advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)
-                };
-                let (reviewed, findings) = examine(package)?.reviewed(review)?;
-                shelved.findings.extend(findings.into_iter().map(|finding| (id.clone(), finding)));
-                load(runtime, reviewed, config.plugins.get(&id.name))
-            });
+            let before = kept.plugins.get(id);
+            let result = match before {
+                Some(served) if !kept.rebind => Ok(Arc::clone(served)),
+                _ => self
+                    .loadable(id, locked)
+                    .and_then(|package| load(runtime, package, config.plugins.get(&id.name), advisories, before))
+                    .map(Arc::new),
+            };
             match result {
-                Ok(plugin) => shelved.loaded.push(plugin),
-                Err(failure) => {
-                    tracing::warn!(plugin = %id, reason = failure.message, "a plugin is not served");
-                    shelved.refused.push(Refused { plugin: id.clone(), reason: failure.message });
-                }
+                Ok(plugin) => drop(plugins.insert(id.clone(), plugin)),
+                Err(failure) => refused.push(Refused { plugin: id.clone(), reason: failure.message }),
             }
         }
-        shelved
+        (plugins, refused)
     }
 
     /// An installed package, proved.
     pub(crate) fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
+        if self.lock.plugins().keys().any(|other| other != id && other.name == id.name) {
+            return Err(ambiguous(id));
+        }
         let (package, _) = store::installed_package(&store::installed(self.folders, id, &locked.version))?;
         let verified = package
             .verify(&self.trust, self.environment, clock::now())
@@ -193,11 +209,25 @@ impl<'a> Shelf<'a> {
     }
 }
 
-/// From a reviewed package to a plugin that can be called.
-fn load(runtime: &Runtime, package: Reviewed, config: Option<&PluginConfig>) -> Result<Loaded, Failure> {
-    let prepared = runtime.prepare(package)?;
+/// From a proved package to a plugin that is served: what it is made of is reviewed before anything of it is compiled.
+fn load(
+    runtime: &Runtime,
+    package: Loadable,
+    config: Option<&PluginConfig>,
+    advisories: &Advisories,
+    before: Option<&Arc<Served>>,
+) -> Result<Served, Failure> {
+    let statement = *package.statement_digest();
+    // The same signed bytes, bound to something else: what ends one ends both.
+    let life = before.filter(|before| before.statement == statement).map(|before| Arc::clone(&before.life));
+    let review = |manifest: &Manifest, dependencies: Option<&Dependencies>| {
+        let findings = advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)?;
+        Ok::<_, Failure>(MadeOf { dependencies: dependencies.cloned(), findings })
+    };
+    let (reviewed, made_of) = examine(package)?.reviewed(review)?;
+    let prepared = runtime.prepare(reviewed)?;
     let bindings = bindings(prepared.manifest(), config)?;
-    Ok(runtime.bind(prepared, bindings)?)
+    Served::new(runtime.bind(prepared, bindings)?, statement, made_of, life)
 }
 
 /// What the operator bound a plugin to, checked against what its manifest declares.
@@ -257,16 +287,25 @@ fn settings(manifest: &Manifest, config: &PluginConfig) -> Result<String, Failur
     }
 }
 
+/// What becomes of names in the configuration that are of nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Names {
+    /// They are faults: a configuration that is taken up fits what is installed.
+    Strict,
+    /// They stand for nothing: what was installed may be gone since.
+    Lenient,
+}
+
 /// The prepared rules: every name in the configuration must be of something that exists.
-fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy, ConfigError> {
+pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: Names) -> Result<Policy, ConfigError> {
     let mut faults = Vec::new();
     let mut tools = Vec::new();
-    for plugin in loaded {
+    for plugin in loaded.values().map(|served| &served.plugin) {
         let manifest = plugin.manifest();
         let settings = config.plugins.get(&manifest.plugin.name);
         let dimensions =
             Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect::<BTreeMap<_, _>>());
-        let pinned = shelf.lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
+        let pinned = lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
         for (name, tool) in &manifest.tool {
             let switches =
                 settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value).unwrap_or_default();
@@ -288,9 +327,9 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
             unknown_names(manifest, settings, &mut faults);
         }
     }
-    let installed: BTreeSet<&PluginName> = shelf.lock.plugins().keys().map(|id| &id.name).collect();
+    let installed: BTreeSet<&PluginName> = lock.plugins().keys().map(|id| &id.name).collect();
     for (name, plugin) in &config.plugins {
-        if !installed.contains(name) {
+        if names == Names::Strict && !installed.contains(name) {
             faults.push(missing(
                 &plugin.place.to_string(),
                 "there is no plugin",
@@ -301,7 +340,7 @@ fn rules(config: &Config, shelf: &Shelf<'_>, loaded: &[Loaded]) -> Result<Policy
         }
     }
     // Names of plugins that are installed and not served now are no fault of the configuration.
-    let complete = loaded.len() == shelf.lock.plugins().len();
+    let complete = names == Names::Strict && loaded.len() == lock.plugins().len();
     if complete {
         for grant in &config.grants {
             for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
@@ -383,15 +422,6 @@ fn missing<'a>(place: &str, what: &str, name: &str, help: &str, known: impl Iter
     }
 }
 
-fn output_rules(plugin: &Loaded) -> Result<BTreeMap<String, OutputRules>, Failure> {
-    let manifest = plugin.manifest();
-    manifest
-        .tool
-        .iter()
-        .map(|(name, tool)| Ok((manifest.served_name(name), OutputRules::new(tool, plugin.limits().output_bytes)?)))
-        .collect()
-}
-
 /// The folders of an environment's audit chains.
 pub(crate) struct Chains(pub(crate) Vec<(PathBuf, Dir)>);
 
@@ -444,33 +474,47 @@ pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result
     head.keep(&log)
 }
 
-async fn record(
-    log: &Log,
-    config: &Config,
-    loaded: &[Loaded],
-    refused: &[Refused],
-    findings: &[(PluginId, Finding)],
-) -> Result<(), Failure> {
-    let event = |kind, outcome, fields: Value| EventFacts { kind, principal: HOST.to_owned(), outcome, fields };
-    let now: Timestamp = clock::now();
-    log.event(
-        event(
-            EventKind::HostStarted,
-            Outcome::Allowed,
-            json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() }),
-        ),
-        now,
-    )
-    .await?;
-    for plugin in loaded {
-        let mut fields =
-            json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
-        waived(&mut fields, findings.iter().filter(|(id, _)| id == plugin.id()).map(|(_, finding)| finding));
-        log.event(event(EventKind::PluginLoaded, Outcome::Allowed, fields), now).await?;
-    }
-    for refusal in refused {
-        let fields = json!({ "plugin": refusal.plugin.to_string(), "reason": refusal.reason });
-        log.event(event(EventKind::PluginLoadFailed, Outcome::Denied, fields), now).await?;
-    }
+async fn started(log: &Log, config: &Config) -> Result<(), Failure> {
+    let fields = json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() });
+    log.event(of_host(EventKind::HostStarted, Outcome::Allowed, fields), clock::now()).await?;
     Ok(())
+}
+
+fn of_host(kind: EventKind, outcome: Outcome, fields: Value) -> EventFacts {
+    EventFacts { kind, principal: HOST.to_owned(), outcome, fields }
+}
+
+/// A plugin is about to be served.
+pub(super) fn loaded(served: &Served) -> EventFacts {
+    let plugin = &served.plugin;
+    let mut fields =
+        json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+    waived(&mut fields, served.findings.iter());
+    of_host(EventKind::PluginLoaded, Outcome::Allowed, fields)
+}
+
+/// A plugin is not served although it is installed.
+pub(super) fn load_failed(refused: &Refused) -> EventFacts {
+    tracing::warn!(plugin = %refused.plugin, reason = refused.reason, "a plugin is not served");
+    let fields = json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason });
+    of_host(EventKind::PluginLoadFailed, Outcome::Denied, fields)
+}
+
+/// A plugin is no longer served because it is no longer installed.
+pub(super) fn removed(served: &Served) -> EventFacts {
+    let plugin = &served.plugin;
+    let fields =
+        json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
+    of_host(EventKind::PluginRemoved, Outcome::Allowed, fields)
+}
+
+/// A configuration is in force from here on.
+pub(super) fn config_loaded(config: &Config) -> EventFacts {
+    let fields = json!({ "grants": config.grants.len(), "plugins": config.plugins.len(), "sha256": config.sha256 });
+    of_host(EventKind::ConfigLoaded, Outcome::Allowed, fields)
+}
+
+/// A configuration is not taken up.
+pub(super) fn config_refused(reason: &impl std::fmt::Display) -> EventFacts {
+    of_host(EventKind::ConfigRefused, Outcome::Denied, json!({ "reason": reason.to_string() }))
 }

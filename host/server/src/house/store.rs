@@ -161,10 +161,8 @@ pub(crate) fn lock(folders: &Folders) -> Result<LockFile, Failure> {
 pub(crate) fn highwater(state: &Path, keys: &Keys) -> Result<HighWater, Failure> {
     let path = state.join("packages.state");
     match read_own(&path, MAX_STATE)? {
-        Some(bytes) => {
-            HighWater::open(&bytes, &keys.host)
-                .map_err(|error| Failure::denied(format!("state-refused: `{}`: {error}", path.display())))
-        }
+        Some(bytes) => HighWater::open(&bytes, &keys.host)
+            .map_err(|error| Failure::denied(format!("state-refused: `{}`: {error}", path.display()))),
         None => Ok(HighWater::new()),
     }
 }
@@ -195,6 +193,39 @@ pub(crate) type Version = (u64, SystemTime);
 pub(crate) fn tokens_changed(state: &Path) -> Option<Version> {
     let metadata = fs::metadata(state.join("tokens.toml")).ok()?;
     Some((metadata.ino(), metadata.modified().ok()?))
+}
+
+/// Files below `trust/` that are looked at; more than any number of publishers needs.
+const MAX_MARKS: usize = 4096;
+
+/// Which files are there of those that say what may be served. Whatever is written, replaced or taken away makes another value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Marks(Vec<(PathBuf, Option<Mark>)>);
+
+/// Inode, size, and the times of the last change of content and of anything: the last one cannot be set back.
+type Mark = (u64, u64, (i64, i64), (i64, i64));
+
+/// Look at trust, lock file, and the state of an environment, without reading any.
+pub(crate) fn marks(folders: &Folders, state: &Path) -> Marks {
+    let mut paths = vec![folders.trust(), folders.lock(), state.join("packages.state")];
+    // `trust/` grows while it is walked; what is no folder has no entries.
+    let mut next = paths.len();
+    paths.push(folders.policy.join("trust"));
+    while let Some(folder) = paths.get(next)
+        && paths.len() < MAX_MARKS
+    {
+        let mut entries: Vec<PathBuf> = fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        entries.sort();
+        paths.extend(entries);
+        next += 1;
+    }
+    let mark = |path: PathBuf| {
+        let found = fs::symlink_metadata(&path).ok();
+        let mark =
+            found.map(|file| (file.ino(), file.size(), (file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec())));
+        (path, mark)
+    };
+    Marks(paths.into_iter().map(mark).collect())
 }
 
 /// The file beside a component that holds its signature.

@@ -73,6 +73,10 @@ impl Consent {
         let mut answer = String::new();
         io::stdin().lock().read_line(&mut answer)?;
         let name = &package.manifest().plugin.name;
-        if answer.trim() == name.as_str() { Ok(Agreed(How::Person)) } else { Err(Failure::denied("not agreed; nothing was changed")) }
+        if answer.trim() == name.as_str() {
+            Ok(Agreed(How::Person))
+        } else {
+            Err(Failure::denied("not agreed; nothing was changed"))
+        }
     }
 }

@@ -1,6 +1,13 @@
 //! From `rmcp`'s requests to the house, and back. One handler serves one principal.
 
-use std::{borrow::Cow, panic::AssertUnwindSafe, sync::Arc};
+use std::{
+    borrow::Cow,
+    panic::AssertUnwindSafe,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_policy::Principal;
@@ -11,13 +18,20 @@ use rmcp::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ConstString,
         ContentBlock, CustomRequest, CustomResult, ErrorCode, Implementation, InitializeRequestParams, InitializeResult,
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-        ProtocolVersion, Resource, ServerCapabilities, ServerConfig, Tool, ToolAnnotations,
+        ProtocolVersion, Resource, ServerCapabilities, ServerConfig, SubscriptionFilter, SubscriptionsListenRequestParams, Tool,
+        ToolAnnotations,
     },
-    service::RequestContext,
+    service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 use tokio::sync::Semaphore;
 
-use super::{CallRequest, Content, House, Limits, Reply, ToolListing, in_flight::busy, page::page, progress};
+use super::{
+    CallRequest, Content, House, Limits, Reply, ToolListing,
+    changes::{self, STREAMS},
+    in_flight::busy,
+    page::page,
+    progress,
+};
 
 /// The revisions served, oldest first.
 static REVISIONS: [ProtocolVersion; 3] =
@@ -37,7 +51,10 @@ pub(super) struct Handler<H> {
     house: Arc<H>,
     principal: Principal,
     calls: Arc<Semaphore>,
+    streams: Arc<Semaphore>,
     limits: Limits,
+    /// Whether the client of this session is being told of changes; a session has a handler of its own.
+    told: AtomicBool,
 }
 
 impl<H> Clone for Handler<H> {
@@ -46,16 +63,18 @@ impl<H> Clone for Handler<H> {
             house: Arc::clone(&self.house),
             principal: self.principal.clone(),
             calls: Arc::clone(&self.calls),
+            streams: Arc::clone(&self.streams),
             limits: self.limits,
+            told: AtomicBool::new(false),
         }
     }
 }
 
 impl<H: House> Handler<H> {
-    /// A handler for `principal`. Clones share the bound on calls in flight.
+    /// A handler for `principal`. Clones share its bounds.
     pub(super) fn new(house: Arc<H>, principal: Principal, limits: Limits) -> Self {
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight.min(Semaphore::MAX_PERMITS)));
-        Self { house, principal, calls, limits }
+        Self { house, principal, calls, streams: Arc::new(Semaphore::new(STREAMS)), limits, told: AtomicBool::new(false) }
     }
 
     async fn listed(&self, cursor: Option<String>, revision: &ProtocolVersion) -> Result<ListToolsResult, ErrorData> {
@@ -88,7 +107,7 @@ impl<H: House> ServerHandler for Handler<H> {
         let server = Implementation::new("casemate", env!("CARGO_PKG_VERSION"))
             .with_title("Casemate")
             .with_description("Security tools for AI agents, within limits an operator has set");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build())
             .with_server_info(server)
             .with_instructions(INSTRUCTIONS)
             .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
@@ -107,6 +126,24 @@ impl<H: House> ServerHandler for Handler<H> {
         // What was agreed, not what was asked for: later requests are answered in this revision.
         context.peer.set_peer_info(request.with_protocol_version(result.protocol_version.clone()));
         Ok(result)
+    }
+
+    /// From here on the client may be told things.
+    async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
+        if context.peer.peer_info().is_some() && !self.told.swap(true, Ordering::Relaxed) {
+            tokio::spawn(changes::tell(context.peer, self.house.changes()));
+        }
+    }
+
+    /// Changes of the tool list, and no others: there is nothing else here that changes.
+    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    }
+
+    async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
+        let _place = self.streams.try_acquire().map_err(|_| busy("streams of changes", STREAMS))?;
+        changes::stream(context, self.house.changes()).await;
+        Ok(())
     }
 
     async fn list_tools(
@@ -147,6 +184,9 @@ impl<H: House> ServerHandler for Handler<H> {
             "tools/call" => serde_json::from_value::<CallToolRequestParams>(params).err(),
             "tools/list" => serde_json::from_value::<Option<PaginatedRequestParams>>(params).err(),
             "initialize" => serde_json::from_value::<InitializeRequestParams>(params).err(),
+            "subscriptions/listen" if context.protocol_version().is_some_and(|revision| !revision.has_initialize()) => {
+                serde_json::from_value::<SubscriptionsListenRequestParams>(params).err()
+            }
             "ping" | "server/discover" => None,
             _ => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
         };

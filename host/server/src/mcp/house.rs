@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use casemate_policy::Principal;
 use serde_json::{Map, Value};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::ProgressSink;
@@ -19,6 +20,9 @@ pub trait House: Send + Sync + 'static {
     fn tool(&self, principal: &Principal, name: &str) -> Option<ToolListing> {
         self.tools(principal).iter().find(|tool| tool.name == name).cloned()
     }
+
+    /// Changes whenever what [`House::tools`] answers may have become another.
+    fn changes(&self) -> watch::Receiver<u64>;
 
     /// Makes one call and gives what the client is told.
     ///

@@ -1,5 +1,6 @@
 //! The protocol against a house that does what the tests need, in the words a client would put on the wire.
 
+mod changes;
 mod child;
 mod http;
 mod rmcp_client;
@@ -9,13 +10,14 @@ mod stdio_gaps;
 use std::{
     sync::{
         Arc,
-        atomic::{AtomicUsize, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     time::Duration,
 };
 
 use casemate_policy::Principal;
 use serde_json::{Map, Value, json};
+use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
 use super::{Annotations, CallRequest, House, ProgressSink, Reply, ToolListing};
@@ -33,6 +35,17 @@ struct FakeHouse {
     cancelled: AtomicUsize,
     /// The list cannot be had.
     broken_list: bool,
+    /// A tool that comes and goes.
+    guest: AtomicBool,
+    changes: watch::Sender<u64>,
+}
+
+impl FakeHouse {
+    /// One tool more.
+    fn take_guest_in(&self) {
+        self.guest.store(true, Ordering::SeqCst);
+        self.changes.send_modify(|count| *count += 1);
+    }
 }
 
 pub(super) fn listing(name: &str) -> ToolListing {
@@ -53,7 +66,12 @@ impl House for FakeHouse {
             .map(listing)
             .into_iter()
             .chain([listing(&format!("only_{}", principal.id().as_str().replace(':', "-")))])
+            .chain(self.guest.load(Ordering::SeqCst).then(|| listing("guest")))
             .collect()
+    }
+
+    fn changes(&self) -> watch::Receiver<u64> {
+        self.changes.subscribe()
     }
 
     async fn call(

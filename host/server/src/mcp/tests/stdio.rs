@@ -109,7 +109,7 @@ async fn initialize_agrees_on_a_revision_both_sides_know() {
         assert_eq!(result["protocolVersion"], agreed, "asked for {asked}");
         assert_eq!(result["serverInfo"]["name"], "casemate");
         assert_eq!(result["serverInfo"]["version"], env!("CARGO_PKG_VERSION"));
-        assert_eq!(result["capabilities"], json!({"tools": {}}));
+        assert_eq!(result["capabilities"], json!({"tools": {"listChanged": true}}));
         assert!(result["instructions"].is_string());
         assert!(result.get("resultType").is_none());
         assert_eq!(client.ask(&request(2, "ping", json!({}))).await["result"], json!({}));
@@ -124,7 +124,7 @@ async fn discover_names_what_is_served_and_is_private() {
     assert_eq!(result["supportedVersions"], json!(["2025-06-18", "2025-11-25", "2026-07-28"]));
     assert_eq!(result["resultType"], "complete");
     assert_eq!(result["cacheScope"], "private");
-    assert_eq!(result["capabilities"], json!({"tools": {}}));
+    assert_eq!(result["capabilities"], json!({"tools": {"listChanged": true}}));
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "casemate");
 }
 

@@ -1,0 +1,231 @@
+//! What is trusted, installed and revoked takes effect while serving.
+//!
+//! A reload goes the way of a start: [`Shelf`] reads everything anew and verifies every package, and what it refuses is not served.
+//! What may no longer be served ends first, with its calls; the rest follows as one new [`Serving`].
+
+use std::{
+    collections::BTreeSet,
+    sync::{Arc, PoisonError},
+    time::Duration,
+};
+
+use casemate_audit::EventFacts;
+use casemate_policy::Policy;
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    House,
+    open::{Kept, Names, Refused, Shelf, config_loaded, config_refused, load_failed, loaded, removed, rules},
+    serving::{Ended, Plugins, Serving},
+    store,
+};
+use crate::{advisories::Advisories, clock, config::Config, exit::Failure};
+
+/// How often files are looked at. A revocation is promised to take effect within a second.
+const LOOK: Duration = Duration::from_millis(250);
+/// A change is often of several files, one right after the other: what is read after this is most likely whole.
+const SETTLE: Duration = Duration::from_millis(50);
+/// Everything is verified anew this often though no file changed: trust and packages can become invalid by time alone, and a package
+/// can be changed on disk.
+const VERIFY: Duration = Duration::from_secs(30);
+/// How often the log is signed and its newest checkpoint kept outside of it: what is newer can be cut off unseen.
+const KEEP: Duration = Duration::from_secs(60);
+
+/// Follow what says which plugins may be served, until `shutdown`. SIGHUP takes up the configuration too.
+pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
+    let Ok(mut hangup) = signal(SignalKind::hangup()) else {
+        tracing::error!("SIGHUP cannot be listened to; the host stops rather than serve what may be revoked");
+        return shutdown.cancel();
+    };
+    let state = house.folders.state(house.environment);
+    let mut known = house.made_from.clone();
+    let (mut verified, mut kept) = (Instant::now(), Instant::now());
+    loop {
+        let told = tokio::select! {
+            () = shutdown.cancelled() => return,
+            told = hangup.recv() => told.is_some(),
+            () = sleep(LOOK) => false,
+        };
+        let mut marks = store::marks(&house.folders, &state);
+        if marks != known {
+            sleep(SETTLE).await;
+            // Taken before the files are read: a change in between is seen as one.
+            marks = store::marks(&house.folders, &state);
+        }
+        if told || marks != known || verified.elapsed() >= VERIFY {
+            house.take_up(told).await;
+            known = marks;
+            verified = Instant::now();
+        }
+        if told || kept.elapsed() >= KEEP {
+            house.keep_head().await;
+            kept = Instant::now();
+        }
+    }
+}
+
+/// What a look at everything came to.
+struct Look {
+    next: Serving,
+    /// Why the configuration that is there was not taken up.
+    misfit: Option<Failure>,
+}
+
+impl House {
+    /// Take up everything as it is now; `configuration` too, or the one in force stays.
+    async fn take_up(self: &Arc<Self>, configuration: bool) {
+        let before = self.serving();
+        let house = Arc::clone(self);
+        let looked = Arc::clone(&before);
+        // Files are read and packages hashed: not on a thread that serves.
+        let look = match tokio::task::spawn_blocking(move || house.look(&looked, configuration)).await {
+            Ok(look) => look,
+            // It panicked: what it would have said is not known, so nothing may be served.
+            Err(_) => Look { next: self.nothing(&before, &Failure::failed("the plugins could not be looked at")), misfit: None },
+        };
+        if let Some(misfit) = &look.misfit {
+            tracing::error!(error = %misfit.message, "the configuration was not taken up; the one before stays in force");
+            self.note(config_refused(&misfit.message)).await;
+        }
+        self.replace(&before, look.next).await;
+    }
+
+    fn look(&self, before: &Serving, configuration: bool) -> Look {
+        let shelf = match Shelf::open(&self.folders, self.environment, &self.keys) {
+            Ok(shelf) => shelf,
+            Err(failure) => return Look { next: self.nothing(before, &failure), misfit: None },
+        };
+        let kept = shelf.retain(&before.plugins, &before.advisories);
+        if !configuration {
+            return Look { next: self.as_configured(&shelf, before, kept), misfit: None };
+        }
+        match self.reconfigured(&shelf, &before.config, &kept) {
+            Ok(next) => Look { next, misfit: None },
+            Err(misfit) => Look { next: self.as_configured(&shelf, before, kept), misfit: Some(misfit) },
+        }
+    }
+
+    /// What may be served, under the configuration that is there now.
+    fn reconfigured(&self, shelf: &Shelf<'_>, before: &Config, kept: &Plugins) -> Result<Serving, Failure> {
+        let config = Config::read(&self.folders.config)?;
+        same_start(before, &config)?;
+        let advisories = Arc::new(Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?);
+        let kept = Kept { plugins: kept.clone(), rebind: true };
+        let (plugins, refused) = shelf.load_all(&self.runtime, &config, &advisories, &kept);
+        let policy = rules(&config, &shelf.lock, &plugins, Names::Strict)?;
+        Ok(Serving { config: Arc::new(config), advisories, policy, plugins, refused })
+    }
+
+    /// What may be served, under the configuration in force.
+    fn as_configured(&self, shelf: &Shelf<'_>, before: &Serving, kept: Plugins) -> Serving {
+        let (config, kept) = (&before.config, Kept { plugins: kept, rebind: false });
+        let (plugins, mut refused) = shelf.load_all(&self.runtime, config, &before.advisories, &kept);
+        let serving = |policy, plugins, refused| Serving {
+            config: Arc::clone(config),
+            advisories: Arc::clone(&before.advisories),
+            policy,
+            plugins,
+            refused,
+        };
+        let misfit = match rules(config, &shelf.lock, &plugins, Names::Lenient) {
+            Ok(policy) => return serving(policy, plugins, refused),
+            Err(misfit) => misfit.to_string(),
+        };
+        // What is new does not fit the configuration in force, which fits what was there before.
+        let new = plugins.keys().filter(|id| !kept.plugins.contains_key(id));
+        refused.extend(new.map(|plugin| Refused { plugin: plugin.clone(), reason: misfit.clone() }));
+        match rules(config, &shelf.lock, &kept.plugins, Names::Lenient) {
+            Ok(policy) => serving(policy, kept.plugins, refused),
+            Err(misfit) => {
+                let reason = misfit.to_string();
+                refused.extend(kept.plugins.into_keys().map(|plugin| Refused { plugin, reason: reason.clone() }));
+                serving(Policy::nothing(self.environment), Plugins::new(), refused)
+            }
+        }
+    }
+
+    /// Nothing: what says what may be served cannot be read or believed.
+    fn nothing(&self, before: &Serving, failure: &Failure) -> Serving {
+        before.plugins.values().for_each(|served| served.life.end(Ended::Revoked));
+        let installed: BTreeSet<_> =
+            before.plugins.keys().chain(before.refused.iter().map(|refused| &refused.plugin)).cloned().collect();
+        Serving {
+            config: Arc::clone(&before.config),
+            advisories: Arc::clone(&before.advisories),
+            policy: Policy::nothing(self.environment),
+            plugins: Plugins::new(),
+            refused: installed.into_iter().map(|plugin| Refused { plugin, reason: failure.message.clone() }).collect(),
+        }
+    }
+
+    /// Serve `next` in place of `before`: what is over ends, what is new is written down, and then it counts.
+    async fn replace(&self, before: &Serving, next: Serving) {
+        if next.is(before) {
+            return;
+        }
+        let over = || before.plugins.iter().filter(|(id, _)| !next.plugins.contains_key(id));
+        // All but what the configuration put out of service has ended already.
+        over().for_each(|(_, served)| served.life.end(Ended::Removed));
+        for (id, served) in over() {
+            tracing::warn!(plugin = %id, why = served.life.ended().map(Ended::as_str), "a plugin is no longer served");
+            if !next.refused.iter().any(|refused| refused.plugin == *id) {
+                self.note(removed(served)).await;
+            }
+        }
+        for refused in next.refused.iter().filter(|refused| !before.refused.contains(refused)) {
+            self.note(load_failed(refused)).await;
+        }
+        for (id, served) in &next.plugins {
+            if !before.plugins.get(id).is_some_and(|before| Arc::ptr_eq(&before.life, &served.life)) {
+                tracing::info!(plugin = %id, version = %served.plugin.manifest().plugin.version, "a plugin is served");
+                self.note(loaded(served)).await;
+            }
+        }
+        if !Arc::ptr_eq(&next.config, &before.config) {
+            tracing::info!(sha256 = next.config.sha256, "the configuration was taken up");
+            self.note(config_loaded(&next.config)).await;
+        }
+        *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
+        self.changes.send_modify(|count| *count += 1);
+    }
+
+    /// On record, if it can be. Where it cannot, no call can be begun either, so it is taken up all the same: it may be a revocation.
+    async fn note(&self, facts: EventFacts) {
+        if let Err(reason) = self.log.event(facts, clock::now()).await {
+            tracing::error!(%reason, "a change of what is served could not be recorded");
+        }
+    }
+
+    /// Sign the log and keep its newest checkpoint outside of it.
+    async fn keep_head(self: &Arc<Self>) {
+        if let Err(error) = self.log.sign().await {
+            tracing::error!(%error, "the audit log could not be signed");
+        }
+        let house = Arc::clone(self);
+        let kept = tokio::task::spawn_blocking(move || house.head.keep(&house.log)).await;
+        if let Ok(Err(failure)) = kept {
+            tracing::error!(error = %failure.message, "the audit log's newest checkpoint could not be kept");
+        }
+    }
+}
+
+/// What only a start takes up must be what it was: accepted and not in force would be a lie.
+fn same_start(before: &Config, now: &Config) -> Result<(), Failure> {
+    let settings = [
+        ("environment", before.environment == now.environment),
+        ("limits", before.maxima == now.maxima),
+        ("audit", before.audit_sync_always == now.audit_sync_always),
+        ("http", before.http == now.http),
+    ];
+    match settings.into_iter().find(|(_, same)| !same) {
+        None => Ok(()),
+        Some((setting, _)) => Err(Failure::invalid(format!(
+            "{}: `{setting}` is another one, and takes effect only when casemate starts\nhelp: restart the server, or put it back",
+            now.path.display()
+        ))),
+    }
+}

@@ -1,0 +1,93 @@
+//! A server that listens, and a client of revision 2026-07-28 that keeps nothing between two requests.
+
+use std::{
+    io::{BufRead, BufReader, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+    thread,
+    time::Duration,
+};
+
+use serde_json::{Value, json};
+
+/// A line that does not come within this time does not come.
+const HANGS: Duration = Duration::from_secs(60);
+
+/// A running `casemate serve --http`.
+#[derive(Debug)]
+pub(crate) struct Http {
+    child: Child,
+    address: String,
+    token: String,
+}
+
+/// The messages of one answer, as they come.
+pub(crate) struct Messages {
+    stream: BufReader<TcpStream>,
+}
+
+impl Http {
+    /// Start it on a port of its own; `token` opens it.
+    pub(crate) fn start(command: &mut Command, token: &str) -> Self {
+        let mut child =
+            command.args(["serve", "--http", "127.0.0.1:0"]).stdin(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let said = lines.find_map(|line| line.unwrap().split_once("http://").map(|(_, address)| address.to_owned()));
+        // Whatever else it says is read, so that it never waits for a full pipe.
+        thread::spawn(move || lines.for_each(drop));
+        Self { child, address: said.unwrap().trim_end_matches("/mcp").to_owned(), token: token.to_owned() }
+    }
+
+    /// Send a request and read as far as the first message of its answer, whenever that comes.
+    pub(crate) fn post(&self, method: &str, name: Option<&str>, mut params: Value) -> Messages {
+        params["_meta"] = json!({
+            "io.modelcontextprotocol/protocolVersion": "2026-07-28",
+            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
+        });
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        let name = name.map(|name| format!("mcp-name: {name}\r\n")).unwrap_or_default();
+        let head = format!(
+            "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nmcp-protocol-version: 2026-07-28\r\nmcp-method: {method}\r\n{name}accept: application/json, text/event-stream\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            self.address,
+            self.token,
+            body.len()
+        );
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(HANGS)).unwrap();
+        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        Messages { stream: BufReader::new(stream) }
+    }
+
+    /// Call a tool.
+    pub(crate) fn call(&self, tool: &str, arguments: Value) -> Messages {
+        self.post("tools/call", Some(tool), json!({ "name": tool, "arguments": arguments }))
+    }
+
+    /// Ask and take the answer's result.
+    pub(crate) fn ask(&self, method: &str) -> Value {
+        self.post(method, None, json!({})).next()["result"].clone()
+    }
+}
+
+impl Messages {
+    /// The next message: the whole body, or an event of the stream.
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> Value {
+        loop {
+            let mut line = String::new();
+            assert!(self.stream.read_line(&mut line).unwrap() > 0, "the answer ends here");
+            let text = line.strip_prefix("data:").unwrap_or(&line).trim();
+            if text.starts_with('{') {
+                return serde_json::from_str(text).unwrap();
+            }
+        }
+    }
+}
+
+impl Drop for Http {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
