@@ -54,8 +54,11 @@ enum Command {
     Audit(command::audit::Command),
     #[command(subcommand)]
     Key(command::key::Command),
+    #[command(subcommand)]
+    Keyset(command::keyset::Command),
     Pack(command::pack::Args),
     Sign(command::sign::Args),
+    Revoke(command::revoke::Args),
     /// Compile one component from standard input to standard output, within limits of its own.
     #[command(hide = true)]
     CompileWorker,
@@ -106,8 +109,10 @@ fn run(cli: Cli) -> Outcome {
         Command::Token(command) => command::token::run(&command, &context),
         Command::Audit(command) => command::audit::run(&command, &context),
         Command::Key(command) => command::key::run(&command, &context),
+        Command::Keyset(command) => command::keyset::run(&command, &context),
         Command::Pack(args) => command::pack::run(&args, &context),
         Command::Sign(args) => command::sign::run(&args, &context),
+        Command::Revoke(args) => command::revoke::run(&args, &context),
         Command::CompileWorker => Ok(Exit::Done),
     }
 }
