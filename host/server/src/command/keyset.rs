@@ -35,6 +35,7 @@ pub enum Command {
     Sign {
         /// The draft or document. It is replaced by the document with one signature more.
         file: PathBuf,
+        /// The key to sign with.
         #[command(flatten)]
         key: SigningKey,
     },

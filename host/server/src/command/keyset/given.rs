@@ -6,7 +6,7 @@ use casemate_signing::{Environment, UnknownEnvironment, keyset::Role};
 
 /// Why a word is not understood.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidGiven {
+pub(super) enum InvalidGiven {
     /// Not a role.
     #[error("`{0}` is not a role\nhelp: there are `keyset`, `release` and `revoke`")]
     Role(String),
@@ -23,7 +23,7 @@ pub enum InvalidGiven {
 
 /// `[ROLES][@ENVIRONMENTS]=FILE`, or FILE alone, which has every role.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GivenKey {
+pub(super) struct GivenKey {
     pub(super) roles: Vec<Role>,
     /// Where nothing is said, the command's own.
     pub(super) environments: BTreeSet<Environment>,
@@ -49,7 +49,7 @@ impl FromStr for GivenKey {
 
 /// `ROLE=N`
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Threshold {
+pub(super) struct Threshold {
     pub(super) role: Role,
     pub(super) count: u64,
 }
