@@ -114,7 +114,7 @@ impl Document {
     }
 
     /// Which of the keys that may sign have signed. A key counts once, however often it signed and whatever it is called.
-    pub(crate) fn signers<'k>(&self, keys: impl IntoIterator<Item = &'k PublicKey>) -> BTreeSet<Fingerprint> {
+    pub fn signers<'k>(&self, keys: impl IntoIterator<Item = &'k PublicKey>) -> BTreeSet<Fingerprint> {
         let message = pae(self.payload_type, &self.payload);
         let signed = |key: &PublicKey| self.signatures.iter().any(|one| key.verify_strict(&message, &one.bytes).is_ok());
         keys.into_iter().filter(|key| signed(key)).map(PublicKey::fingerprint).collect()

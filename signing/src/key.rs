@@ -265,7 +265,7 @@ pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
     /// The fingerprint of a document's payload, so that people compare one form of everything they enrol.
-    pub(crate) fn of(payload: &[u8]) -> Self {
+    pub fn of(payload: &[u8]) -> Self {
         Self::from_digest(&Digest::of(payload))
     }
 

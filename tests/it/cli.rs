@@ -42,6 +42,12 @@ fn prepare() -> TempDir {
     write("publisher.pem", PRIVATE.as_bytes(), 0o600);
     write("publisher.pem.pub", PUBLIC.as_bytes(), 0o644);
     write("publisher.ssh.pub", PUBLIC_LINE.as_bytes(), 0o644);
+    // People whose fingerprints are in the cases too.
+    for (name, seed) in [("dana", 1), ("kim", 2), ("robin", 3), ("mallory", 9)] {
+        let key = PrivateKey::from_seed(&[seed; 32]);
+        write(&format!("{name}.pem"), key.danger_to_plain_pem().unwrap().as_bytes(), 0o600);
+        write(&format!("{name}.pub"), key.public_key().to_pem().unwrap().as_bytes(), 0o644);
+    }
     write("readable.pem", PRIVATE.as_bytes(), 0o644);
 
     let guest = Guest::new("panic");

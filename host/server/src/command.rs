@@ -8,6 +8,7 @@ pub mod init;
 pub mod inspect;
 pub mod install;
 pub mod key;
+pub mod keyset;
 pub mod lint;
 pub mod list;
 pub mod lock;
@@ -19,6 +20,8 @@ pub mod publish;
 pub mod remove;
 pub mod rollback;
 pub mod sbom;
+
+pub mod revoke;
 pub mod serve;
 pub mod sign;
 pub mod signer;

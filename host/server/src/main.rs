@@ -62,10 +62,13 @@ enum Command {
     #[command(subcommand)]
     Key(command::key::Command),
     New(command::new::Args),
+    #[command(subcommand)]
+    Keyset(command::keyset::Command),
     Pack(command::pack::Args),
     Lint(command::lint::Args),
     Sign(command::sign::Args),
     Publish(command::publish::Args),
+    Revoke(command::revoke::Args),
     /// Compile one component from standard input to standard output, within limits of its own.
     #[command(hide = true)]
     CompileWorker,
@@ -131,10 +134,12 @@ fn run(cli: Cli) -> Outcome {
         Command::Audit(command) => command::audit::run(&command, &context),
         Command::Key(command) => command::key::run(&command, &context),
         Command::New(args) => command::new::run(&args, &context),
+        Command::Keyset(command) => command::keyset::run(&command, &context),
         Command::Pack(args) => command::pack::run(&args, &context),
         Command::Lint(args) => command::lint::run(&args, &context),
         Command::Sign(args) => command::sign::run(&args, &context),
         Command::Publish(args) => command::publish::run(&args, &context),
+        Command::Revoke(args) => command::revoke::run(&args, &context),
         Command::CompileWorker => Ok(Exit::Done),
     }
 }

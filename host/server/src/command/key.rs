@@ -102,8 +102,8 @@ fn new(file: &Path, passphrase: Option<&Passphrase>, context: &Context) -> Outco
         None => key.danger_to_plain_pem()?,
     };
     let public_path = public_path(file);
-    write_new(file, private.as_bytes(), 0o600)?;
-    write_new(&public_path, key.public_key().to_pem()?.as_bytes(), 0o644)?;
+    write_new(file, private.as_bytes(), 0o600, "a key")?;
+    write_new(&public_path, key.public_key().to_pem()?.as_bytes(), 0o644, "a key")?;
     let fingerprint = key.public_key().fingerprint().to_string();
     print::result(
         context.format,
@@ -119,10 +119,11 @@ fn public_path(private: &Path) -> PathBuf {
     name.into()
 }
 
-fn write_new(path: &Path, bytes: &[u8], mode: u32) -> Result<(), Failure> {
+/// Write a file where nothing is.
+pub(super) fn write_new(path: &Path, bytes: &[u8], mode: u32, what: &str) -> Result<(), Failure> {
     let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path).map_err(|error| match error.kind() {
         io::ErrorKind::AlreadyExists => {
-            Failure::invalid(format!("`{}` is there already, and a key is never overwritten", path.display()))
+            Failure::invalid(format!("`{}` is there already, and {what} is never overwritten", path.display()))
         }
         _ => Failure::failed(format!("`{}` cannot be written: {error}", path.display())),
     })?;

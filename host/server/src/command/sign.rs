@@ -3,9 +3,9 @@
 use std::path::{Path, PathBuf};
 
 use casemate_signing::{
-    bundle::{Bundle, MAX_BUNDLE},
+    bundle::{self, Bundle, MAX_BUNDLE, MAX_BUNDLES},
     digest::Digest,
-    dsse::{MAX_PAYLOAD, MAX_SIGNATURES},
+    dsse::MAX_PAYLOAD,
     manifest::{Manifest, check::MAX_COMPONENT},
     statement,
 };
@@ -45,9 +45,9 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let mut signer = args.key.open()?;
     let added = add(&mut signer, payload, &others)?;
     let fingerprint = signer.public_key().fingerprint().to_string();
-    let signatures = others.len() + 1;
-    let lines: String = others.iter().chain([&added]).map(|bundle| bundle.to_json() + "\n").collect();
-    store::replace_public(&path, lines.as_bytes())?;
+    let beside: Vec<String> = others.iter().map(|other| other.hint().to_string()).collect();
+    let bundles = [others, vec![added]].concat();
+    store::replace_public(&path, bundle::to_lines(&bundles).as_bytes())?;
     print::result(
         context.format,
         || {
@@ -55,16 +55,13 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             let mut text =
                 format!("signed {} {} (release {})\nby     {fingerprint}\n", manifest.id(), plugin.version, plugin.release);
             if args.add {
-                text.push_str(&format!(
-                    "beside {}\n",
-                    others.iter().map(|other| other.hint().to_string()).collect::<Vec<_>>().join(", ")
-                ));
+                text.push_str(&format!("beside {}\n", beside.join(", ")));
             }
             text + &format!("in     {}", path.display())
         },
         || {
             serde_json::json!({
-                "plugin": manifest.id().to_string(), "bundle": path, "signer": fingerprint, "signatures": signatures
+                "plugin": manifest.id().to_string(), "bundle": path, "signer": fingerprint, "signatures": bundles.len()
             })
         },
     );
@@ -74,10 +71,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
 /// The signatures that are there, over one payload.
 fn bundles(path: &Path) -> Result<Vec<Bundle>, Failure> {
     let file = store::file(path, MAX_BUNDLE)?;
-    let refused = |error| Failure::denied(format!("`{}`: {error}", path.display()));
-    let lines = file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
-    let bundles = lines.map(Bundle::parse).collect::<Result<Vec<_>, _>>().map_err(refused)?;
-    Ok(bundles)
+    bundle::parse_all(&file).map_err(|error| Failure::denied(format!("`{}`: {error}", path.display())))
 }
 
 /// What is to be signed: the statement beside the component; for a further signature it is the others' too, byte for byte.
@@ -91,9 +85,6 @@ fn payload(file: &Path, others: &[Bundle]) -> Result<Vec<u8>, Failure> {
             "`{}` is not the statement that the others signed\nhelp: pack the same sources, or sign anew without --add",
             path.display()
         )));
-    }
-    if others.iter().any(|other| other.payload() != first.payload()) {
-        return Err(Failure::denied("the signatures that are there are over different statements"));
     }
     Ok(first.payload().to_vec())
 }
@@ -120,8 +111,8 @@ fn add(signer: &mut Signer, payload: Vec<u8>, others: &[Bundle]) -> Result<Bundl
     if others.iter().any(|other| *other.hint() == key.fingerprint() || ours(other)) {
         return Err(Failure::denied(format!("{} has signed it already", key.fingerprint())));
     }
-    if others.len() >= MAX_SIGNATURES {
-        return Err(Failure::denied(format!("there are {MAX_SIGNATURES} signatures already, and no more are read")));
+    if others.len() >= MAX_BUNDLES {
+        return Err(Failure::denied(format!("there are {MAX_BUNDLES} signatures already, and no more are read")));
     }
     let signature = signer.sign(statement::PAYLOAD_TYPE, &payload)?;
     Ok(Bundle::signed(payload, &key, signature.bytes)?)

@@ -3,6 +3,7 @@
 use std::{env, path::PathBuf};
 
 use casemate_signing::{
+    document::Document,
     dsse::{self, Signature},
     key::{Fingerprint, PrivateKey, PublicKey, SIGNATURE_BYTES},
 };
@@ -71,6 +72,16 @@ impl Signer {
     pub(crate) fn sign(&mut self, payload_type: &str, payload: &[u8]) -> Result<Signature, Failure> {
         let bytes = self.signature(&dsse::pae(payload_type, payload))?;
         Ok(Signature { key_id: Some(self.public_key().fingerprint().to_string()), bytes })
+    }
+
+    /// Add a signature to those of a document. One key signs once, whatever the signatures there are said to be by.
+    pub(crate) fn add_to(&mut self, document: &mut Document, payload_type: &str) -> Result<(), Failure> {
+        let key = self.public_key();
+        if !document.signers([&key]).is_empty() {
+            return Err(Failure::denied(format!("{} has signed it already", key.fingerprint())));
+        }
+        let signature = self.sign(payload_type, document.payload())?;
+        Ok(document.add_signature(signature)?)
     }
 
     fn signature(&mut self, message: &[u8]) -> Result<[u8; SIGNATURE_BYTES], Failure> {

@@ -1,17 +1,20 @@
 //! `casemate trust`: whose signatures count, for which names, where.
 
+mod add;
+mod list;
+mod remove;
+mod revocations;
+mod rotate;
+mod show;
+
 use std::{collections::BTreeSet, path::PathBuf};
 
 use casemate_audit::EventKind;
-use casemate_signing::{
-    Environment,
-    key::Fingerprint,
-    manifest::PublisherName,
-    trust::{Enrolment, Namespace, TrustStore},
-};
+use casemate_signing::{Environment, Timestamp, key::Fingerprint, manifest::PublisherName, trust::TrustStore};
 use clap::Subcommand;
+use serde_json::{Value, json};
 
-use super::{Context, key::public_key, print};
+use super::{Context, print};
 use crate::{
     exit::{Exit, Failure, Outcome},
     house::{store, write_down},
@@ -20,137 +23,128 @@ use crate::{
 /// Whose signatures count: publisher, names it owns, environments its key serves.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Trust a publisher's key. The fingerprint comes from the publisher over another channel, and is not optional.
-    Add {
-        /// The publisher's name.
-        publisher: PublisherName,
-        /// The public key, in PEM or as OpenSSH writes it (`ssh-ed25519 AAAA…`).
-        #[arg(long, value_name = "FILE")]
-        key: PathBuf,
-        /// What the publisher says its fingerprint is, such as SHA256:…
-        #[arg(long)]
-        fingerprint: Fingerprint,
-        /// Names the publisher owns, such as acme/* or acme/dns; default: all under its own name.
-        #[arg(long, value_name = "NAMES")]
-        names: Vec<Namespace>,
-        /// Where packages signed with this key may be loaded.
-        #[arg(long, required = true)]
-        environment: Vec<Environment>,
-    },
+    /// Trust a publisher's key or keyset. The fingerprint comes from the publisher over another channel, and is not optional.
+    Add(add::Args),
     /// Show every publisher, its names and its keys.
     List,
+    /// Show everything that is known of a publisher: its keys and what each may do, how many have to sign, what is revoked.
+    Show {
+        /// Which publisher.
+        publisher: PublisherName,
+    },
+    /// Follow a publisher to the next version of its keyset, or over several to the newest.
+    ///
+    /// Each has to be signed by as many keys as the one before asks for, and as many as it asks for itself.
+    Rotate {
+        /// Which publisher.
+        publisher: PublisherName,
+        /// The documents, oldest first.
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+    },
     /// Take a key's trust back. Packages it signed no longer load.
     Revoke {
         /// Which key.
         fingerprint: Fingerprint,
+    },
+    /// Forget a publisher. What it signed no longer loads.
+    Remove {
+        /// Which publisher.
+        publisher: PublisherName,
+    },
+    /// Watch a publisher's revocation list. From then on there has to be a valid one, or nothing of the publisher's loads.
+    Revocations {
+        /// Which publisher.
+        publisher: PublisherName,
+        /// The file in which the newest list is kept up to date.
+        #[arg(long, value_name = "FILE", required_unless_present = "none")]
+        from: Option<PathBuf>,
+        /// Watch no list any more.
+        #[arg(long, conflicts_with = "from")]
+        none: bool,
+    },
+    /// Take the newest revocation list of a publisher, or of every one that is watched.
+    Refresh {
+        /// Which publisher; default: all.
+        publisher: Option<PublisherName>,
     },
 }
 
 /// Change or show the trust store.
 pub fn run(command: &Command, context: &Context) -> Outcome {
     let _changing = store::changing(&context.folders)?;
-    let mut trust = store::trust(&context.folders)?;
+    let trust = store::trust(&context.folders)?;
     match command {
-        Command::Add { publisher, key, fingerprint, names, environment } => {
-            let namespaces: BTreeSet<Namespace> = if names.is_empty() {
-                BTreeSet::from([Namespace::all(publisher.clone())])
-            } else {
-                names.iter().cloned().collect()
-            };
-            let key = public_key(key)?;
-            let enrolment = Enrolment {
-                publisher: publisher.clone(),
-                namespaces,
-                key,
-                fingerprint: *fingerprint,
-                environments: environment.iter().copied().collect(),
-            };
-            trust.enrol(enrolment).map_err(Failure::denied)?;
-            on_record(context, environment.iter().copied(), "add", publisher.as_str(), fingerprint)?;
-            store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
-            let names = trust
-                .publishers()
-                .get(publisher)
-                .map(|known| known.namespaces().iter().map(ToString::to_string).collect::<Vec<_>>().join(", "))
-                .unwrap_or_default();
-            let places = environment.iter().map(|place| place.as_str()).collect::<Vec<_>>().join(", ");
-            print::result(
-                context.format,
-                || format!("trusted {publisher} for {names} in {places}\n{fingerprint}"),
-                || serde_json::json!({ "publisher": publisher, "fingerprint": fingerprint.to_string() }),
-            );
+        Command::Add(args) => args.run(trust, context),
+        Command::List => {
+            list::run(&trust, context);
+            Ok(Exit::Done)
         }
-        Command::List => print::result(context.format, || text(&trust), || json(&trust)),
-        Command::Revoke { fingerprint } => {
-            let (publisher, environments) =
-                trust.find(fingerprint).map(|(publisher, _, key)| (publisher.clone(), key.environments().clone())).unzip();
-            trust.revoke(fingerprint).map_err(Failure::invalid)?;
-            let publisher = publisher.as_ref().map_or("", PublisherName::as_str);
-            on_record(context, environments.into_iter().flatten(), "revoke", publisher, fingerprint)?;
-            store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
-            print::note(format_args!("revoked {fingerprint}; running servers unload what it signed within a second"));
-        }
+        Command::Show { publisher } => show::run(&trust, publisher, context),
+        Command::Rotate { publisher, files } => rotate::run(trust, publisher, files, context),
+        Command::Revoke { fingerprint } => revoke(trust, fingerprint, context),
+        Command::Remove { publisher } => remove::run(trust, publisher, context),
+        Command::Revocations { publisher, from, .. } => revocations::watch(trust, publisher, from.as_deref(), context),
+        Command::Refresh { publisher } => revocations::refresh(trust, publisher.as_ref(), context),
     }
+}
+
+fn revoke(mut trust: TrustStore, fingerprint: &Fingerprint, context: &Context) -> Outcome {
+    let known = trust.find(fingerprint).map(|(publisher, _, key)| (publisher.clone(), key.environments().clone()));
+    trust.revoke(fingerprint).map_err(Failure::invalid)?;
+    if let Some((publisher, environments)) = known {
+        on_record(context, &environments, "revoke", &publisher, json!({ "key": fingerprint.to_string() }))?;
+    }
+    store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
+    print::note(format_args!("revoked {fingerprint}; running servers unload what it signed within a second"));
     Ok(Exit::Done)
 }
 
-/// In the log of every environment that the key serves, before it counts.
+/// In the log of every environment that the change reaches, before it counts.
 fn on_record(
     context: &Context,
-    environments: impl Iterator<Item = Environment>,
+    environments: &BTreeSet<Environment>,
     change: &str,
-    publisher: &str,
-    fingerprint: &Fingerprint,
+    publisher: &PublisherName,
+    facts: Value,
 ) -> Result<(), Failure> {
-    for environment in environments {
-        let facts = serde_json::json!({ "change": change, "publisher": publisher, "key": fingerprint.to_string() });
-        write_down(&context.folders.state(environment), EventKind::TrustChanged, facts)?;
+    let mut fields = json!({ "change": change, "publisher": publisher });
+    if let (Some(fields), Value::Object(facts)) = (fields.as_object_mut(), facts) {
+        fields.extend(facts);
+    }
+    environments.iter().try_for_each(|place| write_down(&context.folders.state(*place), EventKind::TrustChanged, fields.clone()))
+}
+
+/// Where a publisher's keys count.
+fn environments(trust: &TrustStore, publisher: &PublisherName) -> BTreeSet<Environment> {
+    let keys = trust.publishers().get(publisher).into_iter().flat_map(|known| known.keys().values());
+    keys.flat_map(|key| key.environments().iter().copied()).collect()
+}
+
+/// Remember, in each of these environments, which document was accepted. Older ones are refused from then on, whatever the trust file
+/// says.
+fn remember(
+    context: &Context,
+    environments: &BTreeSet<Environment>,
+    accept: impl Fn(&mut casemate_signing::highwater::HighWater) -> Result<(), casemate_signing::highwater::DocumentRollbackError>,
+    keep: bool,
+) -> Result<(), Failure> {
+    for place in environments {
+        let state = context.folders.state(*place);
+        let keys = store::keys(&state)?;
+        let mut highwater = store::highwater(&state, &keys)?;
+        accept(&mut highwater).map_err(|error| Failure::denied(format!("in `{place}`: {error}")))?;
+        if keep {
+            store::keep_highwater(&state, &keys, &highwater)?;
+        }
     }
     Ok(())
 }
 
-struct Row {
-    publisher: String,
-    names: String,
-    environments: String,
-    fingerprint: String,
-    revoked: bool,
-}
+/// Long before anything here: no document has expired then.
+const BEFORE_ALL: Timestamp = Timestamp::from_millis(i64::MIN);
 
-fn rows(trust: &TrustStore) -> Vec<Row> {
-    let join = |items: Vec<String>| items.join(" ");
-    trust
-        .publishers()
-        .iter()
-        .flat_map(|(publisher, known)| {
-            known.keys().iter().map(move |(fingerprint, key)| Row {
-                publisher: publisher.to_string(),
-                names: join(known.namespaces().iter().map(ToString::to_string).collect()),
-                environments: join(key.environments().iter().map(ToString::to_string).collect()),
-                fingerprint: fingerprint.to_string(),
-                revoked: key.is_revoked(),
-            })
-        })
-        .collect()
-}
-
-fn text(trust: &TrustStore) -> String {
-    let head = ["PUBLISHER", "NAMES", "ENVIRONMENTS", "KEY", ""].map(str::to_owned).to_vec();
-    let row = |row: Row| {
-        vec![
-            row.publisher,
-            row.names,
-            row.environments,
-            row.fingerprint,
-            if row.revoked { "revoked".to_owned() } else { String::new() },
-        ]
-    };
-    print::table(&std::iter::once(head).chain(rows(trust).into_iter().map(row)).collect::<Vec<_>>())
-}
-
-fn json(trust: &TrustStore) -> serde_json::Value {
-    rows(trust)
-        .into_iter()
-        .map(|row| serde_json::json!({ "publisher": row.publisher, "names": row.names, "environments": row.environments, "fingerprint": row.fingerprint, "revoked": row.revoked }))
-        .collect()
+/// The items, with a space between them.
+fn join(items: impl Iterator<Item = impl ToString>) -> String {
+    items.map(|item| item.to_string()).collect::<Vec<_>>().join(" ")
 }

@@ -130,22 +130,68 @@ fn nofollow() -> i32 {
     i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default()
 }
 
-/// The trust store; nobody is trusted where there is no file. A keyset that cannot be read is as good as missing.
+/// The trust store; nobody is trusted where there is no file. A keyset that cannot be read is as good as missing, and so is a
+/// revocation list: its publisher's packages are refused.
 pub(crate) fn trust(folders: &Folders) -> Result<TrustStore, Failure> {
     let path = folders.trust();
     let document =
         |publisher: &PublisherName, version: u64| read(&keyset_of(folders, publisher, version), MAX_DOCUMENT).ok().flatten();
-    match read_text(&path, MAX_TRUST_FILE)? {
-        Some(text) => {
-            TrustStore::parse(&text, document).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display())))
+    let Some(text) = read_text(&path, MAX_TRUST_FILE)? else { return Ok(TrustStore::new()) };
+    let mut trust =
+        TrustStore::parse(&text, document).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display())))?;
+    let publishers: Vec<PublisherName> = trust.publishers().keys().cloned().collect();
+    for publisher in publishers {
+        if let Err(failure) = attach(folders, &mut trust, &publisher) {
+            tracing::warn!(%publisher, reason = failure.message, "nothing of a publisher is loaded without its revocation list");
         }
-        None => Ok(TrustStore::new()),
     }
+    Ok(trust)
+}
+
+/// Attach the revocation list of a publisher whose list is watched. Whether it has expired, and whether a newer one was seen, is
+/// looked at when a package is verified.
+pub(crate) fn attach(folders: &Folders, trust: &mut TrustStore, publisher: &PublisherName) -> Result<(), Failure> {
+    if trust.publishers().get(publisher).and_then(|known| known.revocation_source()).is_none() {
+        return Ok(());
+    }
+    let path = revocations_of(folders, publisher);
+    let refused = |why: &dyn std::fmt::Display| Failure::denied(format!("`{}`: {why}", path.display()));
+    let file = read(&path, MAX_DOCUMENT)?.ok_or_else(|| refused(&"there is no revocation list"))?;
+    trust.attach_revocations(publisher, &file).map_err(|error| refused(&format!("{}: {error}", error.code())))?;
+    Ok(())
 }
 
 /// Where a version of a publisher's keyset is kept.
 pub(crate) fn keyset_of(folders: &Folders, publisher: &PublisherName, version: u64) -> PathBuf {
-    folders.policy.join("trust").join("publishers").join(publisher.as_str()).join(format!("{version}.json"))
+    keysets_of(folders, publisher).join(format!("{version}.json"))
+}
+
+fn keysets_of(folders: &Folders, publisher: &PublisherName) -> PathBuf {
+    folders.policy.join("trust").join("publishers").join(publisher.as_str())
+}
+
+/// Where the newest revocation list of a publisher is kept.
+pub(crate) fn revocations_of(folders: &Folders, publisher: &PublisherName) -> PathBuf {
+    folders.policy.join("trust").join("revocations").join(format!("{publisher}.json"))
+}
+
+/// Take away the documents of a publisher that is trusted no more.
+pub(crate) fn forget_publisher(folders: &Folders, publisher: &PublisherName) -> Result<(), Failure> {
+    absent(fs::remove_dir_all(keysets_of(folders, publisher)))?;
+    forget_revocations(folders, publisher)
+}
+
+/// Take away a revocation list that is watched no more.
+pub(crate) fn forget_revocations(folders: &Folders, publisher: &PublisherName) -> Result<(), Failure> {
+    absent(fs::remove_file(revocations_of(folders, publisher)))
+}
+
+/// Gone, or never there.
+fn absent(removed: io::Result<()>) -> Result<(), Failure> {
+    match removed {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error.into()),
+        _ => Ok(()),
+    }
 }
 
 /// The lock file; nothing is installed where there is none.

@@ -1,0 +1,41 @@
+//! `casemate trust remove`: a publisher is forgotten.
+
+use casemate_signing::{manifest::PublisherName, trust::TrustStore};
+use serde_json::json;
+
+use super::{
+    super::{Context, print},
+    environments, on_record,
+};
+use crate::{
+    exit::{Exit, Failure, Outcome},
+    house::store,
+};
+
+pub(super) fn run(mut trust: TrustStore, publisher: &PublisherName, context: &Context) -> Outcome {
+    let reached = environments(&trust, publisher);
+    trust.remove(publisher).map_err(Failure::invalid)?;
+    let lock = store::lock(&context.folders)?;
+    let stop: Vec<String> = lock
+        .plugins()
+        .iter()
+        .filter(|(id, _)| id.publisher == *publisher)
+        .map(|(id, locked)| format!("{id} {}", locked.version))
+        .collect();
+    on_record(context, &reached, "remove", publisher, json!({ "plugins": stop }))?;
+    store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
+    // What was seen of its documents stays in the state of each environment: an old keyset of theirs is not taken again.
+    store::forget_publisher(&context.folders, publisher)?;
+    print::result(
+        context.format,
+        || {
+            let mut text = format!("removed {publisher}\n");
+            for plugin in &stop {
+                text.push_str(&format!("{plugin} no longer loads\n"));
+            }
+            text
+        },
+        || json!({ "publisher": publisher, "plugins": stop }),
+    );
+    Ok(Exit::Done)
+}
