@@ -31,9 +31,28 @@ fn tools(house: &House) -> Vec<Value> {
     house.runtime().block_on(house.server().tools())
 }
 
+/// Every record in the order in which the server wrote it, and after those what commands wrote. Read from the files: the command
+/// that shows them needs a configuration that can be read, and here not every one can.
+fn written(house: &House) -> Vec<Value> {
+    let mut files = Vec::new();
+    for chain in fs::read_dir(house.folder().join("state/dev/audit")).unwrap() {
+        let entries = fs::read_dir(chain.unwrap().path()).unwrap().map(|entry| entry.unwrap().path());
+        files.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")));
+    }
+    files.sort();
+    let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
+    // The last line may be in the middle of being written.
+    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
+}
+
 /// Records of this kind, oldest first.
 fn records(house: &House, kind: &str) -> Vec<Value> {
-    house.audit().into_iter().filter(|record| record["event_type"] == kind).collect()
+    written(house).into_iter().filter(|record| record["event_type"] == kind).collect()
+}
+
+/// What a record says of its own kind.
+fn said<'a>(record: &'a Value, name: &str) -> &'a Value {
+    &record["extensions"]["casemate"][name]
 }
 
 /// A house whose guest may write, with its server running.
@@ -82,13 +101,13 @@ fn a_revoked_key_ends_what_it_signed_and_trusting_it_again_brings_it_back() {
 
     let outcomes = records(&house, "outcome");
     assert_eq!(
-        (outcomes[0]["ending"].as_str(), outcomes[0]["outcome"].as_str()),
+        (said(&outcomes[0], "ending").as_str(), outcomes[0]["outcome"].as_str()),
         (Some("revoked"), Some("error")),
         "{outcomes:?}"
     );
     let failed = records(&house, "plugin.load-failed");
     assert_eq!(failed.len(), 1, "{failed:?}");
-    assert!(failed[0]["fields"]["reason"].as_str().unwrap().contains("revoked"), "{failed:?}");
+    assert!(said(&failed[0], "fields")["reason"].as_str().unwrap().contains("revoked"), "{failed:?}");
     assert_eq!(records(&house, "plugin.loaded").len(), 2);
 }
 
@@ -132,7 +151,7 @@ fn what_waits_to_send_sends_nothing_once_revoked() {
     std::thread::sleep(Duration::from_secs(3));
     assert!(house.received().is_empty() && house.upstreams().connections() == 0, "{:?}", house.received());
     let outcome = records(&house, "outcome").pop().unwrap();
-    assert_eq!(outcome["requests"], json!([]), "{outcome}");
+    assert_eq!(*said(&outcome, "requests"), json!([]), "{outcome}");
 }
 
 #[test]
@@ -143,8 +162,8 @@ fn a_write_that_was_on_its_way_is_not_called_undone() {
     reply.ended("error", "outcome-unknown", &["whether it happened is not known"]);
     assert!(late < PROMISE, "{late:?}");
     let outcome = records(&house, "outcome").pop().unwrap();
-    assert_eq!((outcome["outcome"].as_str(), outcome["ending"].as_str()), (Some("unknown"), Some("revoked")), "{outcome}");
-    assert_eq!(outcome["requests"][0]["state"], "pending", "{outcome}");
+    assert_eq!((outcome["outcome"].as_str(), said(&outcome, "ending").as_str()), (Some("unknown"), Some("revoked")), "{outcome}");
+    assert_eq!(said(&outcome, "requests")[0]["state"], "pending", "{outcome}");
 }
 
 #[test]
@@ -158,7 +177,7 @@ fn a_removed_plugin_is_gone_and_an_installed_one_is_there() {
     house.install().done();
     until("the tools are back", || !tools(&house).is_empty());
     house.goes_on();
-    assert_eq!(records(&house, "outcome")[0]["ending"], "removed");
+    assert_eq!(*said(&records(&house, "outcome")[0], "ending"), "removed");
     assert_eq!(records(&house, "plugin.removed").len(), 1);
 }
 
@@ -175,7 +194,7 @@ fn an_update_takes_the_place_of_what_ran_before() {
     assert!(late < PROMISE, "{late:?}");
     until("the newer one is served", || tools(&house).iter().any(|tool| tool["description"] == "Answers."));
     house.goes_on();
-    let ending = records(&house, "outcome")[0]["ending"].clone();
+    let ending = said(&records(&house, "outcome")[0], "ending").clone();
     assert!(ending == "replaced" || ending == "revoked", "{ending}");
 }
 
@@ -248,14 +267,17 @@ fn the_configuration_is_taken_up_when_the_server_is_told_to() {
 #[test]
 fn a_revocation_counts_beside_a_configuration_that_does_not() {
     let house = House::serving(&Guest::new("empty_answer"));
+    let good = fs::read_to_string(house.folder().join("casemate.toml")).unwrap();
     house.write_whole("casemate.toml", "environment = 5");
     house.hang_up();
     until("it is refused", || records(&house, "config.refused").len() == 1);
     house.goes_on();
-    // The command needs a configuration that can be read; the trust store is a file.
+    // The command that revokes needs a configuration that can be read; the file does not.
     house.write_whole("trust.toml", "version = 1\n");
     until("the list is empty", || tools(&house).is_empty());
     assert_eq!(house.call("ping", json!({})).decision(), "denied");
+    // What looks at the log as the house goes needs one too.
+    house.write_whole("casemate.toml", &good);
 }
 
 /// Calls of two plugins, hundreds at once, while one of the two goes: it ends, the other notices nothing.
@@ -285,35 +307,44 @@ fn calls_that_race_a_removal_run_before_it_or_not_at_all() {
     house.run("warm").done(&["200"]);
 
     let (going, staying) = (house.served("run"), "empty-answer_ping");
+    let batch = |tool: &str, arguments: Value| house.runtime().block_on(house.server().at_once(tool, arguments, 20));
     let (gone, kept) = std::thread::scope(|scope| {
-        let going = scope
-            .spawn(|| (0..10).flat_map(|_| house.runtime().block_on(house.server().at_once(&going, 20))).collect::<Vec<_>>());
-        let staying = scope
-            .spawn(|| (0..10).flat_map(|_| house.runtime().block_on(house.server().at_once(staying, 20))).collect::<Vec<_>>());
+        // Until well after it is gone.
+        let going = scope.spawn(|| {
+            let mut replies = Vec::new();
+            while replies.len() < 200 || replies.iter().rev().take(20).any(|reply: &Reply| reply.reason() != "unknown-tool") {
+                replies.extend(batch(&going, json!({ "case": "one" })));
+            }
+            replies
+        });
+        let staying = scope.spawn(|| (0..10).flat_map(|_| batch(staying, json!({}))).collect::<Vec<_>>());
         house.write_whole("casemate.lock", &both.replace(entry, ""));
         (going.join().unwrap(), staying.join().unwrap())
     });
-    assert_eq!((gone.len(), kept.len()), (200, 200));
+    assert_eq!(kept.len(), 200);
     for reply in kept {
         reply.done(&["pong"]);
     }
+    let ran = gone.iter().filter(|reply| !reply.is_error()).count();
+    assert!(ran > 0 && house.received().len() >= ran, "{ran} ran");
     for reply in gone {
-        let known = ["", "plugin-unloaded", "unknown-tool", "invalid-arguments"].contains(&reply.reason());
-        assert!(known, "{reply:?}");
+        assert!(["", "plugin-unloaded", "unknown-tool"].contains(&reply.reason()), "{reply:?}");
     }
     until("it is gone", || tools(&house).iter().all(|tool| tool["name"] != house.served("run")));
     let reached = house.received().len();
     assert_eq!(house.run("late").decision(), "denied");
     assert_eq!(house.received().len(), reached);
 
-    let all = house.audit();
+    let all = written(&house);
     let taken_up = all.iter().position(|record| record["event_type"] == "plugin.removed").unwrap();
-    for intent in
-        all[taken_up..].iter().filter(|record| record["event_type"] == "intent" && record["tool_name"] == house.served("run"))
+    for intent in all[taken_up..]
+        .iter()
+        .filter(|record| record["event_type"] == "intent" && record["tool_name"] == house.served("run").as_str())
     {
-        let outcome = all.iter().find(|record| record["event_type"] == "outcome" && record["intent"] == intent["id"]);
+        let outcome =
+            all.iter().find(|record| record["event_type"] == "outcome" && *said(record, "intent") == intent["event_id"]);
         let outcome = outcome.unwrap_or_else(|| panic!("no outcome of {intent}"));
-        assert_eq!((outcome["ending"].as_str(), outcome["fuel"].as_u64()), (Some("removed"), Some(0)), "{outcome}");
+        assert_eq!((said(outcome, "ending").as_str(), said(outcome, "fuel").as_str()), (Some("removed"), Some("0")), "{outcome}");
     }
 }
 

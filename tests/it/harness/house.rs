@@ -231,7 +231,7 @@ impl House {
 
     /// Call a tool of the guest many times at once, without arguments.
     pub(crate) fn at_once(&self, tool: &str, count: usize) -> Vec<Reply> {
-        self.runtime.block_on(self.server().at_once(&self.served(tool), count))
+        self.runtime.block_on(self.server().at_once(&self.served(tool), json!({}), count))
     }
 
     /// Call the tool `run`.

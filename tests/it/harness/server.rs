@@ -101,10 +101,12 @@ impl Server {
     }
 
     /// Make the same call many times side by side, and take each answer as it comes.
-    pub(crate) async fn at_once(&self, tool: &str, count: usize) -> Vec<Reply> {
+    pub(crate) async fn at_once(&self, tool: &str, arguments: Value, count: usize) -> Vec<Reply> {
+        let Value::Object(arguments) = arguments else { panic!("arguments are an object") };
         let mut calls = JoinSet::new();
         for _ in 0..count {
             let (peer, request) = (self.client.peer().clone(), CallToolRequestParams::new(tool.to_owned()));
+            let request = request.with_arguments(arguments.clone());
             calls.spawn(async move { timeout(HANGS, peer.call_tool_once(request)).await });
         }
         let answers = calls.join_all().await.into_iter();
