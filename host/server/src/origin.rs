@@ -1,7 +1,7 @@
 //! What a component was made of and with: the list of its dependencies, and the programs that built it.
 //!
 //! The list is cargo's own resolution for the target that was built, in the format of `cargo auditable`. It is the same every time.
-//! As there, it may name slightly more than is linked, where a workspace unifies features.
+//! `cargo metadata` has the graph, with the features of a whole workspace; `cargo tree` says which of it this one crate uses.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -38,13 +38,14 @@ impl Origin {
     /// one, a component that does not list its dependencies stays without. A list that is there already stays: its author knows better.
     pub(crate) fn embedded(component: Vec<u8>, built_from: Option<&Path>) -> Result<(Vec<u8>, Self), Failure> {
         let found = dependencies_of(&component).map_err(Failure::invalid)?;
-        let component = match (found.is_some(), built_from) {
-            (false, Some(folder)) => embed(component, &list(folder)?).map_err(Failure::invalid)?,
+        let rustc = built_from.map(|_| Rustc::ask()).transpose()?;
+        let component = match (found, built_from, &rustc) {
+            (None, Some(folder), Some(rustc)) => embed(component, &list(folder, rustc)?).map_err(Failure::invalid)?,
             _ => component,
         };
         let sbom = dependencies_of(&component).map_err(Failure::invalid)?.map(|list| *list.digest());
         let packer = concat!("casemate ", env!("CARGO_PKG_VERSION")).to_owned();
-        Ok((component, Self { sbom, build: Build { packer, rustc: built_from.and_then(rustc) } }))
+        Ok((component, Self { sbom, build: Build { packer, rustc: rustc.map(|rustc| rustc.version) } }))
     }
 
     /// The manifest that states it, held against the component as the loader will.
@@ -56,27 +57,67 @@ impl Origin {
     }
 }
 
-/// The compiler that cargo uses in this folder, where it says.
-fn rustc(folder: &Path) -> Option<String> {
-    let output = Command::new("rustc").arg("--version").current_dir(folder).stdin(Stdio::null()).output().ok()?;
-    String::from_utf8(output.stdout).ok().map(|version| version.trim().to_owned()).filter(|version| !version.is_empty())
+/// The compiler that cargo uses here.
+struct Rustc {
+    /// `rustc 1.95.0 (59807616e 2026-04-14)`
+    version: String,
+    /// What it runs on: build scripts and procedural macros are built for that.
+    host: String,
+}
+
+impl Rustc {
+    fn ask() -> Result<Self, Failure> {
+        let output = Command::new("rustc").arg("-vV").stdin(Stdio::null()).output();
+        let output = output.map_err(|error| Failure::failed(format!("rustc cannot be run: {error}")))?;
+        Self::parse(&String::from_utf8_lossy(&output.stdout)).ok_or_else(|| Failure::failed("rustc does not say what it is"))
+    }
+
+    fn parse(words: &str) -> Option<Self> {
+        let version = words.lines().next()?.to_owned();
+        let host = words.lines().find_map(|line| line.strip_prefix("host: "))?.to_owned();
+        Some(Self { version, host })
+    }
 }
 
 /// What cargo resolved for the crate in `folder`.
-fn list(folder: &Path) -> Result<VersionInfo, Failure> {
+fn list(folder: &Path, rustc: &Rustc) -> Result<VersionInfo, Failure> {
+    let platforms = ["--filter-platform", TARGET, "--filter-platform", &rustc.host];
+    let graph = cargo(folder, &[&["metadata", "--format-version", "1"] as &[&str], &platforms].concat())?;
+    let used = cargo(folder, &["tree", "--target", TARGET, "--edges", "normal,build", "--prefix", "none", "--format", "{p}"])?;
+    let resolved: Resolved = serde_json::from_slice(&graph)
+        .map_err(|error| Failure::failed(format!("what cargo says of the dependencies cannot be read: {error}")))?;
+    used_of(&String::from_utf8_lossy(&used))
+        .and_then(|used| resolved.into_list(&used))
+        .ok_or_else(|| Failure::failed("what cargo says of the dependencies is not whole"))
+}
+
+/// What cargo says of the crate in `folder`.
+fn cargo(folder: &Path, words: &[&str]) -> Result<Vec<u8>, Failure> {
     let output = Command::new("cargo")
-        .args(["metadata", "--format-version", "1", "--filter-platform", TARGET, "--manifest-path"])
+        .args(words)
+        .arg("--manifest-path")
         .arg(folder.join("Cargo.toml"))
         .stdin(Stdio::null())
         .stderr(Stdio::inherit())
         .output()
         .map_err(|error| Failure::failed(format!("cargo cannot be run: {error}")))?;
-    if !output.status.success() {
-        return Err(Failure::failed("cargo could not say what the plugin depends on"));
+    if output.status.success() {
+        Ok(output.stdout)
+    } else {
+        Err(Failure::failed("cargo could not say what the plugin depends on"))
     }
-    let resolved: Resolved = serde_json::from_slice(&output.stdout)
-        .map_err(|error| Failure::failed(format!("what cargo says of the dependencies cannot be read: {error}")))?;
-    resolved.into_list().ok_or_else(|| Failure::failed("what cargo says of the dependencies is not whole"))
+}
+
+/// Names and versions.
+type Used = BTreeSet<(String, semver::Version)>;
+
+/// The lines of `cargo tree`, each `NAME vVERSION` and then where it comes from.
+fn used_of(tree: &str) -> Option<Used> {
+    let used = |line: &str| {
+        let mut words = line.split_whitespace();
+        Some((words.next()?.to_owned(), words.next()?.strip_prefix('v')?.parse().ok()?))
+    };
+    tree.lines().filter(|line| !line.trim().is_empty()).map(used).collect()
 }
 
 /// As much of `cargo metadata` as is needed.
@@ -137,13 +178,24 @@ impl Edge {
 }
 
 impl Resolved {
-    /// The root's dependencies, and theirs, without those of tests. `None` where the graph has holes.
-    fn into_list(self) -> Option<VersionInfo> {
+    /// The root's dependencies, and theirs, without those of tests. `None` where the graph has holes, or lacks what is used.
+    fn into_list(mut self, used: &Used) -> Option<VersionInfo> {
+        let is_used = |package: &ResolvedPackage| used.contains(&(package.name.clone(), package.version.clone()));
+        let unused: BTreeSet<String> =
+            self.packages.iter().filter(|package| !is_used(package)).map(|package| package.id.clone()).collect();
+        for node in &mut self.resolve.nodes {
+            node.deps.retain(|edge| !unused.contains(&edge.pkg));
+        }
         let root = self.resolve.root.as_deref()?;
         let kinds = self.kinds(root)?;
         let mut packages: Vec<&ResolvedPackage> =
             self.packages.iter().filter(|package| kinds.contains_key(package.id.as_str())).collect();
         packages.sort_by_key(|package| (&package.name, &package.version, &package.id));
+        let listed: BTreeSet<(&str, &semver::Version)> =
+            packages.iter().map(|package| (package.name.as_str(), &package.version)).collect();
+        if used.iter().any(|(name, version)| !listed.contains(&(name.as_str(), version))) {
+            return None;
+        }
         let places: BTreeMap<&str, usize> = packages.iter().enumerate().map(|(at, package)| (package.id.as_str(), at)).collect();
         let nodes: BTreeMap<&str, &Node> = self.resolve.nodes.iter().map(|node| (node.id.as_str(), node)).collect();
         let packages = packages.iter().map(|package| {
@@ -224,17 +276,21 @@ mod tests {
             "packages": [
                 package("used", "lib"), package("plugin", "cdylib"), package("maker", "lib"), package("tested", "lib"),
                 package("derive", "proc-macro"), package("syntax", "lib"), package("both", "lib"), package("stranger", "lib"),
+                package("elsewhere", "lib"),
             ],
             "resolve": { "root": "path+file:///plugin", "nodes": [
                 node("plugin", &[("used", None), ("maker", Some("build")), ("tested", Some("dev")), ("derive", None)]),
-                node("used", &[("both", None)]), node("maker", &[("both", None)]), node("tested", &[("plugin", None)]),
+                node("used", &[("both", None), ("elsewhere", None)]), node("elsewhere", &[]), node("maker", &[("both", None)]), node("tested", &[("plugin", None)]),
                 node("derive", &[("syntax", None)]), node("syntax", &[]), node("both", &[]), node("stranger", &[]),
             ] },
         })
     }
 
+    const TREE: &str = "plugin v1.0.0 (/home/author/plugin)\nused v1.0.0\nboth v1.0.0\nderive v1.0.0 (proc-macro)\nsyntax v1.0.0\n\
+                        maker v1.0.0\nboth v1.0.0 (*)\n";
+
     fn listed(resolved: &Value) -> Option<VersionInfo> {
-        serde_json::from_value::<Resolved>(resolved.clone()).unwrap().into_list()
+        serde_json::from_value::<Resolved>(resolved.clone()).unwrap().into_list(&used_of(TREE).unwrap())
     }
 
     #[test]
@@ -253,7 +309,9 @@ mod tests {
             (root.name.as_str(), names(&root.dependencies)),
             ("plugin", ["derive", "maker", "used"].map(String::from).to_vec())
         );
-        assert!(list.to_owned().packages.iter().all(|package| package.name != "tested" && package.name != "stranger"));
+        assert!(
+            list.to_owned().packages.iter().all(|package| !["tested", "stranger", "elsewhere"].contains(&package.name.as_str()))
+        );
     }
 
     #[test]
@@ -279,6 +337,26 @@ mod tests {
         let mut rootless = resolved();
         *rootless.pointer_mut("/resolve/root").unwrap() = Value::Null;
         assert_eq!(listed(&rootless), None);
+    }
+
+    #[test]
+    fn what_is_used_and_not_in_the_graph_makes_no_list() {
+        let more = used_of(&format!("{TREE}stowaway v0.1.0\n")).unwrap();
+        assert_eq!(serde_json::from_value::<Resolved>(resolved()).unwrap().into_list(&more), None);
+        for line in ["[build-dependencies]", "plugin", "plugin 1.0.0", "plugin v1"] {
+            assert_eq!(used_of(line), None, "{line}");
+        }
+    }
+
+    #[test]
+    fn rustc_says_what_it_is() {
+        let words = "rustc 1.95.0 (59807616e 2026-04-14)\nbinary: rustc\nhost: x86_64-unknown-linux-gnu\nrelease: 1.95.0\n";
+        let rustc = Rustc::parse(words).unwrap();
+        assert_eq!(
+            (rustc.version.as_str(), rustc.host.as_str()),
+            ("rustc 1.95.0 (59807616e 2026-04-14)", "x86_64-unknown-linux-gnu")
+        );
+        assert!(Rustc::parse("").is_none() && Rustc::parse("rustc 1.95.0\n").is_none());
     }
 
     #[test]
