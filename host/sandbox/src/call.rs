@@ -10,6 +10,8 @@ use casemate_signing::manifest::{ContractName, Effect, Method, UpstreamName};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::recording::Transport;
+
 /// What a call is given besides its permit.
 #[derive(Debug, Default)]
 pub struct CallSettings {
@@ -17,6 +19,8 @@ pub struct CallSettings {
     pub cancel: CancellationToken,
     /// Where progress reports go, if the client asked for them.
     pub progress: Option<mpsc::Sender<ProgressReport>>,
+    /// How its requests leave.
+    pub transport: Transport,
 }
 
 /// How far a call has come.

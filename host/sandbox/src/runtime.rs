@@ -211,8 +211,14 @@ impl Runtime {
             arguments: permit.get().arguments().to_string(),
             settings: plugin.settings.clone(),
         };
-        let desk =
-            Arc::new(Desk::new(Arc::clone(&plugin.gate), Arc::clone(&plugin.upstreams), permit, plugin.limits.clone(), stop));
+        let desk = Arc::new(Desk::new(
+            Arc::clone(&plugin.gate),
+            Arc::clone(&plugin.upstreams),
+            permit,
+            plugin.limits.clone(),
+            settings.transport,
+            stop,
+        ));
         let capture = Capture::default();
         let state = State {
             egress: Egress::new(Arc::clone(&desk)),

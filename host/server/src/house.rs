@@ -10,7 +10,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use casemate_audit::{EventFacts, EventKind, Log, Outcome};
 use casemate_ledger::Ledger;
 use casemate_policy::{Call, Policy, Principal, ToolRule, output::OutputRules, text::visible, visible as tools_of};
-use casemate_sandbox::{CallSettings, Loaded, LogLevel, LogLine, ProgressReport, Runtime};
+use casemate_sandbox::{CallSettings, Loaded, LogLevel, LogLine, ProgressReport, Runtime, Transport};
 use casemate_signing::{
     Environment,
     manifest::{Effect, PluginId},
@@ -147,7 +147,7 @@ impl mcp::House for House {
         self.pass(
             &principal,
             Call::new(request.tool, Value::Object(request.arguments)),
-            CallSettings { cancel, progress: reports },
+            CallSettings { cancel, progress: reports, transport: Transport::Network },
         )
         .await
     }

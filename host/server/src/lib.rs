@@ -3,6 +3,7 @@
 //! This is the one crate that knows MCP, the command line, the clock, the environment and the folders. A call comes in
 //! through [`mcp`], and [`pipeline`] is the one way through.
 
+mod case;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -14,6 +15,7 @@ pub mod log;
 pub mod mcp;
 pub mod pipeline;
 mod record;
+mod rehearsal;
 mod reply;
 pub mod sheet;
 pub mod token;

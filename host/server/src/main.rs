@@ -55,6 +55,8 @@ enum Command {
     #[command(subcommand)]
     Key(command::key::Command),
     Pack(command::pack::Args),
+    Test(command::test::Args),
+    Record(command::record::Args),
     Sign(command::sign::Args),
     /// Compile one component from standard input to standard output, within limits of its own.
     #[command(hide = true)]
@@ -107,6 +109,8 @@ fn run(cli: Cli) -> Outcome {
         Command::Audit(command) => command::audit::run(&command, &context),
         Command::Key(command) => command::key::run(&command, &context),
         Command::Pack(args) => command::pack::run(&args, &context),
+        Command::Test(args) => command::test::run(&args, &context),
+        Command::Record(args) => command::record::run(&args, &context),
         Command::Sign(args) => command::sign::run(&args, &context),
         Command::CompileWorker => Ok(Exit::Done),
     }

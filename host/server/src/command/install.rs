@@ -33,23 +33,38 @@ use crate::{
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The component, with its signature beside it.
-    file: PathBuf,
+    pub(crate) file: PathBuf,
     /// Do not ask. Needs --approve, so that a script consents to what a person reviewed and to nothing else.
     #[arg(long)]
-    yes: bool,
+    pub(crate) yes: bool,
     /// The digest of what was reviewed, as `casemate verify` shows it: what the plugin may do, and every word of its tools.
     #[arg(long, value_name = "sha256:DIGEST")]
-    approve: Option<Digest>,
+    pub(crate) approve: Option<Digest>,
     /// Install although the name is nearly that of an installed plugin.
     #[arg(long)]
-    allow_similar: bool,
+    pub(crate) allow_similar: bool,
 }
 
 /// Two names this near are told apart by nobody in a hurry.
 const SIMILAR: usize = 1;
 
-/// Install it, or leave everything as it was.
+/// Install it and say so.
 pub fn run(args: &Args, context: &Context) -> Outcome {
+    let Installed { id, version, tools, facts } = install(args, context)?;
+    print::result(context.format, || installed(&id, &version.to_string(), &tools), || facts);
+    Ok(Exit::Done)
+}
+
+/// What was installed.
+pub(crate) struct Installed {
+    id: PluginId,
+    version: semver::Version,
+    tools: Vec<(String, Effect)>,
+    facts: serde_json::Value,
+}
+
+/// Install it, or leave everything as it was.
+pub(crate) fn install(args: &Args, context: &Context) -> Result<Installed, Failure> {
     let _changing = store::changing(&context.folders)?;
     let config = Config::read(&context.folders.config)?;
     let (package, [component, bundle]) = verified(&args.file, context, config.environment)?;
@@ -94,8 +109,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     store::replace(&store::bundle_of(&path), &bundle)?;
     store::keep_highwater(&state, &keys, &highwater)?;
     store::replace(&context.folders.lock(), lock.to_text().as_bytes())?;
-    print::result(context.format, || installed(&id, &version.to_string(), &tools), || facts);
-    Ok(Exit::Done)
+    Ok(Installed { id, version, tools, facts })
 }
 
 fn installed(id: &PluginId, version: &str, tools: &[(String, Effect)]) -> String {

@@ -8,7 +8,7 @@ use std::{
 use casemate_sandbox::{SERVED_WIT, describe, imports_of};
 use casemate_signing::{
     digest::Digest,
-    manifest::{ComponentFacts, check::MAX_COMPONENT},
+    manifest::{ComponentFacts, Manifest, check::MAX_COMPONENT},
     source::{PluginToml, assemble, parse_description},
     statement,
 };
@@ -41,15 +41,21 @@ const MAX_SOURCE: usize = 1 << 20;
 /// The guest's stack: small, so that a fresh instance touches few pages.
 const RUSTFLAGS: &str = "-C link-arg=-zstack-size=65536";
 
-/// Build, describe, check, write.
-pub fn run(args: &Args, context: &Context) -> Outcome {
-    let source_path = args.folder.join("plugin.toml");
+/// A plugin that can be signed: what its signature will say, and the component it is about.
+pub(crate) struct Packed {
+    pub(crate) manifest: Manifest,
+    pub(crate) component: Vec<u8>,
+}
+
+/// Build, describe, check. `component` is one that is built already.
+pub(crate) fn pack(folder: &Path, component: Option<&Path>, context: &Context) -> Result<Packed, Failure> {
+    let source_path = folder.join("plugin.toml");
     let source =
         String::from_utf8(store::file(&source_path, MAX_SOURCE)?).map_err(|_| Failure::invalid("plugin.toml is not UTF-8"))?;
     let source = PluginToml::parse(&source).map_err(Failure::invalid)?;
-    let built = match &args.component {
-        Some(path) => path.clone(),
-        None => build(&args.folder)?,
+    let built = match component {
+        Some(path) => path.to_owned(),
+        None => build(folder)?,
     };
     let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
     let (imports, _) = imports_of(&component).map_err(Failure::invalid)?;
@@ -64,6 +70,12 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             errors.iter().map(|error| format!("- {error}")).collect::<Vec<_>>().join("\n")
         ))
     })?;
+    Ok(Packed { manifest, component })
+}
+
+/// Pack it and write it down.
+pub fn run(args: &Args, context: &Context) -> Outcome {
+    let Packed { manifest, component } = pack(&args.folder, args.component.as_deref(), context)?;
     std::fs::create_dir_all(&args.out)?;
     let path = args.out.join(format!("{}-{}.wasm", manifest.plugin.name, manifest.plugin.version));
     std::fs::write(&path, &component)?;

@@ -30,7 +30,7 @@ pub struct Args {
 }
 
 /// A statement holds at most this; the bundle's own cap is larger.
-const MAX_STATEMENT: usize = 256 << 10;
+pub(super) const MAX_STATEMENT: usize = 256 << 10;
 
 /// Sign it.
 pub fn run(args: &Args, context: &Context) -> Outcome {
