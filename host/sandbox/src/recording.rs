@@ -302,7 +302,8 @@ mod tests {
         let body = || ExpectedBody::Json(json!({ "a": 1, "b": [true] }));
         let replay = |body| Replay::new(vec![(expected("/a", body), received(200))]);
         assert_eq!(statuses(&replay(body()), &[("/a", "{ \"b\": [true], \"a\": 1 }")]), [Some(200)]);
-        for other in ["{\"a\":1}", "{\"a\":1,\"b\":[true],\"c\":0}", "{\"a\":\"1\",\"b\":[true]}", "", "{\"a\":1,\"b\":[true]} x"] {
+        for other in ["{\"a\":1}", "{\"a\":1,\"b\":[true],\"c\":0}", "{\"a\":\"1\",\"b\":[true]}", "", "{\"a\":1,\"b\":[true]} x"]
+        {
             assert_eq!(statuses(&replay(body()), &[("/a", other)]), [None], "{other}");
         }
     }

@@ -61,7 +61,9 @@ pub(crate) enum CaseError {
     #[error("`{at}` has the status {status}, which HTTP does not have\nhelp: a status is a number from 200 to 599")]
     Status { at: String, status: u16 },
     /// Not a path.
-    #[error("the path `{path}` does not begin with `/`\nhelp: path and query, percent-encoded; where the upstream is, is not part of a case")]
+    #[error(
+        "the path `{path}` does not begin with `/`\nhelp: path and query, percent-encoded; where the upstream is, is not part of a case"
+    )]
     Path { path: String },
     /// Not a kind of failure.
     #[error("there is no kind of failure `{kind}`\nhelp: {}", KINDS.map(FailureKind::as_str).join(", "))]
@@ -176,7 +178,7 @@ fn files(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
             folder.display()
         )));
     }
-    files.sort();
+    files.sort_by(|one, other| one.file_stem().cmp(&other.file_stem()));
     Ok(files)
 }
 

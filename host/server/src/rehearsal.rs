@@ -128,7 +128,10 @@ impl Rehearsal {
         sections.insert("tools".to_owned(), table([(file.tool.as_str(), tool)]));
         sections.insert("upstream".to_owned(), self.upstreams(case).into());
         let secret = |name: &str| (name.to_owned(), table_of("file", format!("secrets/{name}")));
-        sections.insert("secret".to_owned(), self.manifest.secrets.keys().map(|name| secret(name.as_str())).collect::<Table>().into());
+        sections.insert(
+            "secret".to_owned(),
+            self.manifest.secrets.keys().map(|name| secret(name.as_str())).collect::<Table>().into(),
+        );
         sections.insert("source".to_owned(), self.sources(case)?.into());
         if !file.settings.is_empty() {
             let settings = toml::Value::try_from(&file.settings)

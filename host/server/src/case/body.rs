@@ -86,7 +86,10 @@ mod tests {
     #[test]
     fn json_is_kept_as_json_where_nothing_but_spacing_is_lost() {
         spelled(b"", None);
-        spelled(b" { \"b\" : [1, -2.5, null],\r\n\t\"a\": \"x  \\\" \\\\\" } ", Some(&json!({ "json": { "b": [1, -2.5, null], "a": "x  \" \\" } })));
+        spelled(
+            b" { \"b\" : [1, -2.5, null],\r\n\t\"a\": \"x  \\\" \\\\\" } ",
+            Some(&json!({ "json": { "b": [1, -2.5, null], "a": "x  \" \\" } })),
+        );
         for other in [
             "{\"a\":1,\"a\":2}",
             "{\"id\":18446744073709551616}",

@@ -105,7 +105,8 @@ fn values_are_what_they_say() {
 fn a_plan_is_not_executed() {
     let mut case = case();
     case["tool"] = json!("change");
-    case["expect"] = json!({ "outcome": "planned", "plan": [{ "upstream": "api", "method": "PUT", "path": "/x", "body": { "json": {} } }] });
+    case["expect"] =
+        json!({ "outcome": "planned", "plan": [{ "upstream": "api", "method": "PUT", "path": "/x", "body": { "json": {} } }] });
     assert_eq!(parse(&case).map(|case| case.plan.len()).map_err(|error| error.to_string()), Ok(1));
     case["execute"] = json!(true);
     assert!(matches!(parse(&case), Err(CaseError::PlanExecuted)));

@@ -81,7 +81,7 @@ mod tests {
     #[test]
     fn a_key_twice_is_refused_at_any_depth() {
         for (text, at) in [
-            (r#"{"a": 1, "a": 1}"#, "line 1 column 15"),
+            (r#"{"a": 1, "a": 1}"#, "line 1 column 16"),
             (r#"{"b": [{"a": null, "c": {}, "a": false}]}"#, "`a`"),
             (r#"{"a": {"é": 1.5, "\u00e9": "x"}}"#, "`é`"),
         ] {

@@ -61,7 +61,10 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         .map_err(|error| Failure::invalid(format!("the arguments are not a JSON object: {error}")))?;
     // Before the call, which may change something: a file that cannot be written is known now.
     if fs::symlink_metadata(&args.out).is_ok() {
-        return Err(Failure::invalid(format!("`{}` is there already\nhelp: remove it, or choose another name", args.out.display())));
+        return Err(Failure::invalid(format!(
+            "`{}` is there already\nhelp: remove it, or choose another name",
+            args.out.display()
+        )));
     }
     let settings = Config::read(&context.folders.config)?.plugins;
     let tape = Arc::new(Tape::default());
@@ -80,7 +83,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             return Ok(not_kept(&reply));
         };
         let Some(expect) = expect(&reply, &tape) else { return Ok(not_kept(&reply)) };
-        let settings = settings.get(&rule.plugin.name).and_then(|plugin| plugin.settings.as_object()).cloned().unwrap_or_default();
+        let settings =
+            settings.get(&rule.plugin.name).and_then(|plugin| plugin.settings.as_object()).cloned().unwrap_or_default();
         let case = case(rule, arguments, settings, &tape, expect)?;
         let served = house.served(&rule.plugin).ok_or_else(|| Failure::failed("the plugin is not loaded"))?;
         write(&args.out, &case, served.plugin.redactor())?;

@@ -105,7 +105,10 @@ fn packed(file: &Path) -> Result<Packed, Failure> {
     let component = store::file(file, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
     let manifest = statement::parse(&store::file(&store::statement_of(file), MAX_STATEMENT)?).map_err(Failure::invalid)?;
     if Digest::of(&component).to_hex() != manifest.component.sha256 {
-        return Err(Failure::denied(format!("`{}` is not the component that the statement is about\nhelp: pack again", file.display())));
+        return Err(Failure::denied(format!(
+            "`{}` is not the component that the statement is about\nhelp: pack again",
+            file.display()
+        )));
     }
     Ok(Packed { manifest, component })
 }
@@ -141,11 +144,17 @@ struct Verdict {
 /// How a call ended, in the words of a case.
 enum Ended {
     Returned,
-    Failed { kind: String },
+    Failed {
+        kind: String,
+    },
     Planned,
-    Refused { reason: String },
+    Refused {
+        reason: String,
+    },
     /// No case can expect this: the call ran into a limit or a trap, or its result was withheld.
-    Otherwise { how: String },
+    Otherwise {
+        how: String,
+    },
 }
 
 impl Ended {
@@ -250,9 +259,11 @@ fn bodies(expected: &ExpectedBody, sent: &[u8]) -> String {
             differences(expected, &sent, true).iter().map(|line| format!("\n  body      {line}")).collect()
         }
         (ExpectedBody::Json(expected), Err(_)) => {
-            format!("\n  recorded  {}\n  body      {}", excerpt(expected.to_string().as_bytes()), excerpt(sent))
+            format!("\n  recorded body  {}\n  sent body      {}", excerpt(expected.to_string().as_bytes()), excerpt(sent))
         }
-        (ExpectedBody::Bytes(expected), _) => format!("\n  recorded  {}\n  body      {}", excerpt(expected), excerpt(sent)),
+        (ExpectedBody::Bytes(expected), _) => {
+            format!("\n  recorded body  {}\n  sent body      {}", excerpt(expected), excerpt(sent))
+        }
     }
 }
 
@@ -366,10 +377,10 @@ fn text(verdicts: &[Verdict], untested: &[ToolName]) -> String {
     text
 }
 
-/// A number in units, with one digit after the point.
+/// A number in units, with two digits after the point.
 fn decimal(number: u64, unit: u64) -> String {
-    let tenths = u128::from(number) * 10 / u128::from(unit.max(1));
-    format!("{}.{}", tenths / 10, tenths % 10)
+    let hundredths = u128::from(number) * 100 / u128::from(unit.max(1));
+    format!("{}.{:02}", hundredths / 100, hundredths % 100)
 }
 
 fn value(manifest: &Manifest, verdicts: &[Verdict], untested: &[ToolName]) -> Value {
