@@ -11,5 +11,6 @@ mod upstreams;
 
 pub(crate) use guest::Guest;
 pub(crate) use house::{House, only_json_rpc};
-pub(crate) use program::program;
+pub(crate) use program::{Ran, program, wasm};
 pub(crate) use raw::Raw;
+pub(crate) use upstreams::Upstreams;

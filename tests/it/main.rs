@@ -8,6 +8,7 @@
 mod cli;
 mod guests;
 mod harness;
+mod recording;
 mod stdout;
 mod stopping;
 mod tampering;

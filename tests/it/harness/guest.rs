@@ -1,6 +1,10 @@
 //! A guest on its way to being a package: its component, its manifest, its signature.
 
-use std::collections::BTreeSet;
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
 
 use casemate_signing::{
     Digest,
@@ -97,6 +101,15 @@ impl Guest {
         Self { wit: wit.to_owned(), ..self }
     }
 
+    /// Write it down as its author would have it: a folder with plugin.toml, and the component.
+    pub(crate) fn write_source(&self, folder: &Path) -> PathBuf {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join("plugin.toml"), toml::to_string(&self.manifest).unwrap()).unwrap();
+        let component = folder.join("guest.wasm");
+        fs::write(&component, &self.component).unwrap();
+        component
+    }
+
     /// Sign it. Whatever the component is: what is signed is only what the manifest says.
     pub(crate) fn package(&self, key: &PrivateKey) -> Package {
         let source = PluginToml::parse(&toml::to_string(&self.manifest).unwrap()).unwrap();
@@ -131,7 +144,7 @@ fn imports(component: &[u8]) -> BTreeSet<String> {
 
 /// A guest written as the text of a core module, for what no compiler emits.
 fn from_text(name: &str) -> Option<Vec<u8>> {
-    let text = std::fs::read_to_string(format!("{}/guests/examples/{name}.wat", env!("CARGO_MANIFEST_DIR"))).ok()?;
+    let text = fs::read_to_string(format!("{}/guests/examples/{name}.wat", env!("CARGO_MANIFEST_DIR"))).ok()?;
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();

@@ -107,7 +107,7 @@ fn recordable(house: &House, tool: &str, arguments: &Map<String, Value>) -> Resu
         return Ok(());
     }
     Err(Failure::denied(format!(
-        "an argument of `{tool}` is secret, and a case would hold it; the call was not made\nhelp: write the case by hand, with a value made up"
+        "an argument of `{tool}` is secret, or not one of its arguments, and a case would hold it; the call was not made\nhelp: write the case by hand, with a value made up"
     )))
 }
 
@@ -246,9 +246,9 @@ fn headers<'h>(all: impl Iterator<Item = (&'h str, &'h str)>) -> BTreeMap<String
 fn write(path: &Path, case: &File, redactor: &Redactor) -> Result<(), Failure> {
     let value = serde_json::to_value(case)?;
     let text = format!("{value:#}\n");
-    if redactor.is_in(text.as_bytes()) || holds(&value, redactor) {
+    if holds_secret(&text, redactor) || any_text_holds_secret(&value, redactor) {
         return Err(Failure::denied(
-            "the case would hold a secret of the plugin; nothing was written\nhelp: it is in the arguments or the settings: call with others",
+            "the case would hold a secret of the plugin; nothing was written\nhelp: it is in the arguments or the settings, or the upstream repeats it in a spelling of its own; record another call",
         ));
     }
     if text.len() > MAX_CASE {
@@ -263,12 +263,18 @@ fn write(path: &Path, case: &File, redactor: &Redactor) -> Result<(), Failure> {
     file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(cannot)
 }
 
-/// Whether any text in it holds a secret: in the file it may stand with another escape.
-fn holds(value: &Value, redactor: &Redactor) -> bool {
+/// Whether it holds a secret as it is, in base64, in hex, or with any of its characters percent-encoded.
+fn holds_secret(text: &str, redactor: &Redactor) -> bool {
+    redactor.is_in(text.as_bytes()) || redactor.is_in(&percent_encoding::percent_decode_str(text).collect::<Vec<u8>>())
+}
+
+/// The same for each text of a value: in the file it may stand with another escape.
+fn any_text_holds_secret(value: &Value, redactor: &Redactor) -> bool {
+    let inside = |value| any_text_holds_secret(value, redactor);
     match value {
-        Value::String(text) => redactor.is_in(text.as_bytes()),
-        Value::Array(items) => items.iter().any(|item| holds(item, redactor)),
-        Value::Object(map) => map.iter().any(|(name, value)| redactor.is_in(name.as_bytes()) || holds(value, redactor)),
+        Value::String(text) => holds_secret(text, redactor),
+        Value::Array(items) => items.iter().any(inside),
+        Value::Object(map) => map.iter().any(|(name, value)| holds_secret(name, redactor) || inside(value)),
         _ => false,
     }
 }
