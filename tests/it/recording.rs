@@ -209,6 +209,11 @@ fn limits_traps_and_results_that_do_not_fit_fail_a_case() {
     stage.write("panics", &returned("run", "")).fails(&["expected `returned`, and the call was stopped", "plugin-fault"]);
     let stage = Stage::new("busy_loop");
     stage.write("loops", &returned("run", "")).fails(&["and the call was stopped", "limit-reached", "fuel_millions"]);
+    let stage = Stage::new("wrong_host");
+    let exchange = |bytes: usize| json!({ "request": { "upstream": "echo", "method": "GET", "path": "/items/one" }, "response": { "status": 200, "body": { "text": "x".repeat(bytes) } } });
+    let mut large = returned("run", "echo");
+    large["exchanges"] = json!([exchange((4 << 20) + 1)]);
+    stage.write("large", &large).fails(&["and the call was stopped", "limit-reached", "response_kib"]);
     let stage = Stage::new("misfit_result");
     stage.write("fits", &returned("report", "fits")).passes();
     stage.change("fits", |case| case["expect"]["structured"] = json!({ "name": "a", "count": 1 })).passes();

@@ -248,3 +248,27 @@ fn chain(error: &(dyn Error + 'static)) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(headers: &[(&str, &[u8])], bytes: usize) -> Received {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
+        Received { status: 200, headers, body: vec![b'x'; bytes] }
+    }
+
+    #[test]
+    fn a_recorded_answer_has_the_size_that_one_from_the_network_may_have() {
+        assert!(played(received(&[], 10), 10).is_ok_and(|raw| raw.body.len() == 10 && raw.address.is_none()));
+        assert!(matches!(played(received(&[], 11), 10), Err(SendError::TooLarge)));
+    }
+
+    #[test]
+    fn a_header_that_http_cannot_carry_is_no_answer() {
+        assert!(played(received(&[("x-a", b"1"), ("x-a", b"2")], 0), 0).is_ok_and(|raw| raw.headers.len() == 2));
+        for header in [("x a", b"1".as_slice()), ("", b"1"), ("x-a", b"1\r\nx-b: 2")] {
+            assert!(matches!(played(received(&[header], 0), 0), Err(SendError::Broken(_))), "{header:?}");
+        }
+    }
+}
