@@ -77,6 +77,11 @@ fn prepare() -> TempDir {
     fs::create_dir(files.path().join("plugin")).unwrap();
     write("plugin/plugin.toml", include_bytes!("../guests/plugin.toml"), 0o644);
     write("plugin/guest.wasm", component, 0o644);
+    fs::create_dir(files.path().join("plugin/cases")).unwrap();
+    for (case, tool) in [("ping", "ping"), ("stop", "run")] {
+        let text = format!(r#"{{"tool":"{tool}","arguments":{{}},"expect":{{"outcome":"returned"}}}}"#);
+        write(&format!("plugin/cases/{case}.json"), text.as_bytes(), 0o644);
+    }
 
     let house = House::new(&guest);
     house.install().done();

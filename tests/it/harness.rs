@@ -13,6 +13,7 @@ mod upstreams;
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
 pub(crate) use http::Http;
-pub(crate) use program::{Ran, program};
+pub(crate) use program::{Ran, program, wasm};
 pub(crate) use raw::Raw;
 pub(crate) use reply::Reply;
+pub(crate) use upstreams::Upstreams;

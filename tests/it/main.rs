@@ -12,6 +12,7 @@ mod harness;
 mod lifecycle;
 mod live;
 mod made_of;
+mod recording;
 mod signing;
 mod stdout;
 mod stopping;

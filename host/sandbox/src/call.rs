@@ -10,6 +10,8 @@ use casemate_signing::manifest::{ContractName, Effect, Method, UpstreamName};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use crate::recording::Transport;
+
 /// What a call is given besides its permit.
 #[derive(Debug, Default)]
 pub struct CallSettings {
@@ -19,6 +21,8 @@ pub struct CallSettings {
     pub unloaded: CancellationToken,
     /// Where progress reports go, if the client asked for them.
     pub progress: Option<mpsc::Sender<ProgressReport>>,
+    /// How its requests leave.
+    pub transport: Transport,
 }
 
 /// What ends a call from outside.
@@ -176,7 +180,8 @@ pub struct RunFacts {
 impl RunFacts {
     /// Whether anything above `read` left the host, answered or not.
     pub fn sent_above_read(&self) -> bool {
-        self.exchanges.iter().any(|exchange| exchange.effect > Effect::Read)
+        let left = |exchange: &Exchange| !matches!(exchange.status, ExchangeStatus::NotSent { .. });
+        self.exchanges.iter().any(|exchange| exchange.effect > Effect::Read && left(exchange))
     }
 
     /// Whether anything above `read` was sent and no answer came: it may have happened or not.
@@ -263,4 +268,44 @@ pub struct LogLine {
     pub level: LogLevel,
     /// The plugin's words.
     pub text: String,
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    fn facts(effect: Effect, status: ExchangeStatus) -> RunFacts {
+        let exchange = Exchange {
+            upstream: "api".parse().unwrap(),
+            contract: "change".parse().unwrap(),
+            method: Method::Post,
+            url: String::new(),
+            effect,
+            request_bytes: 0,
+            request_sha256: String::new(),
+            status,
+        };
+        RunFacts { exchanges: vec![exchange], ..RunFacts::default() }
+    }
+
+    /// Sent above read, and not known whether it happened.
+    #[track_caller]
+    fn check(effect: Effect, status: ExchangeStatus, expected: (bool, bool)) {
+        let facts = facts(effect, status);
+        assert_eq!((facts.sent_above_read(), facts.outcome_unknown()), expected);
+    }
+
+    #[test]
+    fn a_change_that_never_left_has_not_happened() {
+        check(Effect::Write, ExchangeStatus::NotSent { reason: "refused".into() }, (false, false));
+    }
+
+    #[test]
+    fn a_change_that_left_has_happened_or_may_have() {
+        check(Effect::Write, ExchangeStatus::Answered { status: 200, bytes: 0, address: None }, (true, false));
+        check(Effect::Write, ExchangeStatus::Broken { reason: "reset".into() }, (true, true));
+        check(Effect::Execute, ExchangeStatus::Pending, (true, true));
+        check(Effect::Read, ExchangeStatus::Pending, (false, false));
+    }
 }

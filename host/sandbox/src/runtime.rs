@@ -214,6 +214,7 @@ impl Runtime {
             permit,
             plugin.limits.clone(),
             ends.clone(),
+            settings.transport,
             stop,
         ));
         let capture = Capture::default();

@@ -21,10 +21,12 @@ pub mod remove;
 pub mod rollback;
 pub mod sbom;
 
+pub mod record;
 pub mod revoke;
 pub mod serve;
 pub mod sign;
 pub mod signer;
+pub mod test;
 pub mod token;
 pub mod trust;
 pub mod update;

@@ -4,6 +4,7 @@
 //! through [`mcp`], and [`pipeline`] is the one way through.
 
 pub mod advisories;
+mod case;
 pub mod clock;
 pub mod command;
 pub mod config;
@@ -19,6 +20,7 @@ mod origin;
 pub mod pipeline;
 mod record;
 mod registries;
+mod rehearsal;
 mod reply;
 pub mod sheet;
 pub(crate) mod ssh;

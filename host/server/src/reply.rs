@@ -18,7 +18,7 @@ use crate::{
 
 /// `_meta` keys: a prefix of our own, as the protocol asks.
 const LABELS: &str = "casemate.dev/labels";
-const AUDIT_ID: &str = "casemate.dev/audit-id";
+pub(crate) const AUDIT_ID: &str = "casemate.dev/audit-id";
 const PROVENANCE: &str = "casemate.dev/provenance";
 
 /// A call that did not give a result: what was decided, why, and what can be done about it.

@@ -23,6 +23,21 @@ pub enum FailureKind {
     Internal,
 }
 
+impl FailureKind {
+    /// The word that clients, logs and recorded cases use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::InvalidArguments => "invalid-arguments",
+            Self::NotFound => "not-found",
+            Self::Unauthorized => "unauthorized",
+            Self::RateLimited => "rate-limited",
+            Self::Unavailable => "unavailable",
+            Self::Upstream => "upstream",
+            Self::Internal => "internal",
+        }
+    }
+}
+
 /// What a tool returns when it did not work.
 ///
 /// The message is one sentence for a person: lower case, no full stop, user values in backticks. It reaches the model,

@@ -12,6 +12,7 @@
 //! ```
 
 mod check;
+mod recorded;
 mod script;
 
 use std::{
@@ -26,6 +27,7 @@ use serde_json::Value;
 use crate::{Context, Entry, Failure, Level, Outcome, Response, SendError, request::Outgoing, tool};
 
 pub use check::{check, check_field};
+pub use recorded::Recorded;
 pub use script::{Answer, Expected, ScriptedUpstream, answer, delete, fault, get, head, patch, post, put};
 
 use script::Script;

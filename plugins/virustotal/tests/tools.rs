@@ -4,7 +4,7 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_plugin::{
     Context, Failure, FailureKind, Outcome, SendError,
-    testing::{Answer, Expected, ScriptedUpstream, answer, check, fault, get, post},
+    testing::{Answer, Expected, Recorded, ScriptedUpstream, answer, check, fault, get, post},
 };
 use casemate_virustotal::TOOLS;
 use serde_json::{Value, json};
@@ -27,9 +27,11 @@ fn refuse(tool: &str, arguments: &Value) -> Failure {
     casemate_plugin::testing::call(TOOLS, tool, arguments, &Context::scripted([&upstream])).unwrap_err()
 }
 
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
+
+/// What VirusTotal answered in a recorded case.
 fn recorded(name: &str) -> Answer {
-    let path = format!("{}/tests/recorded/{name}.json", env!("CARGO_MANIFEST_DIR"));
-    answer(200).header("content-type", "application/json").body(std::fs::read(path).unwrap())
+    Recorded::read(format!("{RECORDED}/{name}.json")).answer(0)
 }
 
 fn file(answer: Answer) -> Result<Outcome, Failure> {
@@ -59,6 +61,13 @@ fn packs() {
         ("submit_file", "write"),
     ];
     assert_eq!(effects, expected);
+}
+
+#[test]
+fn recorded_cases() {
+    for case in Recorded::all(RECORDED) {
+        case.replay(TOOLS);
+    }
 }
 
 #[test]

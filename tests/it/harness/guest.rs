@@ -1,6 +1,11 @@
 //! A guest on its way to being a package: its component, its manifest, its signature.
 
-use std::{collections::BTreeSet, io::Write};
+use std::{
+    collections::BTreeSet,
+    fs,
+    io::Write,
+    path::{Path, PathBuf},
+};
 
 use casemate_signing::{
     Digest,
@@ -127,6 +132,15 @@ impl Guest {
     /// Claim to be built for another WIT version.
     pub(crate) fn built_for(self, wit: &str) -> Self {
         Self { wit: wit.to_owned(), ..self }
+    }
+
+    /// Write it down as its author would have it: a folder with plugin.toml, and the component.
+    pub(crate) fn write_source(&self, folder: &Path) -> PathBuf {
+        fs::create_dir_all(folder).unwrap();
+        fs::write(folder.join("plugin.toml"), toml::to_string(&self.manifest).unwrap()).unwrap();
+        let component = folder.join("guest.wasm");
+        fs::write(&component, &self.component).unwrap();
+        component
     }
 
     /// Sign it. Whatever the component is: what is signed is only what the manifest says.

@@ -18,6 +18,13 @@ pub(crate) fn program(name: &str) -> PathBuf {
     path
 }
 
+/// A plugin of this workspace as a component.
+pub(crate) fn wasm(name: &str) -> PathBuf {
+    let path = built().with_file_name("wasm32-wasip2").join("release").join(name).with_extension("wasm");
+    assert!(path.is_file(), "`{}` is not built\nhelp: make plugins", path.display());
+    path
+}
+
 /// A guest as it was built, or its WebAssembly text.
 pub(crate) fn built_guest(name: &str) -> Option<Vec<u8>> {
     let folder = env::var_os("CASEMATE_GUESTS")

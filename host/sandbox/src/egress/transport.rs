@@ -20,6 +20,7 @@ use super::{
     resolve::{CheckedResolver, Prohibited},
     secrets::{Secrets, UnusableSecret, scrub},
 };
+use crate::recording::{Received, Tape, Transport};
 
 /// A connection that takes longer will not come.
 const CONNECT: Duration = Duration::from_secs(10);
@@ -51,6 +52,14 @@ pub(crate) enum SendError {
     TooLarge,
     /// It was sent, and the answer did not come or did not end.
     Broken(String),
+}
+
+/// An answer as it came, within its cap and otherwise as the upstream wrote it.
+struct Raw {
+    status: u16,
+    headers: HeaderMap,
+    body: Vec<u8>,
+    address: Option<IpAddr>,
 }
 
 /// A whole answer, with every secret removed.
@@ -89,8 +98,9 @@ impl Upstreams {
         &self.redactor
     }
 
-    /// Send a request that passed the gate and read the whole answer, up to `cap` bytes after decompression.
-    pub(crate) async fn send(&self, request: &Checked, cap: usize) -> Result<Answer, SendError> {
+    /// Send a request that passed the gate and read the whole answer, up to `cap` bytes after decompression. A recording answers
+    /// where the call was given one: everything before and after the connection is the same.
+    pub(crate) async fn send(&self, request: &Checked, cap: usize, transport: &Transport) -> Result<Answer, SendError> {
         let Some(client) = self.clients.get(request.upstream()) else {
             return Err(SendError::Connect("the upstream has no client".to_owned()));
         };
@@ -107,23 +117,29 @@ impl Upstreams {
             headers.insert(name, value);
         }
         let url = self.secrets.inject(request, &mut headers).map_err(SendError::Secret)?;
-        let method =
-            Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
-        let sent = client.request(method, url.as_ref()).headers(headers).body(request.body().to_vec()).send();
-        let mut response = sent.await.map_err(|error| classify(error, &self.redactor))?;
-        let status = response.status().as_u16();
-        let address = response.remote_addr().map(|address| address.ip());
-        let headers = self.clean_headers(response.headers());
-        let mut body = Vec::new();
-        while let Some(chunk) =
-            response.chunk().await.map_err(|error| SendError::Broken(self.redactor.redact(&chain(&error)).0.into_owned()))?
-        {
-            if body.len() + chunk.len() > cap {
-                return Err(SendError::TooLarge);
+        match transport {
+            Transport::Network => Ok(self.clean(exchange(client, request, headers, &url, cap, &self.redactor).await?)),
+            Transport::Kept(tape) => {
+                let at = tape.sent(request);
+                let answer = self.clean(exchange(client, request, headers, &url, cap, &self.redactor).await?);
+                keep(tape, at, &answer);
+                Ok(answer)
             }
-            body.extend_from_slice(&chunk);
+            Transport::Played(replay) => match replay.answer(request) {
+                Some(received) => Ok(self.clean(played(received, cap)?)),
+                None => Err(SendError::Connect("the recording has no answer to this request".to_owned())),
+            },
         }
-        Ok(Answer { status, headers, body: scrub(&self.redactor, body), address })
+    }
+
+    /// What a guest may see of an answer.
+    fn clean(&self, raw: Raw) -> Answer {
+        Answer {
+            status: raw.status,
+            headers: self.clean_headers(&raw.headers),
+            body: scrub(&self.redactor, raw.body),
+            address: raw.address,
+        }
     }
 
     /// The headers a guest may see: no cookies, nothing about the connection, no secret that was echoed.
@@ -140,6 +156,54 @@ impl Upstreams {
         }
         clean
     }
+}
+
+/// Send it over the network and read the whole answer.
+async fn exchange(
+    client: &Client,
+    request: &Checked,
+    headers: HeaderMap,
+    url: &str,
+    cap: usize,
+    redactor: &Redactor,
+) -> Result<Raw, SendError> {
+    let method =
+        Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
+    let sent = client.request(method, url).headers(headers).body(request.body().to_vec()).send();
+    let mut response = sent.await.map_err(|error| classify(error, redactor))?;
+    let status = response.status().as_u16();
+    let address = response.remote_addr().map(|address| address.ip());
+    let headers = std::mem::take(response.headers_mut());
+    let mut body = Vec::new();
+    while let Some(chunk) =
+        response.chunk().await.map_err(|error| SendError::Broken(redactor.redact(&chain(&error)).0.into_owned()))?
+    {
+        if body.len() + chunk.len() > cap {
+            return Err(SendError::TooLarge);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(Raw { status, headers, body, address })
+}
+
+/// A recorded answer, held to what one from the network is held to.
+fn played(received: Received, cap: usize) -> Result<Raw, SendError> {
+    if received.body.len() > cap {
+        return Err(SendError::TooLarge);
+    }
+    let mut headers = HeaderMap::new();
+    for (name, value) in received.headers {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::from_bytes(&value)) else {
+            return Err(SendError::Broken("a header of the recording is none".to_owned()));
+        };
+        headers.append(name, value);
+    }
+    Ok(Raw { status: received.status, headers, body: received.body, address: None })
+}
+
+fn keep(tape: &Tape, at: usize, answer: &Answer) {
+    let headers = answer.headers.iter().map(|(name, value)| (name.as_str().to_owned(), value.as_bytes().to_vec())).collect();
+    tape.received(at, Received { status: answer.status, headers, body: answer.body.clone() });
 }
 
 fn client(allow_private: Arc<[IpNet]>) -> reqwest::Result<Client> {
@@ -183,4 +247,28 @@ fn chain(error: &(dyn Error + 'static)) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn received(headers: &[(&str, &[u8])], bytes: usize) -> Received {
+        let headers = headers.iter().map(|(name, value)| ((*name).to_owned(), value.to_vec())).collect();
+        Received { status: 200, headers, body: vec![b'x'; bytes] }
+    }
+
+    #[test]
+    fn a_recorded_answer_has_the_size_that_one_from_the_network_may_have() {
+        assert!(played(received(&[], 10), 10).is_ok_and(|raw| raw.body.len() == 10 && raw.address.is_none()));
+        assert!(matches!(played(received(&[], 11), 10), Err(SendError::TooLarge)));
+    }
+
+    #[test]
+    fn a_header_that_http_cannot_carry_is_no_answer() {
+        assert!(played(received(&[("x-a", b"1"), ("x-a", b"2")], 0), 0).is_ok_and(|raw| raw.headers.len() == 2));
+        for header in [("x a", b"1".as_slice()), ("", b"1"), ("x-a", b"1\r\nx-b: 2")] {
+            assert!(matches!(played(received(&[header], 0), 0), Err(SendError::Broken(_))), "{header:?}");
+        }
+    }
 }

@@ -24,6 +24,7 @@ use crate::{
     call::{Ending, Ends, Exchange, ExchangeStatus, Fault, Limit},
     egress::{Answer, SendError, Upstreams},
     limits::Limits,
+    recording::Transport,
 };
 
 /// Requests of one call that may be under way at once.
@@ -42,6 +43,7 @@ pub(crate) struct Desk {
     upstreams: Arc<Upstreams>,
     permit: Recorded<Permit>,
     limits: Limits,
+    transport: Transport,
     taken: AtomicU64,
     at_once: Semaphore,
     journal: Mutex<Journal>,
@@ -63,6 +65,7 @@ impl Desk {
         permit: Recorded<Permit>,
         limits: Limits,
         ends: Ends,
+        transport: Transport,
         stop: mpsc::UnboundedSender<Ending>,
     ) -> Self {
         Self {
@@ -70,6 +73,7 @@ impl Desk {
             upstreams,
             permit,
             limits,
+            transport,
             taken: AtomicU64::new(0),
             at_once: Semaphore::new(AT_ONCE),
             journal: Mutex::default(),
@@ -111,7 +115,10 @@ impl Desk {
         };
         match self.gate.check(&Authority::of(self.permit.get()), outgoing) {
             Verdict::Send(checked) => self.send(checked).await,
-            Verdict::Plan(checked) => Err(self.end(Ending::Planned(Plan::of(checked))).await),
+            Verdict::Plan(checked) => {
+                self.transport.plan(&checked);
+                Err(self.end(Ending::Planned(Plan::of(checked))).await)
+            }
             Verdict::Refuse(refusal) => Err(self.end(Ending::Refused(refusal)).await),
         }
     }
@@ -144,7 +151,7 @@ impl Desk {
 
     async fn send(&self, request: Checked) -> Result<Answer, HttpError> {
         let Some(at) = self.note(&request) else { return std::future::pending().await };
-        let result = self.upstreams.send(&request, self.limits.response_bytes).await;
+        let result = self.upstreams.send(&request, self.limits.response_bytes, &self.transport).await;
         let (status, failure) = match result {
             Ok(answer) => {
                 self.settle(

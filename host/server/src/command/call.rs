@@ -54,7 +54,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     })
 }
 
-fn text(argument: &str) -> Result<String, Failure> {
+pub(super) fn text(argument: &str) -> Result<String, Failure> {
     if argument != "-" {
         return Ok(argument.to_owned());
     }
@@ -63,7 +63,7 @@ fn text(argument: &str) -> Result<String, Failure> {
     Ok(text)
 }
 
-fn exit(reply: &Reply) -> Exit {
+pub(super) fn exit(reply: &Reply) -> Exit {
     let decision = reply.structured.as_ref().and_then(|value| value.get("decision")).and_then(Value::as_str);
     match (reply.is_error, decision) {
         (false, _) => Exit::Done,
@@ -72,7 +72,7 @@ fn exit(reply: &Reply) -> Exit {
     }
 }
 
-fn shown(reply: &Reply) -> String {
+pub(super) fn shown(reply: &Reply) -> String {
     reply
         .content
         .iter()

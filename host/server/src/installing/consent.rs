@@ -45,6 +45,11 @@ pub(crate) struct Consent {
 }
 
 impl Consent {
+    /// To exactly what has this digest, without asking.
+    pub(crate) fn to(digest: Digest) -> Self {
+        Self { yes: true, approve: vec![digest] }
+    }
+
     /// Get a yes to `package`, which `page` shows. `verb` is what the person is asked to do.
     pub(crate) fn ask(&self, package: &Verified, verb: &str, page: impl FnOnce() -> String) -> Result<Agreed, Failure> {
         let shown = package.approval().digest();

@@ -101,6 +101,11 @@ impl Reply {
         Self { is_error: true, ..Self::text(text) }
     }
 
+    /// The id of the audit record that the call has.
+    pub(crate) fn audit_id(&self) -> Option<&str> {
+        self.meta.get(crate::reply::AUDIT_ID)?.as_str()
+    }
+
     /// Adds the structured form.
     #[must_use]
     pub fn with_structured(self, structured: Value) -> Self {
