@@ -1,6 +1,6 @@
 //! A guest on its way to being a package: its component, its manifest, its signature.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, fs, process::Command};
 
 use casemate_signing::{
     Digest,
@@ -16,7 +16,7 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::program::built_guest;
+use super::program::{Ran, built_guest, program};
 
 const MANIFEST: &str = include_str!("../../guests/plugin.toml");
 const TOOLS: &str = include_str!("../../guests/tools.json");
@@ -63,6 +63,16 @@ impl Guest {
     /// What the component imports.
     pub(crate) fn imports(&self) -> &BTreeSet<String> {
         &self.imports
+    }
+
+    /// The same with every interface of a package closed, as an author closes them before packing.
+    pub(crate) fn closing(self, package: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (open, closed) = (folder.path().join("open.wasm"), folder.path().join("closed.wasm"));
+        fs::write(&open, &self.component).unwrap();
+        Ran::of(Command::new(program("casemate-close")).arg(open).arg(package).arg("--out").arg(&closed)).done();
+        let component = fs::read(closed).unwrap();
+        Self { imports: imports(&component), component, ..self }
     }
 
     /// Ask for another limit than the host's default.
@@ -131,7 +141,7 @@ fn imports(component: &[u8]) -> BTreeSet<String> {
 
 /// A guest written as the text of a core module, for what no compiler emits.
 fn from_text(name: &str) -> Option<Vec<u8>> {
-    let text = std::fs::read_to_string(format!("{}/guests/examples/{name}.wat", env!("CARGO_MANIFEST_DIR"))).ok()?;
+    let text = fs::read_to_string(format!("{}/guests/examples/{name}.wat", env!("CARGO_MANIFEST_DIR"))).ok()?;
     let mut module = wat::parse_str(text).unwrap();
     let mut resolve = Resolve::default();
     let (package, _) = resolve.push_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../wit")).unwrap();

@@ -8,7 +8,7 @@ use std::{
 use casemate_sandbox::{SERVED_WIT, describe, imports_of};
 use casemate_signing::{
     digest::Digest,
-    manifest::{ComponentFacts, check::MAX_COMPONENT},
+    manifest::{ComponentFacts, Limits, check::MAX_COMPONENT},
     source::{PluginToml, assemble, parse_description},
     statement,
 };
@@ -53,7 +53,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     };
     let component = store::file(&built, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
     let (imports, _) = imports_of(&component).map_err(Failure::invalid)?;
-    let described = ask(&component, context)?;
+    let described = ask(&component, &source.limits, context)?;
     let described = parse_description(described.as_bytes()).map_err(Failure::invalid)?;
     let facts =
         ComponentFacts { sha256: Digest::of(&component).to_hex(), size: u64::try_from(component.len()).unwrap_or(u64::MAX) };
@@ -137,7 +137,7 @@ fn build(folder: &Path) -> Result<PathBuf, Failure> {
 }
 
 /// Ask the component for its tools, in a sandbox that gives it nothing.
-fn ask(component: &[u8], context: &Context) -> Result<String, Failure> {
+fn ask(component: &[u8], limits: &Limits, context: &Context) -> Result<String, Failure> {
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    executor.block_on(describe(component, &context.worker())).map_err(Failure::invalid)
+    executor.block_on(describe(component, limits, &context.worker())).map_err(Failure::invalid)
 }
