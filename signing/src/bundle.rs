@@ -1,14 +1,14 @@
 //! The signature file: a Sigstore bundle (v0.3) around one DSSE envelope, signed with a key the operator enrolled.
 //!
 //! See <https://docs.sigstore.dev/about/bundle/>. Certificates, transparency log entries and timestamps are refused
-//! rather than ignored: what is not checked here must not look as if it were. A file holds one bundle; a threshold of
-//! signers would be several bundles over byte-identical payloads, one a line.
+//! rather than ignored: what is not checked here must not look as if it were. A file holds one bundle, or several over
+//! byte-identical payloads, one a line: a signature for each.
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::{
-    dsse::{Envelope, EnvelopeError, EnvelopeText, Signature, pae},
+    dsse::{Envelope, EnvelopeError, EnvelopeText, MAX_SIGNATURES, Signature, pae},
     key::{Fingerprint, InvalidFingerprint, PrivateKey},
     statement::PAYLOAD_TYPE,
     strict_json::{self, StrictJsonError},
@@ -16,6 +16,8 @@ use crate::{
 
 /// Bytes of a signature file.
 pub const MAX_BUNDLE: usize = 1024 * 1024;
+/// Bundles of a signature file, one for each who signed; as many as an envelope has signatures.
+pub const MAX_BUNDLES: usize = MAX_SIGNATURES;
 /// The one version.
 pub const MEDIA_TYPE: &str = "application/vnd.dev.sigstore.bundle.v0.3+json";
 
@@ -25,9 +27,12 @@ pub enum BundleError {
     /// More than [`MAX_BUNDLE`] bytes.
     #[error("the bundle is larger than {MAX_BUNDLE} bytes")]
     TooLarge,
-    /// Several bundles.
-    #[error("the file holds more than one bundle\nhelp: one signature is expected")]
-    Several,
+    /// More than [`MAX_BUNDLES`].
+    #[error("the file holds more than {MAX_BUNDLES} bundles")]
+    TooMany,
+    /// Signatures of different things.
+    #[error("the bundles in the file are not over the same payload")]
+    Payloads,
     /// Not strict JSON.
     #[error("the bundle is not strict JSON: {0}")]
     Json(#[from] StrictJsonError),
@@ -73,15 +78,12 @@ impl Bundle {
         Self { hint, payload, signature: Signature { key_id: Some(hint.to_string()), bytes } }
     }
 
-    /// Read a signature file.
+    /// Read one bundle.
     pub fn parse(file: &[u8]) -> Result<Self, BundleError> {
         if file.len() > MAX_BUNDLE {
             return Err(BundleError::TooLarge);
         }
-        let value = match strict_json::parse(file) {
-            Err(StrictJsonError::TrailingBytes { line, .. }) if line > 1 && one_a_line(file) => return Err(BundleError::Several),
-            parsed => parsed?,
-        };
+        let value = strict_json::parse(file)?;
         let text: BundleText = serde_json::from_value(value.clone()).map_err(|_| BundleError::Shape)?;
         text.into_bundle(&value)
     }
@@ -128,9 +130,29 @@ impl Bundle {
     }
 }
 
-/// Whether each line is a JSON value: several bundles, rather than one and some rubbish.
-fn one_a_line(file: &[u8]) -> bool {
-    file.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()).all(|line| strict_json::parse(line).is_ok())
+/// Read a signature file: one bundle, or one a line. There is at least one, and all are over one payload.
+pub fn parse_all(file: &[u8]) -> Result<Vec<Bundle>, BundleError> {
+    if file.len() > MAX_BUNDLE {
+        return Err(BundleError::TooLarge);
+    }
+    let lines: Vec<&[u8]> = file.strip_suffix(b"\n").unwrap_or(file).split(|byte| *byte == b'\n').collect();
+    // Other tools break the lines of a bundle, so one bundle is not always one line; several are.
+    let bundles = match Bundle::parse(file) {
+        Err(BundleError::Json(StrictJsonError::TrailingBytes { line, .. })) if line > 1 => {
+            if lines.len() > MAX_BUNDLES {
+                return Err(BundleError::TooMany);
+            }
+            lines.into_iter().map(Bundle::parse).collect::<Result<Vec<_>, _>>()?
+        }
+        single => vec![single?],
+    };
+    let same = bundles.iter().zip(bundles.iter().skip(1)).all(|(one, two)| one.payload == two.payload);
+    if same { Ok(bundles) } else { Err(BundleError::Payloads) }
+}
+
+/// A signature file: each bundle on a line of its own.
+pub fn to_lines(bundles: &[Bundle]) -> String {
+    bundles.iter().map(|bundle| bundle.to_json() + "\n").collect()
 }
 
 /// The bundle as JSON has it.
@@ -258,10 +280,35 @@ mod tests {
         check("/dsseEnvelope/signatures/0/cert", json!("x"), BundleError::Shape);
     }
 
+    fn bundles(seeds: impl IntoIterator<Item = u8>) -> Vec<Bundle> {
+        seeds.into_iter().map(|seed| Bundle::sign(b"{}".to_vec(), &PrivateKey::from_seed(&[seed; 32]))).collect()
+    }
+
     #[test]
-    fn a_file_holds_one_bundle() {
+    fn a_file_holds_one_bundle_or_one_a_line() {
+        for count in 1..=16 {
+            let all = bundles(0..count);
+            assert_eq!(parse_all(to_lines(&all).as_bytes()), Ok(all.clone()));
+            assert_eq!(parse_all(to_lines(&all).trim_end().as_bytes()), Ok(all));
+        }
+        let pretty = format!("{:#}\n", serde_json::from_str::<Value>(&bundle().to_json()).unwrap());
+        assert_eq!(parse_all(pretty.as_bytes()), Ok(vec![bundle()]));
+        assert_eq!(parse_all(to_lines(&bundles(0..17)).as_bytes()), Err(BundleError::TooMany));
+        let other = Bundle::sign(b"{} ".to_vec(), &PrivateKey::from_seed(&[8; 32]));
+        assert_eq!(parse_all(to_lines(&[bundle(), other]).as_bytes()), Err(BundleError::Payloads));
+        assert_eq!(parse_all(&vec![b' '; MAX_BUNDLE + 1]), Err(BundleError::TooLarge));
+        let line = bundle().to_json();
+        for text in ["", "\n", "\n\n", &format!("{line}\n\n{line}\n"), &format!("{line}\nx\n")] {
+            assert!(matches!(parse_all(text.as_bytes()), Err(BundleError::Json(_))), "{text}");
+        }
+        assert_eq!(parse_all(format!("{line}\n{{}}\n").as_bytes()), Err(BundleError::Shape));
+        assert!(parse_all(format!("{pretty}{pretty}").as_bytes()).is_err(), "several bundles are a line each");
+    }
+
+    #[test]
+    fn a_bundle_is_one_json_value() {
         let text = bundle().to_json();
-        assert_eq!(Bundle::parse(format!("{text}\n{text}\n").as_bytes()), Err(BundleError::Several));
+        assert!(matches!(Bundle::parse(format!("{text}\n{text}\n").as_bytes()), Err(BundleError::Json(_))));
         assert!(matches!(Bundle::parse(format!("{text}x").as_bytes()), Err(BundleError::Json(_))));
         assert!(matches!(Bundle::parse(b""), Err(BundleError::Json(_))));
         assert_eq!(Bundle::parse(b"[]"), Err(BundleError::Shape));

@@ -1,4 +1,4 @@
-//! What the host remembers of releases and approvals, under a MAC of the host's own key.
+//! What the host remembers of releases, keysets, revocation lists and approvals, under a MAC of the host's own key.
 //!
 //! The lock file is the operator's and can be restored from a backup; this cannot be written without the host's key,
 //! so restoring an old lock file does not bring back an old release. Whoever can put back an old copy of this state
@@ -13,9 +13,12 @@ use zeroize::Zeroizing;
 
 use crate::{
     approval::Approval,
+    diff::Renewal,
     digest::Digest,
-    manifest::PluginId,
+    keyset::Keyset,
+    manifest::{PluginId, PublisherName},
     package::Verified,
+    revocation::RevocationList,
     strict_json::{self, StrictJsonError},
 };
 
@@ -106,12 +109,82 @@ pub struct Mark {
     pub statement: Digest,
 }
 
-/// Release marks and approvals.
+/// The highest version of a publisher's keyset or revocation list that the host has accepted.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DocumentMark {
+    /// Its number.
+    pub version: u64,
+    /// The digest of its payload, so that a number is used once.
+    pub digest: Digest,
+}
+
+impl From<&Keyset> for DocumentMark {
+    fn from(keyset: &Keyset) -> Self {
+        Self { version: keyset.version(), digest: keyset.digest() }
+    }
+}
+
+impl From<&RevocationList> for DocumentMark {
+    fn from(list: &RevocationList) -> Self {
+        Self { version: list.version(), digest: list.digest() }
+    }
+}
+
+/// A document that the host has seen a newer one of, or another one with the same number.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum DocumentRollbackError {
+    /// An older document.
+    #[error(
+        "version {version} of the {document} of `{publisher}` is older than version {mark}, which this host has seen\nhelp: fetch the newest one"
+    )]
+    Older {
+        /// What it is.
+        document: &'static str,
+        /// Whose.
+        publisher: PublisherName,
+        /// Its version.
+        version: u64,
+        /// The highest seen.
+        mark: u64,
+    },
+    /// Two documents that claim to be one version.
+    #[error(
+        "version {version} of the {document} of `{publisher}` is not the one this host knows\nhelp: ask the publisher which one is theirs"
+    )]
+    Replaced {
+        /// What it is.
+        document: &'static str,
+        /// Whose.
+        publisher: PublisherName,
+        /// The version both claim.
+        version: u64,
+    },
+}
+
+/// Why an agreement does not carry over to a package.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum RenewError {
+    /// An old release, or a second one with its number.
+    #[error(transparent)]
+    Rollback(#[from] RollbackError),
+    /// The comparison is of other packages than these.
+    #[error("what was compared is not what was agreed to for `{0}`\nhelp: `casemate install` shows what it asks for")]
+    OtherAgreement(PluginId),
+}
+
+/// Release and version marks, exceptions, and approvals.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HighWater {
     marks: BTreeMap<PluginId, Mark>,
     approvals: BTreeMap<PluginId, Approval>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    exceptions: BTreeMap<PluginId, Mark>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    keysets: BTreeMap<PublisherName, DocumentMark>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    revocations: BTreeMap<PublisherName, DocumentMark>,
 }
 
 impl HighWater {
@@ -151,8 +224,16 @@ impl HighWater {
         self.approvals.get(plugin)
     }
 
-    /// Whether a release is at least the mark, and the same package where it is equal.
+    /// The one older package of a plugin that the operator allowed in spite of the mark.
+    pub fn exception(&self, plugin: &PluginId) -> Option<&Mark> {
+        self.exceptions.get(plugin)
+    }
+
+    /// Whether a release is at least the mark, and the same package where it is equal; or the one allowed in spite of it.
     pub fn admits(&self, plugin: &PluginId, release: u64, statement: &Digest) -> Result<(), RollbackError> {
+        if self.exceptions.get(plugin).is_some_and(|allowed| allowed.release == release && allowed.statement == *statement) {
+            return Ok(());
+        }
         match self.marks.get(plugin) {
             Some(mark) if release < mark.release => {
                 Err(RollbackError::Older { plugin: plugin.clone(), release, mark: mark.release })
@@ -167,16 +248,97 @@ impl HighWater {
     /// Remember that a person agreed to what this package may do, and that its release was accepted.
     pub fn accept(&mut self, package: &Verified) -> Result<(), RollbackError> {
         let plugin = package.id();
-        let mark = Mark { release: package.manifest().plugin.release, statement: *package.statement_digest() };
+        let mark = mark_of(package);
         self.admits(plugin, mark.release, &mark.statement)?;
-        self.marks.insert(plugin.clone(), mark);
+        if self.exceptions.get(plugin).is_some_and(|allowed| allowed.release < mark.release) {
+            self.exceptions.remove(plugin);
+        }
+        // An exception is used without lowering the mark.
+        if self.marks.get(plugin).is_none_or(|known| known.release < mark.release) {
+            self.marks.insert(plugin.clone(), mark);
+        }
         self.approvals.insert(plugin.clone(), package.approval().clone());
+        Ok(())
+    }
+
+    /// Accept a newer release without asking anybody: the comparison proved that it asks for nothing that was not agreed to.
+    pub fn renew(&mut self, package: &Verified, renewal: &Renewal) -> Result<(), RenewError> {
+        let plugin = package.id();
+        let agreed = self.approvals.get(plugin);
+        if renewal.plugin() != plugin || agreed != Some(renewal.installed()) || package.approval() != renewal.candidate() {
+            return Err(RenewError::OtherAgreement(plugin.clone()));
+        }
+        Ok(self.accept(package)?)
+    }
+
+    /// Allow exactly this package in spite of a newer release's mark, until a newer one is accepted. The operator's decision;
+    /// what it asks for needs an agreement as ever.
+    pub fn danger_allow_rollback(&mut self, package: &Verified) {
+        self.exceptions.insert(package.id().clone(), mark_of(package));
+    }
+
+    /// The highest keyset accepted of a publisher.
+    pub fn keyset(&self, publisher: &PublisherName) -> Option<&DocumentMark> {
+        self.keysets.get(publisher)
+    }
+
+    /// Whether a keyset is at least the mark, and the same document where it is equal.
+    pub fn admits_keyset(&self, publisher: &PublisherName, keyset: &DocumentMark) -> Result<(), DocumentRollbackError> {
+        admits_document("keyset", publisher, self.keysets.get(publisher), keyset)
+    }
+
+    /// Remember a keyset that was bound or rotated to.
+    pub fn accept_keyset(&mut self, keyset: &Keyset) -> Result<(), DocumentRollbackError> {
+        let mark = DocumentMark::from(keyset);
+        self.admits_keyset(keyset.publisher(), &mark)?;
+        self.keysets.insert(keyset.publisher().clone(), mark);
+        Ok(())
+    }
+
+    /// The highest revocation list accepted of a publisher.
+    pub fn revocations(&self, publisher: &PublisherName) -> Option<&DocumentMark> {
+        self.revocations.get(publisher)
+    }
+
+    /// Whether a revocation list is at least the mark, and the same document where it is equal.
+    pub fn admits_revocations(&self, publisher: &PublisherName, list: &DocumentMark) -> Result<(), DocumentRollbackError> {
+        admits_document("revocation list", publisher, self.revocations.get(publisher), list)
+    }
+
+    /// Remember a revocation list that was attached.
+    pub fn accept_revocations(&mut self, list: &RevocationList) -> Result<(), DocumentRollbackError> {
+        let mark = DocumentMark::from(list);
+        let publisher = &list.fields().publisher;
+        self.admits_revocations(publisher, &mark)?;
+        self.revocations.insert(publisher.clone(), mark);
         Ok(())
     }
 
     /// Take an approval back. The release mark stays: removing a plugin does not allow an old release of it.
     pub fn withdraw(&mut self, plugin: &PluginId) -> Option<Approval> {
         self.approvals.remove(plugin)
+    }
+}
+
+fn mark_of(package: &Verified) -> Mark {
+    Mark { release: package.manifest().plugin.release, statement: *package.statement_digest() }
+}
+
+fn admits_document(
+    document: &'static str,
+    publisher: &PublisherName,
+    mark: Option<&DocumentMark>,
+    offered: &DocumentMark,
+) -> Result<(), DocumentRollbackError> {
+    let version = offered.version;
+    match mark {
+        Some(mark) if version < mark.version => {
+            Err(DocumentRollbackError::Older { document, publisher: publisher.clone(), version, mark: mark.version })
+        }
+        Some(mark) if version == mark.version && offered.digest != mark.digest => {
+            Err(DocumentRollbackError::Replaced { document, publisher: publisher.clone(), version })
+        }
+        _ => Ok(()),
     }
 }
 
@@ -194,7 +356,7 @@ mod tests {
         let mark = Mark { release: 7, statement: Digest::of(b"seven") };
         let approval =
             Approval { capabilities: Digest::of(b"all"), tools: [("start".parse().unwrap(), Digest::of(b"text"))].into() };
-        HighWater { marks: [(plugin.clone(), mark)].into(), approvals: [(plugin, approval)].into() }
+        HighWater { marks: [(plugin.clone(), mark)].into(), approvals: [(plugin, approval)].into(), ..HighWater::new() }
     }
 
     #[test]
@@ -242,6 +404,28 @@ mod tests {
         assert_eq!(HighWater::open(&seal("{}"), &key()), Err(StateError::Shape));
         assert_eq!(HighWater::open(&seal(r#"{"marks":{},"approvals":{},"extra":1}"#), &key()), Err(StateError::Shape));
         assert!(matches!(HighWater::open(&seal("{"), &key()), Err(StateError::Json(_))));
+    }
+
+    /// What hosts wrote before there were exceptions and marks of documents.
+    #[test]
+    fn a_state_without_the_newer_fields_is_opened() {
+        let seal = |state: &str| {
+            let mac = Digest::from_mac(key().mac(state.as_bytes()).finalize().into_bytes().into());
+            [HEADER, b" ", mac.to_hex().as_bytes(), b"\n", state.as_bytes()].concat()
+        };
+        let old = seal(r#"{"marks":{},"approvals":{}}"#);
+        assert_eq!(HighWater::open(&old, &key()), Ok(HighWater::new()));
+        assert_eq!(HighWater::new().seal(&key()), old, "and is written as before while there is nothing new in it");
+        let publisher: PublisherName = "acme".parse().unwrap();
+        let mark = DocumentMark { version: 3, digest: Digest::of(b"three") };
+        let new = HighWater {
+            exceptions: [("acme/emulator".parse().unwrap(), Mark { release: 6, statement: Digest::of(b"six") })].into(),
+            keysets: [(publisher.clone(), mark.clone())].into(),
+            revocations: [(publisher.clone(), mark.clone())].into(),
+            ..state()
+        };
+        assert_eq!(HighWater::open(&new.seal(&key()), &key()), Ok(new.clone()));
+        assert_eq!((new.keyset(&publisher), new.revocations(&publisher)), (Some(&mark), Some(&mark)));
     }
 
     #[test]

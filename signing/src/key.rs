@@ -6,15 +6,23 @@
 
 use std::{fmt, str::FromStr};
 
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, STANDARD_NO_PAD},
+};
 use ed25519_dalek::{
     Signer as _, SigningKey, VerifyingKey,
-    pkcs8::{KeypairBytes, PublicKeyBytes},
+    pkcs8::{ALGORITHM_OID, KeypairBytes, PublicKeyBytes},
 };
-use pkcs8::{DecodePrivateKey as _, DecodePublicKey as _, EncodePrivateKey as _, EncodePublicKey as _, LineEnding};
+use pkcs8::{
+    DecodePrivateKey as _, DecodePublicKey as _, Document, EncodePrivateKey as _, EncodePublicKey as _, LineEnding,
+    ObjectIdentifier, SubjectPublicKeyInfoRef,
+};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 use zeroize::Zeroizing;
+
+use crate::digest::Digest;
 
 /// Bytes of a raw public key.
 pub const PUBLIC_KEY_BYTES: usize = 32;
@@ -34,6 +42,9 @@ pub enum KeyError {
     /// Not an Ed25519 public key in PEM.
     #[error("not an Ed25519 public key\nhelp: it is a PEM file that begins with `-----BEGIN PUBLIC KEY-----`")]
     NotAPublicKey,
+    /// A public key of another algorithm; there is one, so none can be confused with another.
+    #[error("the public key is of {0}, and only Ed25519 keys are enrolled\nhelp: `casemate key new` makes one")]
+    OtherAlgorithm(String),
     /// Not an Ed25519 private key in PEM.
     #[error("not an Ed25519 private key\nhelp: it is a PKCS#8 PEM file; `casemate key new` makes one")]
     NotAPrivateKey,
@@ -64,6 +75,27 @@ pub enum KeyError {
     /// The system gave no randomness, or encoding failed.
     #[error("the system could not make a key")]
     System,
+}
+
+impl KeyError {
+    /// A stable word for logs and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::TooLarge => "key-too-large",
+            Self::NotAPublicKey => "key-not-public",
+            Self::OtherAlgorithm(_) => "key-other-algorithm",
+            Self::NotAPrivateKey => "key-not-private",
+            Self::NotAPoint => "key-not-a-point",
+            Self::NotCanonical => "key-not-canonical",
+            Self::Weak => "key-weak",
+            Self::Torsion => "key-torsion",
+            Self::Mismatch => "key-mismatch",
+            Self::PassphraseNeeded => "key-passphrase-needed",
+            Self::WrongPassphrase => "key-passphrase-wrong",
+            Self::EmptyPassphrase => "key-passphrase-empty",
+            Self::System => "key-system",
+        }
+    }
 }
 
 /// The signature does not verify.
@@ -97,8 +129,14 @@ impl PublicKey {
         if pem.len() > MAX_KEY_FILE {
             return Err(KeyError::TooLarge);
         }
-        let key = PublicKeyBytes::from_public_key_pem(pem.trim()).map_err(|_| KeyError::NotAPublicKey)?;
+        let key = PublicKeyBytes::from_public_key_pem(pem.trim()).map_err(|_| why_not(pem.trim()))?;
         Self::from_bytes(&key.to_bytes())
+    }
+
+    /// From the 32 raw bytes in base64, as trust files and keysets have them.
+    pub fn from_base64(text: &str) -> Result<Self, KeyError> {
+        let bytes = STANDARD.decode(text).map_err(|_| KeyError::NotAPublicKey)?;
+        Self::from_bytes(&bytes.try_into().map_err(|_| KeyError::NotAPublicKey)?)
     }
 
     /// As SPKI PEM.
@@ -120,6 +158,26 @@ impl PublicKey {
     pub fn verify_strict(&self, message: &[u8], signature: &[u8; SIGNATURE_BYTES]) -> Result<(), InvalidSignature> {
         let signature = ed25519_dalek::Signature::from_bytes(signature);
         self.0.verify_strict(message, &signature).map_err(|_| InvalidSignature)
+    }
+}
+
+/// A PEM file that is no Ed25519 public key: of what else, if it says.
+fn why_not(pem: &str) -> KeyError {
+    let document = Document::from_public_key_pem(pem);
+    let algorithm = document.as_ref().ok().and_then(|document| document.decode_msg::<SubjectPublicKeyInfoRef<'_>>().ok());
+    match algorithm.map(|info| info.algorithm.oid).filter(|oid| *oid != ALGORITHM_OID) {
+        Some(oid) => KeyError::OtherAlgorithm(algorithm_name(&oid)),
+        None => KeyError::NotAPublicKey,
+    }
+}
+
+fn algorithm_name(oid: &ObjectIdentifier) -> String {
+    match oid.to_string().as_str() {
+        "1.2.840.10045.2.1" => "ECDSA".to_owned(),
+        "1.2.840.113549.1.1.1" => "RSA".to_owned(),
+        "1.3.101.110" => "X25519".to_owned(),
+        "1.3.101.113" => "Ed448".to_owned(),
+        other => format!("the algorithm {other}"),
     }
 }
 
@@ -204,6 +262,18 @@ impl PrivateKey {
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
 pub struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    /// The fingerprint of a document's payload, so that people compare one form of everything they enrol.
+    pub(crate) fn of(payload: &[u8]) -> Self {
+        Self::from_digest(&Digest::of(payload))
+    }
+
+    /// A digest in the form that people compare.
+    pub(crate) fn from_digest(digest: &Digest) -> Self {
+        Self(*digest.as_bytes())
+    }
+}
 
 /// Text that is not a fingerprint.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -56,6 +56,8 @@ pub struct Locked {
     pub capabilities: Digest,
     /// What clients are shown of each tool.
     pub tools: BTreeMap<ToolName, Digest>,
+    /// Whether an update leaves it as it is.
+    pub pinned: bool,
 }
 
 /// Every installed plugin.
@@ -100,8 +102,8 @@ impl LockFile {
             return Err(LockError::Version(file.version));
         }
         let mut lock = Self::new();
-        for Entry { id, version, release, component, statement, signers, source, capabilities, tools } in file.plugin {
-            let locked = Locked { version, release, component, statement, signers, source, capabilities, tools };
+        for Entry { id, version, release, component, statement, signers, source, capabilities, tools, pinned } in file.plugin {
+            let locked = Locked { version, release, component, statement, signers, source, capabilities, tools, pinned };
             if lock.insert(id.clone(), locked).is_some() {
                 return Err(LockError::Twice(id));
             }
@@ -113,16 +115,17 @@ impl LockFile {
     pub fn to_text(&self) -> String {
         let mut text = format!("# What is installed. Changed by `casemate install`; it grants no trust.\nversion = {VERSION}\n");
         for (id, locked) in &self.plugins {
-            let Locked { version, release, component, statement, signers, source, capabilities, tools } = locked;
+            let Locked { version, release, component, statement, signers, source, capabilities, tools, pinned } = locked;
             let signers: Vec<String> = signers.iter().map(|signer| format!("\"{signer}\"")).collect();
             // Writing to a `String` cannot fail. Only `source` is free text, and toml writes it.
             let _ = write!(
                 text,
                 "\n[[plugin]]\nid = \"{id}\"\nversion = \"{version}\"\nrelease = {release}\nsource = {}\n\
-                 component = \"{component}\"\nstatement = \"{statement}\"\nsigners = [{}]\ncapabilities = \"{capabilities}\"\n\n\
+                 component = \"{component}\"\nstatement = \"{statement}\"\nsigners = [{}]\ncapabilities = \"{capabilities}\"\n{}\n\
                  [plugin.tools]\n",
                 toml::Value::from(source.as_str()),
                 signers.join(", "),
+                if *pinned { "pinned = true\n" } else { "" },
             );
             for (tool, digest) in tools {
                 let _ = writeln!(text, "{tool} = \"{digest}\"");
@@ -153,6 +156,8 @@ struct Entry {
     source: String,
     capabilities: Digest,
     tools: BTreeMap<ToolName, Digest>,
+    #[serde(default)]
+    pinned: bool,
 }
 
 #[cfg(test)]
@@ -174,6 +179,7 @@ mod tests {
                 source: source.to_owned(),
                 capabilities: digest("capabilities"),
                 tools: ["start", "agents"].map(|tool| (tool.parse().unwrap(), digest(tool))).into(),
+                pinned: name == "acme/scanner",
             };
             lock.insert(name.parse().unwrap(), locked);
         }
@@ -187,6 +193,7 @@ mod tests {
             assert_eq!(LockFile::parse(&text), Ok(lock(source)), "{text}");
             assert_eq!(LockFile::parse(&text).unwrap().to_text(), text);
             assert!(text.find("acme/emulator") < text.find("acme/scanner"));
+            assert_eq!(text.matches("\npinned = true\n").count(), 1 + source.matches("pinned").count());
         }
         assert_eq!(LockFile::parse(&LockFile::new().to_text()), Ok(LockFile::new()));
     }
@@ -210,6 +217,7 @@ mod tests {
             ("acme/scanner", "scanner"),
             ("1.2.3-rc.1+build", "1.2"),
             ("start =", "START ="),
+            ("pinned = true", "pinned = 1"),
         ] {
             assert!(matches!(refused(from, to), LockError::Syntax(_)), "{to}");
         }

@@ -3,25 +3,29 @@
 //! Each type is made by the step before it and by nothing else, and each step has its own error. The order is the
 //! contract:
 //!
-//! 1. [`Untrusted::verify`]: caps, bundle, an enrolled key by its hint, `verify_strict` over the exact payload; only
-//!    then is the payload parsed, once; its fields and rules; the publisher owns the name, the key is not revoked and
-//!    serves this environment; the component is the one that was signed.
-//! 2. [`Verified::approve`]: the release is not below the high-water mark; the lock file names exactly this package; a
-//!    person agreed to what it may do and to what its tools say.
+//! 1. [`Untrusted::verify`]: caps, bundles, enrolled keys by their hints, `verify_strict` over the exact payload for each;
+//!    only then is the payload parsed, once; its fields and rules; the publisher owns the name, and as many distinct keys
+//!    signed as its threshold asks for that are not revoked, sign packages and serve this environment; the component is the
+//!    one that was signed; the publisher's revocation list names nothing of it.
+//! 2. [`Verified::approve`]: keyset, revocation list and release are not below their high-water marks; the lock file names
+//!    exactly this package; a person agreed to what it may do and to what its tools say.
 //! 3. [`Approved::loadable`]: the component may now be parsed as WebAssembly. No type before [`Loadable`] yields it.
 //!
 //! The bytes that were hashed are the bytes that are yielded: they are never copied to a place that could change.
 //!
 //! ```
-//! use casemate_signing::{Environment, Loadable, TrustStore, Untrusted, highwater::HighWater, lock::LockFile};
+//! use casemate_signing::{
+//!     Environment, Loadable, Timestamp, TrustStore, Untrusted, highwater::HighWater, lock::LockFile,
+//! };
 //!
 //! fn load(
 //!     package: Untrusted,
 //!     trust: &TrustStore,
 //!     lock: &LockFile,
 //!     state: &HighWater,
+//!     now: Timestamp,
 //! ) -> Result<Loadable, Box<dyn std::error::Error>> {
-//!     let verified = package.verify(trust, Environment::Prod)?;
+//!     let verified = package.verify(trust, Environment::Prod, now)?;
 //!     Ok(verified.approve(lock, state)?.loadable())
 //! }
 //! ```
@@ -43,24 +47,24 @@
 //! ```
 
 mod error;
+mod step;
+mod verify;
 
-use std::fmt;
+use std::{collections::BTreeSet, fmt};
 
 pub use error::{ApproveError, VerifyError};
+pub use step::{Step, StepName};
 
+use self::step::Steps;
 use crate::{
     approval::Approval,
-    bundle::Bundle,
     digest::Digest,
     environment::Environment,
-    highwater::HighWater,
+    highwater::{DocumentMark, HighWater},
     key::Fingerprint,
     lock::{LockFile, Locked},
-    manifest::{
-        Manifest, PluginId,
-        check::{self, MAX_COMPONENT},
-    },
-    statement,
+    manifest::{Manifest, PluginId},
+    time::Timestamp,
     trust::TrustStore,
 };
 
@@ -71,56 +75,82 @@ pub struct Untrusted {
 }
 
 impl Untrusted {
-    /// The two files of a package. Callers read at most [`MAX_COMPONENT`] and [`crate::bundle::MAX_BUNDLE`] bytes of each.
+    /// The two files of a package. Callers read at most
+    /// [`crate::manifest::check::MAX_COMPONENT`] and [`crate::bundle::MAX_BUNDLE`] bytes of each.
     pub fn new(component: Vec<u8>, bundle: Vec<u8>) -> Self {
         Self { component, bundle }
     }
 
-    /// Verify that a trusted publisher signed exactly this, for this environment.
-    pub fn verify(self, trust: &TrustStore, environment: Environment) -> Result<Verified, VerifyError> {
-        if u64::try_from(self.component.len()).is_ok_and(|size| size > MAX_COMPONENT) {
-            return Err(VerifyError::ComponentTooLarge { size: self.component.len() });
-        }
-        let bundle = Bundle::parse(&self.bundle)?;
-        let signer = *bundle.hint();
-        let (publisher, owner, enrolled) = trust.find(&signer).ok_or(VerifyError::UnknownKey(signer))?;
-        let verified = enrolled.key().verify_strict(&bundle.signed_bytes(), bundle.signature());
-        verified.map_err(|_| VerifyError::Signature(signer))?;
-        // From here on there is no envelope, only the bytes its signature was over.
-        let payload = bundle.into_payload();
-        let manifest = statement::parse(&payload)?;
-        check::check(&manifest).map_err(VerifyError::Rules)?;
-        let id = manifest.id();
-        if !owner.owns(&id) {
-            return Err(VerifyError::NameNotOwned { publisher: publisher.clone(), plugin: id });
-        }
-        if enrolled.is_revoked() {
-            return Err(VerifyError::KeyRevoked(signer));
-        }
-        if !enrolled.environments().contains(&environment) {
-            return Err(VerifyError::Environment { key: signer, environment });
-        }
-        let size = self.component.len() as u64;
-        if size != manifest.component.size {
-            return Err(VerifyError::ComponentSize { actual: size, signed: manifest.component.size });
-        }
-        let component = Digest::of(&self.component);
-        if component.to_hex() != manifest.component.sha256 {
-            return Err(VerifyError::ComponentDigest);
-        }
-        let facts = Facts { id, signer, component, statement: Digest::of(&payload), approval: Approval::of(&manifest) };
+    /// Verify that a trusted publisher signed exactly this, for this environment, and has not taken it back.
+    pub fn verify(self, trust: &TrustStore, environment: Environment, now: Timestamp) -> Result<Verified, VerifyError> {
+        self.verify_explained(trust, environment, now, &mut |_| {})
+    }
+
+    /// [`Untrusted::verify`], which reports each step as it is taken.
+    pub fn verify_explained(
+        self,
+        trust: &TrustStore,
+        environment: Environment,
+        now: Timestamp,
+        observe: &mut dyn FnMut(Step),
+    ) -> Result<Verified, VerifyError> {
+        let mut steps = Steps(observe);
+        let size = steps.take(StepName::Size, verify::size(&self.component), |size| format!("{size} bytes"))?;
+        let bundles = steps.take(StepName::Bundle, verify::bundles(&self.bundle), |all| counted(all.len(), "bundle"))?;
+        let known = steps.take(StepName::Keys, verify::enrolled(bundles, trust), |known| {
+            format!("enrolled: {}", joined(known.iter().map(|one| &one.key)))
+        })?;
+        let (signers, payload) = steps.take(StepName::Signatures, verify::signatures(known), |(_, payload)| {
+            format!("all verify over {} bytes, {}", payload.len(), Digest::of(payload))
+        })?;
+        let manifest = steps.take(StepName::Statement, verify::statement(&payload), |manifest| {
+            let plugin = &manifest.plugin;
+            format!("`{}` {} (release {})", manifest.id(), plugin.version, plugin.release)
+        })?;
+        steps.take(StepName::Rules, verify::rules(&manifest), |()| counted(manifest.tool.len(), "tool"))?;
+        let owner =
+            steps.take(StepName::Owner, verify::owner(&signers, &manifest), |(name, _)| format!("`{name}` owns the name"))?;
+        let signers = steps.take(StepName::Threshold, verify::threshold(&signers, owner, environment, now), |signers| {
+            format!("{} of {} for `{environment}`: {}", signers.len(), owner.1.threshold(), joined(signers))
+        })?;
+        let component =
+            steps.take(StepName::Component, verify::component(&self.component, size, &manifest), Digest::to_string)?;
+        let revocations = verify::revocations(signers, owner, &manifest, &component, environment, now);
+        let (signers, revocations) = steps.take(StepName::Revocations, revocations, |(_, list)| match list {
+            Some(list) => format!("nothing is revoked by version {} of the list", list.version),
+            None => "the operator asks for no list".to_owned(),
+        })?;
+        let facts = Facts {
+            id: manifest.id(),
+            signers,
+            component,
+            statement: Digest::of(&payload),
+            approval: Approval::of(&manifest),
+            keyset: owner.1.keyset().map(DocumentMark::from),
+            revocations,
+        };
         Ok(Verified { manifest, facts, component: self.component })
     }
+}
+
+fn counted(count: usize, of: &str) -> String {
+    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
+}
+
+fn joined<'k>(keys: impl IntoIterator<Item = &'k Fingerprint>) -> String {
+    keys.into_iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
 }
 
 /// What is known of a package once it is verified.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Facts {
     id: PluginId,
-    signer: Fingerprint,
+    signers: BTreeSet<Fingerprint>,
     component: Digest,
     statement: Digest,
     approval: Approval,
+    keyset: Option<DocumentMark>,
+    revocations: Option<DocumentMark>,
 }
 
 /// A package that a trusted publisher signed. It may be shown, and not run.
@@ -141,9 +171,19 @@ impl Verified {
         &self.facts.id
     }
 
-    /// Whose key signed it.
-    pub fn signer(&self) -> &Fingerprint {
-        &self.facts.signer
+    /// Whose keys signed it: those that were counted, at least as many as its publisher's threshold.
+    pub fn signers(&self) -> &BTreeSet<Fingerprint> {
+        &self.facts.signers
+    }
+
+    /// The keyset it was verified by, if its publisher has one.
+    pub fn keyset(&self) -> Option<&DocumentMark> {
+        self.facts.keyset.as_ref()
+    }
+
+    /// The revocation list it was held against, if its publisher has one here.
+    pub fn revocations(&self) -> Option<&DocumentMark> {
+        self.facts.revocations.as_ref()
     }
 
     /// The component's digest.
@@ -168,21 +208,64 @@ impl Verified {
             release: self.manifest.plugin.release,
             component: self.facts.component,
             statement: self.facts.statement,
-            signers: [self.facts.signer].into(),
+            signers: self.facts.signers.clone(),
             source,
             capabilities: self.facts.approval.capabilities,
             tools: self.facts.approval.tools.clone(),
+            pinned: false,
         }
     }
 
     /// Check it against what the operator locked and agreed to.
     pub fn approve(self, lock: &LockFile, state: &HighWater) -> Result<Approved, ApproveError> {
+        self.approve_explained(lock, state, &mut |_| {})
+    }
+
+    /// [`Verified::approve`], which reports each step as it is taken.
+    pub fn approve_explained(
+        self,
+        lock: &LockFile,
+        state: &HighWater,
+        observe: &mut dyn FnMut(Step),
+    ) -> Result<Approved, ApproveError> {
+        let mut steps = Steps(observe);
+        let release = self.manifest.plugin.release;
+        steps.take(StepName::Documents, self.newest_documents(state), |()| self.documents())?;
+        steps.take(StepName::Release, self.newest_release(state), |()| format!("release {release}"))?;
+        steps.take(StepName::Lock, self.locked_as(lock), |()| format!("statement {}", self.facts.statement))?;
+        steps.take(StepName::Approval, self.agreed_to(state), |()| format!("agreed to {}", self.facts.approval.digest()))?;
+        Ok(Approved { package: self })
+    }
+
+    /// A package that was verified by documents older than this host has seen was not verified.
+    fn newest_documents(&self, state: &HighWater) -> Result<(), ApproveError> {
+        let publisher = &self.facts.id.publisher;
+        let keyset = self.facts.keyset.as_ref().map_or(Ok(()), |keyset| state.admits_keyset(publisher, keyset));
+        keyset.map_err(ApproveError::Keyset)?;
+        let list = self.facts.revocations.as_ref().map_or(Ok(()), |list| state.admits_revocations(publisher, list));
+        list.map_err(ApproveError::Revocations)
+    }
+
+    fn documents(&self) -> String {
+        let version = |mark: &Option<DocumentMark>| mark.as_ref().map_or("none".to_owned(), |mark| mark.version.to_string());
+        format!("keyset version: {}; revocation list version: {}", version(&self.facts.keyset), version(&self.facts.revocations))
+    }
+
+    fn newest_release(&self, state: &HighWater) -> Result<(), ApproveError> {
+        Ok(state.admits(&self.facts.id, self.manifest.plugin.release, &self.facts.statement)?)
+    }
+
+    fn locked_as(&self, lock: &LockFile) -> Result<(), ApproveError> {
         let id = &self.facts.id;
-        state.admits(id, self.manifest.plugin.release, &self.facts.statement)?;
         let locked = lock.plugin(id).ok_or_else(|| ApproveError::NotLocked(id.clone()))?;
-        if let Some(field) = self.differs_from(locked) {
-            return Err(ApproveError::Locked { plugin: id.clone(), field });
+        match self.differs_from(locked) {
+            Some(field) => Err(ApproveError::Locked { plugin: id.clone(), field }),
+            None => Ok(()),
         }
+    }
+
+    fn agreed_to(&self, state: &HighWater) -> Result<(), ApproveError> {
+        let id = &self.facts.id;
         let agreed = state.approval(id).ok_or_else(|| ApproveError::NotApproved(id.clone()))?;
         if agreed.capabilities != self.facts.approval.capabilities {
             return Err(ApproveError::Capabilities(id.clone()));
@@ -192,7 +275,7 @@ impl Verified {
                 return Err(ApproveError::ToolText { plugin: id.clone(), tool: tool.clone() });
             }
         }
-        Ok(Approved { package: self })
+        Ok(())
     }
 
     /// The first field of the lock file that names another package.
@@ -204,7 +287,8 @@ impl Verified {
             ("statement", ours.statement == locked.statement),
             ("version", ours.version == locked.version),
             ("release", ours.release == locked.release),
-            ("signers", ours.signers == locked.signers),
+            // A key that was revoked since counts no more; what is left met the threshold. A key nobody locked is another matter.
+            ("signers", ours.signers.is_subset(&locked.signers)),
             ("capabilities", ours.capabilities == locked.capabilities),
             ("tools", ours.tools == locked.tools),
         ]

@@ -1,165 +1,145 @@
 //! The trust store: whose keys may sign which plugins, and for which environments.
 //!
-//! Nothing is trusted on first use: a key enters with the fingerprint that the operator was given by another way. A
-//! publisher owns names under its own name only, and a key belongs to one publisher, so no two can claim a plugin.
+//! Nothing is trusted on first use: a key or a keyset enters with the fingerprint that the operator was given by another way.
+//! A publisher owns names under its own name only, and a key belongs to one publisher, so no two can claim a plugin. A
+//! publisher has keys that the operator enrolled one by one, or a keyset that it keeps itself; of a keyset there counts what the
+//! operator bound as well, and nothing else.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fmt::{self, Write as _},
-    str::FromStr,
-};
+mod error;
+mod file;
+mod namespace;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde::Deserialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use error::TrustError;
+pub use namespace::Namespace;
+use url::{Host, Url};
 
 use crate::{
     environment::Environment,
-    key::{Fingerprint, KeyError, PublicKey},
-    manifest::{InvalidName, PluginId, PluginName, PublisherName},
+    key::{Fingerprint, PublicKey},
+    keyset::{Keyset, Role},
+    manifest::{PluginId, PublisherName, text},
+    revocation::{Entry, RevocationError, RevocationList},
+    time::Timestamp,
 };
 
 /// Keys of one publisher.
 pub const MAX_KEYS: usize = 64;
 /// Bytes of a trust file.
 pub const MAX_TRUST_FILE: usize = 1024 * 1024;
+/// Characters of the place of a revocation list.
+const MAX_SOURCE: usize = 1024;
 
 const VERSION: u64 = 1;
-
-/// Why a key is not enrolled, or a trust file not read.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TrustError {
-    /// More than [`MAX_TRUST_FILE`] bytes.
-    #[error("the trust file is larger than {MAX_TRUST_FILE} bytes")]
-    TooLarge,
-    /// Not the TOML of a trust file.
-    #[error("the trust file cannot be read: {0}")]
-    Syntax(String),
-    /// Written by another version.
-    #[error("the trust file has version {0}, and this program reads version {VERSION}")]
-    Version(u64),
-    /// The key is not the one the operator was told of.
-    #[error("the key's fingerprint is {actual}, not {expected}\nhelp: ask the publisher again, by another way than the key came")]
-    Fingerprint {
-        /// What the operator gave.
-        expected: Fingerprint,
-        /// What the key has.
-        actual: Fingerprint,
-    },
-    /// Not a key that may be enrolled.
-    #[error("the key {fingerprint} is refused: {error}")]
-    Key {
-        /// As the file states it.
-        fingerprint: Fingerprint,
-        /// What is wrong with it.
-        error: KeyError,
-    },
-    /// A key belongs to one publisher, and is listed once.
-    #[error("the key {key} is already enrolled for `{publisher}`")]
-    AlreadyEnrolled {
-        /// Which key.
-        key: Fingerprint,
-        /// Whose it is.
-        publisher: PublisherName,
-    },
-    /// No such key.
-    #[error("the key {0} is not enrolled")]
-    NotEnrolled(Fingerprint),
-    /// The store must not grow without end.
-    #[error("`{0}` has {MAX_KEYS} keys, and no more are allowed")]
-    TooManyKeys(PublisherName),
-    /// A name under another publisher's.
-    #[error("`{publisher}` cannot own `{namespace}`\nhelp: a publisher owns `{publisher}/*`, or names under `{publisher}/`")]
-    ForeignNamespace {
-        /// Who would own it.
-        publisher: PublisherName,
-        /// What.
-        namespace: Namespace,
-    },
-    /// A publisher that may publish nothing.
-    #[error("`{0}` owns no names")]
-    NoNamespace(PublisherName),
-    /// A publisher without keys.
-    #[error("`{0}` has no keys")]
-    NoKeys(PublisherName),
-    /// A key that serves nowhere.
-    #[error("the key {0} serves no environment\nhelp: name at least one of `dev`, `stage` and `prod`")]
-    NoEnvironment(Fingerprint),
-}
-
-/// Names that a publisher owns: `acme/*`, or one plugin, `acme/scanner`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Deserialize)]
-#[serde(try_from = "String")]
-pub struct Namespace {
-    publisher: PublisherName,
-    /// `None` for all.
-    name: Option<PluginName>,
-}
-
-impl Namespace {
-    /// `publisher/*`.
-    pub fn all(publisher: PublisherName) -> Self {
-        Self { publisher, name: None }
-    }
-
-    /// Whether it holds a plugin.
-    pub fn holds(&self, plugin: &PluginId) -> bool {
-        self.publisher == plugin.publisher && self.name.as_ref().is_none_or(|name| *name == plugin.name)
-    }
-}
-
-impl FromStr for Namespace {
-    type Err = InvalidName;
-    fn from_str(text: &str) -> Result<Self, InvalidName> {
-        match text.strip_suffix("/*") {
-            Some(publisher) => publisher.parse().map(Self::all),
-            None => text.parse::<PluginId>().map(|id| Self { publisher: id.publisher, name: Some(id.name) }),
-        }
-    }
-}
-
-impl TryFrom<String> for Namespace {
-    type Error = InvalidName;
-    fn try_from(text: String) -> Result<Self, InvalidName> {
-        text.parse()
-    }
-}
-
-impl fmt::Display for Namespace {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.publisher, self.name.as_ref().map_or("*", PluginName::as_str))
-    }
-}
 
 /// A publisher the operator trusts.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Publisher {
     namespaces: BTreeSet<Namespace>,
     keys: BTreeMap<Fingerprint, EnrolledKey>,
+    bound: Option<Bound>,
+    source: Option<String>,
+    list: Option<RevocationList>,
+}
+
+/// A keyset, and what the operator bound it to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Bound {
+    keyset: Keyset,
+    namespaces: BTreeSet<Namespace>,
+    environments: BTreeSet<Environment>,
+    /// Taken back by the operator, whatever the keyset says.
+    revoked: BTreeSet<Fingerprint>,
 }
 
 impl Publisher {
-    /// What it owns.
+    /// What it owns here.
     pub fn namespaces(&self) -> &BTreeSet<Namespace> {
         &self.namespaces
     }
 
-    /// Its keys.
+    /// Its keys, as they count here.
     pub fn keys(&self) -> &BTreeMap<Fingerprint, EnrolledKey> {
         &self.keys
+    }
+
+    /// Its keyset, if that is where its keys come from.
+    pub fn keyset(&self) -> Option<&Keyset> {
+        self.bound.as_ref().map(|bound| &bound.keyset)
+    }
+
+    /// How many distinct keys have to sign a package.
+    pub fn threshold(&self) -> u64 {
+        self.keyset().map_or(1, |keyset| keyset.role(Role::Release).threshold)
+    }
+
+    /// Where its revocation list is to be had, if the operator wants one.
+    pub fn revocation_source(&self) -> Option<&str> {
+        self.source.as_deref()
+    }
+
+    /// Its revocation list, once attached.
+    pub fn revocations(&self) -> Option<&RevocationList> {
+        self.list.as_ref()
     }
 
     /// Whether it owns a plugin's name.
     pub fn owns(&self, plugin: &PluginId) -> bool {
         self.namespaces.iter().any(|namespace| namespace.holds(plugin))
     }
+
+    /// The publisher of a keyset: what the keyset states and the operator bound.
+    fn of(bound: Bound) -> Result<Self, TrustError> {
+        let fields = bound.keyset.fields();
+        let publisher = &fields.publisher;
+        if bound.environments.is_empty() {
+            return Err(TrustError::ServesNowhere(publisher.clone()));
+        }
+        if let Some(namespace) = bound.namespaces.iter().find(|namespace| namespace.publisher() != publisher) {
+            return Err(TrustError::ForeignNamespace { publisher: publisher.clone(), namespace: namespace.clone() });
+        }
+        let common = |one: &Namespace| fields.namespaces.iter().filter_map(|two| one.both(two)).collect::<Vec<_>>();
+        let namespaces: BTreeSet<Namespace> = bound.namespaces.iter().flat_map(common).collect();
+        if namespaces.is_empty() {
+            return Err(TrustError::NothingInCommon(publisher.clone()));
+        }
+        let release = &bound.keyset.role(Role::Release).keys;
+        let enrolled = |entry: &crate::keyset::KeysetKey| {
+            let fingerprint = entry.key.fingerprint();
+            let key = EnrolledKey {
+                key: entry.key.clone(),
+                environments: entry.environments.intersection(&bound.environments).copied().collect(),
+                revoked: fields.revoked.contains(&fingerprint) || bound.revoked.contains(&fingerprint),
+                releases: release.contains(&fingerprint),
+            };
+            (fingerprint, key)
+        };
+        let keys = fields.keys.iter().map(enrolled).collect();
+        Ok(Self { namespaces, keys, bound: Some(bound), source: None, list: None })
+    }
+
+    /// The keys that may sign its revocation list, and how many of them it takes.
+    fn revokers(&self) -> (Vec<&PublicKey>, u64) {
+        let usable = |key: &&EnrolledKey| !key.revoked;
+        match self.keyset() {
+            None => (self.keys.values().filter(usable).map(EnrolledKey::key).collect(), 1),
+            Some(keyset) => {
+                let role = keyset.role(Role::Revoke);
+                let members = self.keys.iter().filter(|(fingerprint, _)| role.keys.contains(fingerprint));
+                (members.map(|(_, key)| key).filter(usable).map(EnrolledKey::key).collect(), role.threshold)
+            }
+        }
+    }
 }
 
-/// A key the operator enrolled.
+/// A key the operator enrolled, or a keyset did.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnrolledKey {
     key: PublicKey,
     environments: BTreeSet<Environment>,
     revoked: bool,
+    releases: bool,
 }
 
 impl EnrolledKey {
@@ -173,9 +153,14 @@ impl EnrolledKey {
         &self.environments
     }
 
-    /// Whether the operator took it back.
+    /// Whether the operator or the keyset took it back.
     pub fn is_revoked(&self) -> bool {
         self.revoked
+    }
+
+    /// Whether it may sign packages. A key the operator enrolled by itself may.
+    pub fn releases(&self) -> bool {
+        self.releases
     }
 }
 
@@ -191,6 +176,17 @@ pub struct Enrolment {
     /// What the operator was told the key's fingerprint is.
     pub fingerprint: Fingerprint,
     /// Where the key may be used.
+    pub environments: BTreeSet<Environment>,
+}
+
+/// A keyset to be bound: [`Keyset::first`] compared its fingerprint.
+#[derive(Debug, Clone)]
+pub struct Binding {
+    /// The document.
+    pub keyset: Keyset,
+    /// What of its names counts here.
+    pub namespaces: BTreeSet<Namespace>,
+    /// Where its keys count here.
     pub environments: BTreeSet<Environment>,
 }
 
@@ -229,117 +225,137 @@ impl TrustStore {
         if environments.is_empty() {
             return Err(TrustError::NoEnvironment(actual));
         }
-        if let Some(namespace) = namespaces.iter().find(|namespace| namespace.publisher != publisher) {
+        if let Some(namespace) = namespaces.iter().find(|namespace| *namespace.publisher() != publisher) {
             return Err(TrustError::ForeignNamespace { publisher, namespace: namespace.clone() });
         }
         let known = self.publishers.get(&publisher);
         if namespaces.is_empty() && known.is_none() {
             return Err(TrustError::NoNamespace(publisher));
         }
+        if known.is_some_and(|known| known.bound.is_some()) {
+            return Err(TrustError::BoundToKeyset(publisher));
+        }
         if known.is_some_and(|known| known.keys.len() >= MAX_KEYS) {
             return Err(TrustError::TooManyKeys(publisher));
         }
-        let empty = || Publisher { namespaces: BTreeSet::new(), keys: BTreeMap::new() };
+        let empty = || Publisher { namespaces: BTreeSet::new(), keys: BTreeMap::new(), bound: None, source: None, list: None };
         let entry = self.publishers.entry(publisher).or_insert_with(empty);
         entry.namespaces.extend(namespaces);
-        entry.keys.insert(actual, EnrolledKey { key, environments, revoked: false });
+        entry.keys.insert(actual, EnrolledKey { key, environments, revoked: false, releases: true });
         Ok(())
+    }
+
+    /// Trust a publisher by its keyset.
+    pub fn bind(&mut self, binding: Binding, now: Timestamp) -> Result<(), TrustError> {
+        let Binding { keyset, namespaces, environments } = binding;
+        if keyset.is_expired(now) {
+            let error = crate::keyset::KeysetError::Expired { version: keyset.version(), expires: keyset.expires() };
+            return Err(TrustError::Keyset { publisher: keyset.publisher().clone(), error: Box::new(error) });
+        }
+        self.insert(Bound { keyset, namespaces, environments, revoked: BTreeSet::new() })
+    }
+
+    fn insert(&mut self, bound: Bound) -> Result<(), TrustError> {
+        let name = bound.keyset.publisher().clone();
+        if self.publishers.contains_key(&name) {
+            return Err(TrustError::AlreadyTrusted(name));
+        }
+        let publisher = Publisher::of(bound)?;
+        self.belongs_to_nobody_else(&name, &publisher)?;
+        self.publishers.insert(name, publisher);
+        Ok(())
+    }
+
+    /// A key belongs to one publisher.
+    fn belongs_to_nobody_else(&self, name: &PublisherName, publisher: &Publisher) -> Result<(), TrustError> {
+        let owner = |key: &Fingerprint| self.find(key).map(|(owner, ..)| owner).filter(|owner| *owner != name);
+        match publisher.keys.keys().find_map(|key| Some((*key, owner(key)?.clone()))) {
+            Some((key, publisher)) => Err(TrustError::AlreadyEnrolled { key, publisher }),
+            None => Ok(()),
+        }
+    }
+
+    /// Take a publisher's next keyset. What the operator bound and took back stays; its revocation list is attached anew.
+    pub fn rotate(&mut self, publisher: &PublisherName, file: &[u8], now: Timestamp) -> Result<&Keyset, TrustError> {
+        let known = self.publishers.get(publisher).ok_or_else(|| TrustError::NotTrusted(publisher.clone()))?;
+        let bound = known.bound.as_ref().ok_or_else(|| TrustError::NoKeyset(publisher.clone()))?;
+        let refused = |error| TrustError::Keyset { publisher: publisher.clone(), error: Box::new(error) };
+        let keyset = bound.keyset.rotate(file, now).map_err(refused)?;
+        let mut next = Publisher::of(Bound { keyset, ..bound.clone() })?;
+        next.source.clone_from(&known.source);
+        self.belongs_to_nobody_else(publisher, &next)?;
+        let entry = self.publishers.entry(publisher.clone()).insert_entry(next);
+        entry.into_mut().keyset().ok_or_else(|| TrustError::NoKeyset(publisher.clone()))
     }
 
     /// Take a key back. It stays listed, so that what it signed is refused by name.
     pub fn revoke(&mut self, key: &Fingerprint) -> Result<(), TrustError> {
-        let enrolled = self.publishers.values_mut().find_map(|publisher| publisher.keys.get_mut(key));
-        enrolled.ok_or(TrustError::NotEnrolled(*key))?.revoked = true;
+        let publisher = self.publishers.values_mut().find(|publisher| publisher.keys.contains_key(key));
+        let publisher = publisher.ok_or(TrustError::NotEnrolled(*key))?;
+        if let Some(enrolled) = publisher.keys.get_mut(key) {
+            enrolled.revoked = true;
+        }
+        if let Some(bound) = &mut publisher.bound {
+            bound.revoked.insert(*key);
+        }
         Ok(())
     }
 
-    /// Read a trust file.
-    pub fn parse(text: &str) -> Result<Self, TrustError> {
-        if text.len() > MAX_TRUST_FILE {
-            return Err(TrustError::TooLarge);
-        }
-        let file: File = toml::from_str(text).map_err(|error| TrustError::Syntax(error.to_string().trim_end().to_owned()))?;
-        if file.version != VERSION {
-            return Err(TrustError::Version(file.version));
-        }
-        let mut store = Self::new();
-        for (publisher, entry) in file.publisher {
-            if entry.key.is_empty() {
-                return Err(TrustError::NoKeys(publisher));
-            }
-            for key in entry.key {
-                let fingerprint = key.fingerprint;
-                let public = decode(&key.public_key).map_err(|error| TrustError::Key { fingerprint, error })?;
-                store.enrol(Enrolment {
-                    publisher: publisher.clone(),
-                    namespaces: entry.names.clone(),
-                    key: public,
-                    fingerprint,
-                    environments: key.environments,
-                })?;
-                if key.revoked {
-                    store.revoke(&fingerprint)?;
-                }
-            }
-        }
-        Ok(store)
+    /// Forget a publisher: nothing of theirs is loaded any more.
+    pub fn remove(&mut self, publisher: &PublisherName) -> Result<Publisher, TrustError> {
+        self.publishers.remove(publisher).ok_or_else(|| TrustError::NotTrusted(publisher.clone()))
     }
 
-    /// As a trust file, in a stable order.
-    pub fn to_text(&self) -> String {
-        let mut text = format!("# Whose keys may sign which plugins. Changed by `casemate trust`.\nversion = {VERSION}\n");
-        for (name, publisher) in &self.publishers {
-            let names: Vec<String> = publisher.namespaces.iter().map(|namespace| format!("\"{namespace}\"")).collect();
-            // Writing to a `String` cannot fail. No value here needs escaping: all are checked names and base64.
-            let _ = write!(text, "\n[publisher.{name}]\nnames = [{}]\n", names.join(", "));
-            for (fingerprint, enrolled) in &publisher.keys {
-                let environments: Vec<String> = enrolled.environments.iter().map(|word| format!("\"{word}\"")).collect();
-                let _ = write!(
-                    text,
-                    "\n[[publisher.{name}.key]]\nfingerprint = \"{fingerprint}\"\npublic_key = \"{}\"\nenvironments = [{}]\n",
-                    STANDARD.encode(enrolled.key.as_bytes()),
-                    environments.join(", ")
-                );
-                if enrolled.revoked {
-                    text.push_str("revoked = true\n");
-                }
+    /// Where a publisher's revocation list is to be had. Once there is a place, there has to be a list.
+    pub fn want_revocations(&mut self, publisher: &PublisherName, source: Option<String>) -> Result<(), TrustError> {
+        if let Some(source) = &source {
+            check_source(source)?;
+        }
+        let known = self.publishers.get_mut(publisher).ok_or_else(|| TrustError::NotTrusted(publisher.clone()))?;
+        known.source = source;
+        Ok(())
+    }
+
+    /// Attach a publisher's revocation list, in place of one attached before. An expired one is attached as well, and then its
+    /// publisher's packages are refused for that.
+    pub fn attach_revocations(&mut self, publisher: &PublisherName, file: &[u8]) -> Result<&RevocationList, RevocationError> {
+        let known = self.publishers.get(publisher).ok_or_else(|| RevocationError::UnknownPublisher(publisher.clone()))?;
+        let (keys, threshold) = known.revokers();
+        let list = RevocationList::open(file, publisher, keys, threshold)?;
+        for entry in &list.fields().entries {
+            if let Entry::Key(entry) = entry
+                && let Some((owner, ..)) = self.find(&entry.key)
+                && owner != publisher
+            {
+                let (publisher, owner) = (publisher.clone(), owner.clone());
+                return Err(RevocationError::ForeignKey { publisher, key: entry.key, owner });
             }
         }
-        text
+        let known = self.publishers.get_mut(publisher).ok_or_else(|| RevocationError::UnknownPublisher(publisher.clone()))?;
+        Ok(known.list.insert(list))
     }
 }
 
-/// A raw public key in base64.
-fn decode(text: &str) -> Result<PublicKey, KeyError> {
-    let bytes = STANDARD.decode(text).map_err(|_| KeyError::NotAPublicKey)?;
-    PublicKey::from_bytes(&bytes.try_into().map_err(|_| KeyError::NotAPublicKey)?)
-}
-
-/// The trust file as TOML has it.
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct File {
-    version: u64,
-    #[serde(default)]
-    publisher: BTreeMap<PublisherName, PublisherEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct PublisherEntry {
-    names: BTreeSet<Namespace>,
-    key: Vec<KeyEntry>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyEntry {
-    fingerprint: Fingerprint,
-    /// The 32 raw bytes in base64.
-    public_key: String,
-    environments: BTreeSet<Environment>,
-    #[serde(default)]
-    revoked: bool,
+/// An https URL, an http URL of this machine, or a path.
+fn check_source(source: &str) -> Result<(), TrustError> {
+    let refused = || TrustError::RevocationSource(source.chars().filter(|c| !text::is_hidden(*c)).take(80).collect());
+    text::line(source, MAX_SOURCE).map_err(|_| refused())?;
+    if !source.contains("://") {
+        return Ok(());
+    }
+    let url = Url::parse(source).map_err(|_| refused())?;
+    let local = match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => return Err(refused()),
+    };
+    let plain = url.username().is_empty() && url.password().is_none();
+    match url.scheme() {
+        "https" if plain => Ok(()),
+        "http" if plain && local => Ok(()),
+        _ => Err(refused()),
+    }
 }
 
 #[cfg(test)]

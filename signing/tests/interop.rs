@@ -12,7 +12,7 @@ use std::{
 };
 
 use casemate_signing::{
-    Digest, Environment, TrustStore, Untrusted,
+    Digest, Environment, Timestamp, TrustStore, Untrusted,
     bundle::Bundle,
     key::{PrivateKey, PublicKey},
     manifest::Manifest,
@@ -140,7 +140,7 @@ fn we_verify_the_bundles_of_others() {
         let output = folder.script(&["make", "private.pem", "statement.json", "bundle.json", signer]);
         assert!(output.status.success(), "{signer}: {output:?}");
         let package = Untrusted::new(COMPONENT.to_vec(), folder.read("bundle.json"));
-        let verified = package.verify(&folder.trust(), Environment::Prod).unwrap();
+        let verified = package.verify(&folder.trust(), Environment::Prod, Timestamp::from_millis(0)).unwrap();
         assert_eq!(*verified.manifest(), manifest(), "{signer}");
     }
 }

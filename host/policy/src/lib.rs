@@ -26,11 +26,11 @@ mod rule;
 mod schema;
 pub mod scope;
 pub mod text;
-mod time;
 mod verdict;
 
 pub use budget::{Budget, BudgetKey, Charge, InvalidWindow, Reading, Readings, Window};
 pub use call::Call;
+pub use casemate_signing::time::{InvalidTimestamp, Timestamp};
 pub use decide::{Decision, Deferred, Denied, Permit, decide};
 pub use grant::Grant;
 pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
@@ -38,5 +38,4 @@ pub use policy::{Policy, PolicyError, charges, visible};
 pub use principal::{Principal, PrincipalId};
 pub use rule::{ApprovalMode, Mode, ToolRule, default_approval, default_dry_run, default_enabled};
 pub use schema::{check_settings, without_secrets};
-pub use time::{InvalidTimestamp, Timestamp};
 pub use verdict::{Layer, Outcome, Reason, Verdict};

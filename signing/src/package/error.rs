@@ -1,15 +1,19 @@
 //! What each step of the chain refuses, with its own code.
 
+use super::step::Code;
 use crate::{
     bundle::BundleError,
+    digest::Digest,
     environment::Environment,
-    highwater::RollbackError,
+    highwater::{DocumentRollbackError, RollbackError},
     key::Fingerprint,
+    keyset::unsigned_by,
     manifest::{
         PluginId, PublisherName, ToolName,
         check::{MAX_COMPONENT, RuleError},
     },
     statement::StatementError,
+    time::Timestamp,
 };
 
 /// Why a package is not what a trusted publisher signed for this host.
@@ -57,6 +61,70 @@ pub enum VerifyError {
         /// Where this is.
         environment: Environment,
     },
+    /// The key is for something else.
+    #[error("the key {0} does not have the role `release`")]
+    KeyRole(Fingerprint),
+    /// Too few of those who may sign.
+    #[error("the package has {counted} of the {threshold} signatures it takes{}", unsigned_by(.missing))]
+    Threshold {
+        /// Distinct keys that were counted.
+        counted: usize,
+        /// How many it takes.
+        threshold: u64,
+        /// Who could still sign.
+        missing: Vec<Fingerprint>,
+    },
+    /// Nobody speaks for the publisher any more.
+    #[error(
+        "version {version} of the keyset of `{publisher}` expired at {expires}\nhelp: `casemate trust rotate` takes the publisher's next one"
+    )]
+    KeysetExpired {
+        /// Whose.
+        publisher: PublisherName,
+        /// Which.
+        version: u64,
+        /// When.
+        expires: Timestamp,
+    },
+    /// The operator wants a list, and there is none.
+    #[error("there is no revocation list of `{0}`, and the operator wants one\nhelp: fetch it from the place in the trust file")]
+    RevocationsMissing(PublisherName),
+    /// The list says nothing about what is still good.
+    #[error("version {version} of the revocation list of `{publisher}` expired at {expires}\nhelp: fetch the newest one")]
+    RevocationsExpired {
+        /// Whose.
+        publisher: PublisherName,
+        /// Which.
+        version: u64,
+        /// When.
+        expires: Timestamp,
+    },
+    /// The publisher took the key back, and without it too few have signed.
+    #[error("the key {key} is revoked by its publisher: {reason}")]
+    RevokedKey {
+        /// Which key.
+        key: Fingerprint,
+        /// The publisher's words.
+        reason: String,
+    },
+    /// The publisher took the release back.
+    #[error("release {release} of `{plugin}` is revoked by its publisher: {reason}")]
+    RevokedRelease {
+        /// Which plugin.
+        plugin: PluginId,
+        /// Which release.
+        release: u64,
+        /// The publisher's words.
+        reason: String,
+    },
+    /// The publisher took the component back.
+    #[error("the component {component} is revoked by its publisher: {reason}")]
+    RevokedComponent {
+        /// Which component.
+        component: Digest,
+        /// The publisher's words.
+        reason: String,
+    },
     /// Other bytes than were signed.
     #[error("the component has {actual} bytes, and {signed} were signed")]
     ComponentSize {
@@ -74,6 +142,12 @@ fn shown(errors: &[RuleError]) -> String {
     errors.iter().take(5).map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
+impl Code for VerifyError {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+}
+
 impl VerifyError {
     /// A stable word for logs and scripts, one for each step.
     pub fn code(&self) -> &'static str {
@@ -88,6 +162,14 @@ impl VerifyError {
             Self::NameNotOwned { .. } => "name-not-owned",
             Self::KeyRevoked(_) => "key-revoked",
             Self::Environment { .. } => "environment-not-served",
+            Self::KeyRole(_) => "key-not-for-releases",
+            Self::Threshold { .. } => "threshold",
+            Self::KeysetExpired { .. } => "keyset-expired",
+            Self::RevocationsMissing(_) => "revocations-missing",
+            Self::RevocationsExpired { .. } => "revocations-expired",
+            Self::RevokedKey { .. } => "revoked-key",
+            Self::RevokedRelease { .. } => "revoked-release",
+            Self::RevokedComponent { .. } => "revoked-component",
             Self::ComponentSize { .. } => "component-size-differs",
             Self::ComponentDigest => "component-digest-differs",
         }
@@ -97,6 +179,12 @@ impl VerifyError {
 /// Why a verified package is not one the operator agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApproveError {
+    /// Verified by an old keyset, or a second one with its number.
+    #[error(transparent)]
+    Keyset(DocumentRollbackError),
+    /// Held against an old revocation list, or a second one with its number.
+    #[error(transparent)]
+    Revocations(DocumentRollbackError),
     /// An old release, or a second one with its number.
     #[error(transparent)]
     Rollback(#[from] RollbackError),
@@ -131,10 +219,20 @@ pub enum ApproveError {
     },
 }
 
+impl Code for ApproveError {
+    fn code(&self) -> &'static str {
+        Self::code(self)
+    }
+}
+
 impl ApproveError {
     /// A stable word for logs and scripts, one for each step.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Keyset(DocumentRollbackError::Older { .. }) => "keyset-older",
+            Self::Keyset(DocumentRollbackError::Replaced { .. }) => "keyset-replaced",
+            Self::Revocations(DocumentRollbackError::Older { .. }) => "revocations-older",
+            Self::Revocations(DocumentRollbackError::Replaced { .. }) => "revocations-replaced",
             Self::Rollback(RollbackError::Older { .. }) => "release-older",
             Self::Rollback(RollbackError::Replaced { .. }) => "release-replaced",
             Self::NotLocked(_) => "not-locked",

@@ -1,6 +1,11 @@
 //! One refusal for each step of the chain, and every byte of a package changed.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod explained;
+mod revoked;
+mod rollback;
+mod signers;
 
 use std::collections::BTreeSet;
 
@@ -8,13 +13,15 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::{
-    bundle::MAX_BUNDLE,
+    bundle::{Bundle, MAX_BUNDLE},
     highwater::RollbackError,
     key::PrivateKey,
-    manifest::PublisherName,
+    manifest::{PublisherName, check::MAX_COMPONENT},
+    statement,
     trust::{Enrolment, Namespace},
 };
 
+const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 const COMPONENT: &[u8] = b"\0asm\x0d\0\x01\0 not parsed here";
 
 fn key(seed: u8) -> PrivateKey {
@@ -52,7 +59,7 @@ fn trust() -> TrustStore {
 }
 
 fn verify(component: &[u8], bundle: Vec<u8>) -> Result<Verified, VerifyError> {
-    Untrusted::new(component.to_vec(), bundle).verify(&trust(), Environment::Dev)
+    Untrusted::new(component.to_vec(), bundle).verify(&trust(), Environment::Dev, NOW)
 }
 
 fn verified(changes: &[(&str, Value)]) -> Verified {
@@ -102,12 +109,12 @@ fn each_step_of_verification_refuses_with_its_own_code() {
     check(verify(b"x", signed(&manifest(&[]), &key(3))), "name-not-owned");
     check(verify(b"x", signed(&manifest(&[("/plugin/publisher", json!("bolt"))]), &key(2))), "name-not-owned");
     check(verify(b"x", signed(&manifest(&[]), &key(2))), "key-revoked");
-    check(Untrusted::new(b"x".to_vec(), good.clone()).verify(&trust(), Environment::Prod), "environment-not-served");
+    check(Untrusted::new(b"x".to_vec(), good.clone()).verify(&trust(), Environment::Prod, NOW), "environment-not-served");
     check(verify(&[COMPONENT, b"x"].concat(), good.clone()), "component-size-differs");
     let mut changed = COMPONENT.to_vec();
     *changed.last_mut().unwrap() ^= 1;
     check(verify(&changed, good.clone()), "component-digest-differs");
-    check(Untrusted::new(COMPONENT.to_vec(), good).verify(&TrustStore::new(), Environment::Dev), "key-unknown");
+    check(Untrusted::new(COMPONENT.to_vec(), good).verify(&TrustStore::new(), Environment::Dev, NOW), "key-unknown");
 }
 
 #[test]
@@ -189,12 +196,12 @@ fn every_changed_byte_of_a_package_is_refused() {
     // Small, so that every value of every byte is tried.
     let bundle = signed(&small(), &key(1));
     let trust = trust();
-    assert!(Untrusted::new(COMPONENT.to_vec(), bundle.clone()).verify(&trust, Environment::Dev).is_ok());
+    assert!(Untrusted::new(COMPONENT.to_vec(), bundle.clone()).verify(&trust, Environment::Dev, NOW).is_ok());
     for at in 0..COMPONENT.len() {
         for flip in 1..=u8::MAX {
             let mut component = COMPONENT.to_vec();
             *component.get_mut(at).unwrap() ^= flip;
-            let refused = Untrusted::new(component, bundle.clone()).verify(&trust, Environment::Dev);
+            let refused = Untrusted::new(component, bundle.clone()).verify(&trust, Environment::Dev, NOW);
             assert_eq!(refused.err(), Some(VerifyError::ComponentDigest), "component byte {at}");
         }
     }
@@ -202,13 +209,13 @@ fn every_changed_byte_of_a_package_is_refused() {
         for flip in 1..=u8::MAX {
             let mut changed = bundle.clone();
             *changed.get_mut(at).unwrap() ^= flip;
-            let refused = Untrusted::new(COMPONENT.to_vec(), changed).verify(&trust, Environment::Dev);
+            let refused = Untrusted::new(COMPONENT.to_vec(), changed).verify(&trust, Environment::Dev, NOW);
             assert!(refused.is_err(), "bundle byte {at} flipped by {flip:#04x}");
         }
     }
     for length in 0..bundle.len() {
         let cut = bundle.get(..length).unwrap().to_vec();
-        assert!(Untrusted::new(COMPONENT.to_vec(), cut).verify(&trust, Environment::Dev).is_err(), "{length} bytes");
+        assert!(Untrusted::new(COMPONENT.to_vec(), cut).verify(&trust, Environment::Dev, NOW).is_err(), "{length} bytes");
     }
 }
 

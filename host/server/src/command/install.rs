@@ -72,7 +72,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         "release": package.manifest().plugin.release,
         "digest": package.component_digest().to_hex(),
         "capabilities": package.approval().capabilities.to_hex(),
-        "signer": package.signer().to_string(),
+        "signer": package.signers().iter().map(ToString::to_string).collect::<Vec<_>>().join(" "),
     });
     let tools = package
         .manifest()

@@ -4,6 +4,7 @@ use serde_json::json;
 
 use super::{Context, print};
 use crate::{
+    clock,
     config::Config,
     exit::{Exit, Outcome},
     house::store,
@@ -25,7 +26,7 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
     for (id, locked) in lock.plugins() {
         let status = store::package(&store::installed(&context.folders, id, &locked.version))
             .and_then(|(package, _)| {
-                package.verify(&trust, environment).map_err(|error| crate::exit::Failure::denied(error.code()))
+                package.verify(&trust, environment, clock::now()).map_err(|error| crate::exit::Failure::denied(error.code()))
             })
             .and_then(|verified| verified.approve(&lock, &highwater).map_err(|error| crate::exit::Failure::denied(error.code())))
             .map_or_else(

@@ -6,6 +6,7 @@ use casemate_signing::package::Verified;
 
 use super::{Context, print};
 use crate::{
+    clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
     house::store,
@@ -53,11 +54,16 @@ pub(crate) fn verified(
 ) -> Result<(Verified, [Vec<u8>; 2]), Failure> {
     let trust = store::trust(&context.folders)?;
     let (package, files) = store::package(file)?;
-    let verified = package.verify(&trust, environment).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
+    let verified = package
+        .verify(&trust, environment, clock::now())
+        .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
     Ok((verified, files))
 }
 
 /// Who vouches for it.
 pub(crate) fn provenance(verified: &Verified) -> Provenance {
-    Provenance { signers: vec![verified.signer().to_string()], approval: verified.approval().digest().to_hex() }
+    Provenance {
+        signers: verified.signers().iter().map(ToString::to_string).collect(),
+        approval: verified.approval().digest().to_hex(),
+    }
 }

@@ -149,7 +149,7 @@ impl Shelf<'_> {
     fn loadable(&self, id: &PluginId, locked: &Locked) -> Result<Loadable, Failure> {
         let (package, _) = store::package(&store::installed(self.folders, id, &locked.version))?;
         let verified = package
-            .verify(&self.trust, self.environment)
+            .verify(&self.trust, self.environment, clock::now())
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
         if verified.id() != id {
             return Err(Failure::denied(format!("the package installed as `{id}` is `{}`", verified.id())));

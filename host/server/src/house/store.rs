@@ -10,10 +10,11 @@ use std::{
 
 use casemate_signing::{
     bundle::MAX_BUNDLE,
+    document::MAX_DOCUMENT,
     highwater::{HOST_KEY_BYTES, HighWater, HostKey, MAX_STATE},
     key::{PrivateKey, PublicKey},
     lock::{LockFile, MAX_LOCK_FILE},
-    manifest::{PluginId, check::MAX_COMPONENT},
+    manifest::{PluginId, PublisherName, check::MAX_COMPONENT},
     package::Untrusted,
     trust::{MAX_TRUST_FILE, TrustStore},
 };
@@ -95,13 +96,22 @@ fn nofollow() -> i32 {
     i32::try_from(OFlags::NOFOLLOW.bits()).unwrap_or_default()
 }
 
-/// The trust store; nobody is trusted where there is no file.
+/// The trust store; nobody is trusted where there is no file. A keyset that cannot be read is as good as missing.
 pub(crate) fn trust(folders: &Folders) -> Result<TrustStore, Failure> {
     let path = folders.trust();
+    let document =
+        |publisher: &PublisherName, version: u64| read(&keyset_of(folders, publisher, version), MAX_DOCUMENT).ok().flatten();
     match read_text(&path, MAX_TRUST_FILE)? {
-        Some(text) => TrustStore::parse(&text).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display()))),
+        Some(text) => {
+            TrustStore::parse(&text, document).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display())))
+        }
         None => Ok(TrustStore::new()),
     }
+}
+
+/// Where a version of a publisher's keyset is kept.
+pub(crate) fn keyset_of(folders: &Folders, publisher: &PublisherName, version: u64) -> PathBuf {
+    folders.policy.join("trust").join("publishers").join(publisher.as_str()).join(format!("{version}.json"))
 }
 
 /// The lock file; nothing is installed where there is none.
