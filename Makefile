@@ -17,7 +17,7 @@ setup: ## What the build needs: the wasm target
 	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
 
 build: setup ## The programs, and the plugins as components
-	cargo build --locked -p casemate -p casemate-upstreams -p casemate-demo
+	cargo build --locked -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo
 
 demo: build ## A publisher, an operator and an agent on one terminal
 	@$(BIN)/casemate-demo
@@ -38,9 +38,9 @@ nextest:
 	@command -v cargo-nextest > /dev/null || cargo install --locked cargo-nextest
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
-interop-setup: $(VENV)/.ready $(NODE)/.ready
+interop-setup: $(VENV)/.ready $(NODE)/.ready $(NODE)/languages/.ready
 
-$(VENV)/.ready: tests/interop/requirements.txt
+$(VENV)/.ready: tests/interop/requirements.txt plugins/examples/python/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -r $<
 	@touch $@
@@ -51,7 +51,14 @@ $(NODE)/.ready: tests/interop/package.json tests/interop/package-lock.json
 	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-interop: build interop-setup ## Clients that the tests did not write: vt-py, the MCP Python SDK, the MCP Inspector
+# What builds the plugin in JavaScript; Python's is in the virtual environment.
+$(NODE)/languages/.ready: plugins/examples/javascript/package.json plugins/examples/javascript/package-lock.json
+	mkdir -p $(NODE)/languages
+	cp $^ $(NODE)/languages/
+	npm ci --prefix $(NODE)/languages --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+interop: build interop-setup ## Clients that the tests did not write: vt-py, the MCP Python SDK, the MCP Inspector; plugins in other languages
 	tests/interop/run.sh $(BIN) $(VENV) $(NODE)
 
 lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows between crates

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Clients that the tests did not write, against a configured casemate and the VirusTotal fake: run.sh BIN VENV NODE
 #
-# BIN holds the programs `casemate` and `casemate-upstreams`, VENV the packages of requirements.txt, NODE those of package.json.
+# BIN holds the programs `casemate`, `casemate-close` and `casemate-upstreams`, VENV the packages of requirements.txt, NODE those of
+# package.json, and in `languages` what builds the plugin in JavaScript.
 # Everything is set up as a publisher and an operator would, in a folder that is gone afterwards. The last line is the sum.
 set -euo pipefail
 
@@ -64,7 +65,7 @@ many() {
   shift
   log=$work/program-$((logs += 1)).log
   echo "── $what"
-  timeout 300 "$@" 2>&1 < /dev/null | tee "$log" | grep -vE '^[0-9]+ passed, [0-9]+ failed$' || status=${PIPESTATUS[0]}
+  timeout 900 "$@" 2>&1 < /dev/null | tee "$log" | grep -vE '^[0-9]+ passed, [0-9]+ failed$' || status=${PIPESTATUS[0]}
   read -r p _ f _ < <(grep -E '^[0-9]+ passed, [0-9]+ failed$' "$log" | tail -n 1 || true) || { p=0 f=0; }
   passed=$((passed + p)) failed=$((failed + f))
   if [ "$f" = 0 ] && { [ "$status" != 0 ] || [ "$p" = 0 ]; }; then
@@ -139,6 +140,8 @@ export CASEMATE_TOKEN=$token
 many "the MCP Python SDK over HTTP" "$python" "$here/mcp_py_check.py" --http "$url"
 many "the MCP Inspector over HTTP" "${inspector[@]}" --http "$url"
 unset CASEMATE_TOKEN
+
+many "plugins in Python and JavaScript" "$here/languages.sh" "$bin" "$venv" "$node/languages"
 
 echo "── afterwards"
 kill "$serving"

@@ -7,8 +7,15 @@ use std::time::Duration;
 
 use wasmtime::{Config, Engine, InstanceAllocationStrategy, PoolingAllocationConfig};
 
-/// Calls that may be inside wasm at once; the rest wait at the semaphore. More slots exhaust `vm.max_map_count`.
+/// Memories, and so calls of ordinary components, that may be inside wasm at once; the rest wait at the semaphore. More slots exhaust `vm.max_map_count`.
 pub(crate) const SLOTS: u32 = 256;
+/// Linear memories of one component: its own, and that of the stub which `casemate-close` puts beside it. A call takes a place for each.
+pub(crate) const MEMORIES: u32 = 2;
+/// Core instances of one call: toolchains for Rust and JavaScript make up to five, Python's links its libraries as modules and makes 17.
+/// The pool only counts them, so it has as many as all places together may need.
+pub(crate) const CORE_INSTANCES: u32 = 32;
+/// Tables of one call, likewise: up to three.
+pub(crate) const TABLES: u32 = 8;
 /// The largest linear memory the pool can give. `Maxima::memory_mib` may not exceed it.
 pub(crate) const MAX_MEMORY_BYTES: usize = 64 << 20;
 /// Guest stack. Guests are linked with 64 KiB of their own; this bounds the native one.
@@ -43,12 +50,12 @@ fn base() -> Config {
 pub(crate) fn serving() -> wasmtime::Result<Engine> {
     let mut pool = PoolingAllocationConfig::default();
     pool.total_component_instances(SLOTS)
-        .total_core_instances(SLOTS * 4)
+        .total_core_instances(SLOTS * CORE_INSTANCES)
         .total_memories(SLOTS)
-        .total_tables(SLOTS * 2)
+        .total_tables(SLOTS * TABLES)
         .total_stacks(SLOTS)
         .max_memory_size(MAX_MEMORY_BYTES)
-        .max_memories_per_component(1)
+        .max_memories_per_component(MEMORIES)
         .linear_memory_keep_resident(MEMORY_KEEP_RESIDENT)
         .table_keep_resident(TABLE_KEEP_RESIDENT)
         .max_unused_warm_slots(SLOTS)

@@ -53,6 +53,8 @@ pub struct Loaded {
     pub(crate) sources: Arc<BTreeMap<String, BoundSource>>,
     pub(crate) settings: String,
     pub(crate) places: Arc<Semaphore>,
+    /// One for each linear memory: the pool has as many memories as the host has places.
+    pub(crate) places_of_a_call: u32,
 }
 
 impl Loaded {

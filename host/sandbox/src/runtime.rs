@@ -26,7 +26,7 @@ use crate::{
     call::{CallSettings, Ending, Ends, Fault, Limit, Run, RunFacts, Spent},
     compile::{CacheError, CodeCache, CompileError, Worker},
     egress::{Secrets, UpstreamSettings, Upstreams},
-    engine::{self, SLOTS},
+    engine::{self, MEMORIES, SLOTS},
     examine::Reviewed,
     import::{
         capture::Capture,
@@ -51,7 +51,7 @@ use crate::{
 
 /// How long a call waits for a place before it is told that the host is busy.
 const QUEUE: Duration = Duration::from_secs(5);
-/// Calls of one plugin that may run at once: the rest of the host's places stay free for the others.
+/// Places that the calls of one plugin may take at once, one for each memory of a call: the rest of the host's stay free for the others.
 const PLACES_PER_PLUGIN: usize = 192;
 /// A guest gives the thread back this often, in units of fuel.
 const YIELD_FUEL: u64 = 1_000_000;
@@ -117,6 +117,7 @@ pub struct Runtime {
 pub struct Prepared {
     manifest: Manifest,
     pre: PluginPre<State>,
+    memories: u32,
 }
 
 impl Prepared {
@@ -144,8 +145,10 @@ impl Runtime {
     pub fn prepare(&self, package: Reviewed) -> Result<Prepared, LoadError> {
         let (manifest, component) = package.into_parts();
         let component = self.component(&manifest.component.sha256, &component)?;
+        // None where a component imports another, which the check above has refused.
+        let memories = component.resources_required().map_or(MEMORIES, |required| required.num_memories);
         let pre = self.ground.link(&component).map_err(|error| LoadError::Link(format!("{error:#}")))?;
-        Ok(Prepared { manifest, pre })
+        Ok(Prepared { manifest, pre, memories })
     }
 
     /// Bind a prepared plugin to the operator's upstreams, secrets, sources and settings.
@@ -153,7 +156,7 @@ impl Runtime {
     /// # Errors
     /// When its contracts do not fit the bindings.
     pub fn bind(&self, prepared: Prepared, bindings: PluginBindings) -> Result<Loaded, LoadError> {
-        let Prepared { manifest, pre } = prepared;
+        let Prepared { manifest, pre, memories } = prepared;
         let user_names = manifest.upstream.values().filter_map(|upstream| match &upstream.credential {
             Some(Credential::Basic(basic)) => Some(&basic.username),
             _ => None,
@@ -172,6 +175,7 @@ impl Runtime {
             sources: Arc::new(bindings.sources),
             settings: bindings.settings,
             places: Arc::new(Semaphore::new(PLACES_PER_PLUGIN)),
+            places_of_a_call: memories.max(1),
         })
     }
 
@@ -259,7 +263,9 @@ impl Runtime {
     async fn take_places(&self, plugin: &Loaded) -> Result<[OwnedSemaphorePermit; 2], Fault> {
         let busy = |whose, places| Fault::Busy { whose, places };
         let until = tokio::time::Instant::now() + QUEUE;
-        let take = |places: &Arc<Semaphore>| tokio::time::timeout_at(until, Arc::clone(places).acquire_owned());
+        let take = |places: &Arc<Semaphore>| {
+            tokio::time::timeout_at(until, Arc::clone(places).acquire_many_owned(plugin.places_of_a_call))
+        };
         // The plugin's first: a plugin that is full must not hold the host's places while it waits.
         let Ok(Ok(own)) = take(&plugin.places).await else { return Err(busy("the plugin's", PLACES_PER_PLUGIN)) };
         let Ok(Ok(host)) = take(&self.places).await else { return Err(busy("the host's", SLOTS as usize)) };
@@ -269,16 +275,19 @@ impl Runtime {
 
 /// Ask a component for its tools, in an instance without network, sources or settings. For `casemate pack` alone.
 ///
+/// It gets the memory and the fuel that the author asks for, as a call does: a language with a runtime of its own needs them before
+/// its first line.
+///
 /// # Errors
 /// When the component does not validate, compile, or answer.
-pub async fn describe(component: &[u8], worker: &Worker) -> Result<String, DescribeError> {
+pub async fn describe(component: &[u8], asked: &manifest::Limits, worker: &Worker) -> Result<String, DescribeError> {
     let (imports, exports) = imports::imports_of(component)?;
     imports::check(&imports, &exports, &imports, imports::SERVED_WIT)?;
     let fail = |error: wasmtime::Error| DescribeError::Run(format!("{error:#}"));
     let ground = Ground::new()?;
     let code = Authentic::from_worker(worker.compile(component)?);
     let pre = ground.link(&precompiled::deserialize(&ground.engine, &code).map_err(fail)?).map_err(fail)?;
-    let limits = Limits { deadline: DESCRIBE_DEADLINE, ..Limits::effective(&manifest::Limits::default(), &Maxima::default()) };
+    let limits = Limits { deadline: DESCRIBE_DEADLINE, ..Limits::effective(asked, &Maxima::default()) };
     let capture = Capture::default();
     let _ticking = ground.ticker.tick();
     let mut store = ground.store(empty_state(&capture, &limits), &limits, Instant::now(), None);

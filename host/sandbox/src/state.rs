@@ -9,6 +9,7 @@ use wasmtime_wasi_http::{WasiHttpCtx, WasiHttpCtxView, WasiHttpView};
 
 use crate::{
     call::Limit,
+    engine::{CORE_INSTANCES, MEMORIES, TABLES},
     import::{
         http::Egress,
         log::Log,
@@ -39,10 +40,8 @@ pub(crate) mod bindings {
 pub(crate) const HANDLES: usize = 256;
 /// Bytes of one set of HTTP header fields, with their bookkeeping.
 pub(crate) const FIELD_BYTES: usize = 16 << 10;
-/// Elements of one table: Rust guests use a few hundred.
+/// Elements of one table: Rust guests use a few hundred, the JavaScript engine 7,800.
 const TABLE_ELEMENTS: usize = 10_000;
-/// Core instances of one component: toolchains make up to five.
-const INSTANCES: usize = 32;
 
 pub(crate) struct State {
     pub(crate) table: ResourceTable,
@@ -124,15 +123,15 @@ impl ResourceLimiter for Room {
     }
 
     fn instances(&self) -> usize {
-        INSTANCES
+        CORE_INSTANCES as usize
     }
 
     fn tables(&self) -> usize {
-        INSTANCES
+        TABLES as usize
     }
 
     fn memories(&self) -> usize {
-        1
+        MEMORIES as usize
     }
 }
 

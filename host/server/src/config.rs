@@ -13,6 +13,7 @@ use std::{
 };
 
 use casemate_policy::{ApprovalMode, Budget, Grant, GrantName, PrincipalId, Timestamp, ToolPattern, egress::UpstreamBinding};
+use casemate_registry::{Authority, HostRule};
 use casemate_sandbox::{BoundSource, Maxima, Secrets};
 use casemate_signing::{
     Environment,
@@ -42,7 +43,7 @@ pub struct Config {
     /// What HTTP clients may name in `Host` and `Origin` besides loopback.
     pub http: HttpSettings,
     /// What is known of registries, by host and port.
-    pub registries: BTreeMap<String, RegistryConfig>,
+    pub registries: BTreeMap<Authority, RegistryConfig>,
     /// Known vulnerabilities, and which of them refuse a plugin.
     pub advisories: AdvisoryRules,
     /// Plugins by their short name.
@@ -63,10 +64,8 @@ pub struct HttpSettings {
 /// What one registry needs more than its address.
 #[derive(Debug, Clone, Default)]
 pub struct RegistryConfig {
-    /// Other hosts it may redirect to, or have its tokens from.
-    pub hosts: BTreeSet<String>,
-    /// Whether it may have an address that is not public.
-    pub private: bool,
+    /// What is said about it.
+    pub rule: HostRule,
     /// Root certificates that it is trusted by besides the system's, in PEM.
     pub ca: Option<PathBuf>,
 }
@@ -225,24 +224,19 @@ impl Resolver<'_> {
         }
     }
 
-    /// A registry's host is written as it is in a reference: lower case, with its port where that is not 443.
-    fn registry(&mut self, host: &toml::Spanned<String>, file: file::Registry) -> Option<(String, RegistryConfig)> {
+    fn registry(&mut self, host: &toml::Spanned<String>, file: file::Registry) -> Option<(Authority, RegistryConfig)> {
         let beside = self.path.parent().unwrap_or(Path::new("")).to_owned();
-        let mut authority = |text: &toml::Spanned<String>| {
-            let plain = !text.get_ref().is_empty() && !text.get_ref().contains(['/', '@', '?', '#', '\\']);
-            let parsed = url::Url::parse(&format!("https://{}", text.get_ref())).ok().filter(|_| plain);
-            if parsed.is_none() {
-                self.faults.push(format!(
-                    "{}: `{}` is not a host\nhelp: write it as `ghcr.io` or `registry.corp.example:5000`",
-                    self.place(text.span()),
-                    text.get_ref()
-                ));
-            }
-            parsed.map(|_| text.get_ref().to_ascii_lowercase())
-        };
-        let host = authority(host);
-        let hosts = file.hosts.iter().filter_map(&mut authority).collect();
-        Some((host?, RegistryConfig { hosts, private: file.private, ca: file.ca.map(|ca| beside.join(ca)) }))
+        let host: Option<Authority> = self.form(host);
+        let allow_private = self.networks(&file.allow_private);
+        let redirects = file.redirects.iter().filter_map(|host| self.form(host)).collect();
+        let realms = file.realms.iter().filter_map(|host| self.form(host)).collect();
+        let rule = HostRule { allow_private, redirects, realms };
+        Some((host?, RegistryConfig { rule, ca: file.ca.map(|ca| beside.join(ca)) }))
+    }
+
+    fn networks(&mut self, networks: &[toml::Spanned<String>]) -> Vec<ipnet::IpNet> {
+        let network = |network| self.form_of(network, "a network", "write it as 10.0.0.0/8 or fd00::/8");
+        networks.iter().filter_map(network).collect()
     }
 
     fn plugin(&mut self, name: &toml::Spanned<String>, file: file::Plugin) -> PluginConfig {
@@ -277,9 +271,7 @@ impl Resolver<'_> {
     }
 
     fn upstream(&mut self, file: file::Upstream) -> UpstreamBinding {
-        let network = |network| self.form_of(network, "a network", "write it as 10.0.0.0/8 or fd00::/8");
-        let allow_private = file.allow_private.iter().filter_map(network).collect();
-        UpstreamBinding { origin: file.origin, allow_private }
+        UpstreamBinding { allow_private: self.networks(&file.allow_private), origin: file.origin }
     }
 
     fn grant(&mut self, name: &toml::Spanned<String>, file: file::Grant) -> Option<Located<Grant>> {

@@ -1,19 +1,85 @@
-use crate::{command::Context, config::Config, exit::Failure};
-use casemate_registry::Reference;
-pub(crate) struct Pulled {
-    pub(crate) component: Vec<u8>,
-    pub(crate) bundle: Vec<u8>,
+//! Registries as the operator configured them: pull, publish, list and find, with a bar where a person watches.
+
+use std::time::Duration;
+
+use casemate_registry::{Authority, Client, Credentials, Progress, Pulled, Pushed, Reference, Settings, Tag, Upload};
+use casemate_signing::manifest::PluginId;
+use indicatif::{ProgressBar, ProgressStyle};
+
+use crate::{command::Context, config::Config, exit::Failure, house::store};
+
+/// A Docker configuration holds a few logins.
+const MAX_CREDENTIALS: usize = 1 << 20;
+/// A bundle of root certificates.
+const MAX_ROOTS: usize = 1 << 20;
+/// Less than this is over before a bar is seen.
+const BAR_AFTER: Duration = Duration::from_millis(200);
+
+/// Fetch a package. What comes is not believed.
+pub(crate) fn pull(reference: &Reference, context: &Context, config: &Config) -> Result<Pulled, Failure> {
+    let client = client(context, config)?;
+    let bar = Bar::new(reference);
+    let pulled = run(client.pull(reference, &mut |progress| bar.show(progress)))?;
+    bar.0.finish_and_clear();
+    pulled.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
 }
-pub(crate) struct Pushed {
-    pub(crate) digest: String,
-    pub(crate) fallback_tag: bool,
+
+/// Every tag of a repository.
+pub(crate) fn tags(reference: &Reference, context: &Context, config: &Config) -> Result<Vec<Tag>, Failure> {
+    let client = client(context, config)?;
+    run(client.tags(reference))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
 }
-pub(crate) fn pull(_: &Reference, _: &Context, _: &Config) -> Result<Pulled, Failure> {
-    Err(Failure::failed("x"))
+
+/// Where a host says that it keeps a plugin.
+pub(crate) fn find(host: &Authority, plugin: &PluginId, context: &Context, config: &Config) -> Result<Reference, Failure> {
+    let client = client(context, config)?;
+    run(client.locate(host, plugin))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
 }
-pub(crate) fn tags(_: &Reference, _: &Context, _: &Config) -> Result<Vec<String>, Failure> {
-    Err(Failure::failed("x"))
+
+/// Publish a package.
+pub(crate) fn push(reference: &Reference, upload: Upload, context: &Context, config: &Config) -> Result<Pushed, Failure> {
+    let client = client(context, config)?;
+    run(client.push(reference, upload))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
 }
-pub(crate) fn push(_: &Reference, _: Vec<u8>, _: Vec<u8>, _: &Context, _: &Config) -> Result<Pushed, Failure> {
-    Err(Failure::failed("x"))
+
+fn client(context: &Context, config: &Config) -> Result<Client, Failure> {
+    let credentials = match &context.registry_credentials {
+        Some(path) => match store::linked(path, MAX_CREDENTIALS)? {
+            Some(bytes) => Credentials::from_docker_config(&bytes, path)
+                .map_err(|error| Failure::invalid(format!("{}: {error}", error.code())))?,
+            None => Credentials::default(),
+        },
+        None => Credentials::default(),
+    };
+    let roots = config.registries.values().filter_map(|registry| registry.ca.as_ref());
+    let roots = roots.map(|path| store::file(path, MAX_ROOTS)).collect::<Result<_, _>>()?;
+    let hosts = config.registries.iter().map(|(host, registry)| (host.clone(), registry.rule.clone())).collect();
+    Client::new(Settings { credentials, roots, hosts, ..Settings::default() })
+        .map_err(|error| Failure::invalid(format!("{}: {error}", error.code())))
+}
+
+fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
+    Ok(tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work))
+}
+
+/// How far a download is; drawn where standard error is a terminal, and nowhere else.
+struct Bar(ProgressBar);
+
+impl Bar {
+    fn new(reference: &Reference) -> Self {
+        let bar = ProgressBar::new(0);
+        // The template is ours and parses; a bar without it would only be plainer.
+        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:32} {bytes} of {total_bytes}, {bytes_per_sec}") {
+            bar.set_style(style);
+        }
+        bar.set_message(reference.to_string());
+        Self(bar)
+    }
+
+    fn show(&self, Progress { done, total }: Progress) {
+        self.0.set_length(total);
+        if self.0.elapsed() >= BAR_AFTER || done == total {
+            self.0.set_position(done);
+        }
+    }
 }

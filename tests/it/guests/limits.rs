@@ -56,6 +56,18 @@ fn a_plugin_whose_places_are_taken_says_so() {
 }
 
 #[test]
+fn a_call_takes_a_place_for_each_of_its_memories() {
+    // What is closed has a memory of its own beside the guest's.
+    let house = House::serving(&Guest::new("endless_wait").closing("wasi:cli").limit("deadline_ms", 7000));
+    let (busy, others): (Vec<_>, Vec<_>) = house.at_once("run", 100).into_iter().partition(|reply| reply.reason() == "busy");
+    assert_eq!((busy.len(), others.len()), (4, 96));
+    for reply in others {
+        reply.limited("deadline_ms", "7000 ms");
+    }
+    house.goes_on();
+}
+
+#[test]
 pub(super) fn recursion() {
     let house = House::serving(&Guest::new("recursion"));
     house.run("").limited("stack", "call stack");

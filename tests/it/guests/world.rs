@@ -1,5 +1,7 @@
 //! Guests that look for a world beyond what they were given: files, variables, sockets, the process itself.
 
+use std::{io::ErrorKind, net::TcpListener};
+
 use serde_json::json;
 
 use crate::harness::{Guest, House};
@@ -22,6 +24,16 @@ pub(super) fn sockets() {
     assert!(guest.imports().iter().any(|import| import.starts_with("wasi:sockets/tcp@")), "{:?}", guest.imports());
     let house = House::new(&guest);
     house.install().refused(&["`wasi:sockets/", "does not offer"]);
+}
+
+#[test]
+fn closed_sockets_load_and_reach_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let house = House::serving(&Guest::new("sockets").closing("wasi:sockets"));
+    house.run(&listener.local_addr().unwrap().to_string()).ended("error", "plugin-fault", &[]);
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
+    house.goes_on();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::{
     fs,
     io::Write,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use casemate_signing::{
@@ -23,7 +24,7 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::program::built_guest;
+use super::program::{Ran, built_guest, program};
 
 const MANIFEST: &str = include_str!("../../guests/plugin.toml");
 const TOOLS: &str = include_str!("../../guests/tools.json");
@@ -81,6 +82,16 @@ impl Guest {
     /// What the component imports.
     pub(crate) fn imports(&self) -> &BTreeSet<String> {
         &self.imports
+    }
+
+    /// The same with every interface of a package closed, as an author closes them before packing.
+    pub(crate) fn closing(self, package: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let (open, closed) = (folder.path().join("open.wasm"), folder.path().join("closed.wasm"));
+        fs::write(&open, &self.component).unwrap();
+        Ran::of(Command::new(program("casemate-close")).arg(open).arg(package).arg("--out").arg(&closed)).done();
+        let component = fs::read(closed).unwrap();
+        Self { imports: imports(&component), component, ..self }
     }
 
     /// Ask for another limit than the host's default.

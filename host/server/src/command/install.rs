@@ -1,5 +1,6 @@
 //! `casemate install`: review, consent, compile, pin.
 
+use casemate_registry::{Authority, Version};
 use casemate_signing::{
     lock::Locked,
     manifest::{Effect, Manifest, PluginId},
@@ -8,13 +9,14 @@ use serde_json::Value;
 
 use super::{Context, print, verify::provenance};
 use crate::{
+    config::Config,
     exit::{Exit, Failure, Outcome},
     installing::{
         Candidate, Installing, Reason,
         acquire::{self, Source},
         consent::Consent,
     },
-    sheet,
+    registries, sheet,
 };
 
 /// Install a signed plugin: shows everything it can ever do, asks, compiles it and pins it in casemate.lock.
@@ -22,9 +24,13 @@ use crate::{
 /// Installing grants nothing. Its tools can be called only by a grant in the configuration.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// A component with its signature beside it, a folder that holds one, or oci://HOST/REPOSITORY with :TAG or @sha256:DIGEST.
+    /// A component with its signature beside it, a folder that holds one, or oci://HOST/REPOSITORY with :TAG or @sha256:DIGEST; with
+    /// --registry, PUBLISHER/NAME@VERSION.
     #[arg(required_unless_present = "locked")]
     source: Option<Source>,
+    /// Look the plugin up at this host, which says where it keeps it (/.well-known/wasm-pkg/registry.json).
+    #[arg(long, value_name = "HOST", conflicts_with = "locked")]
+    registry: Option<Authority>,
     #[command(flatten)]
     consent: Consent,
     /// Install although the name is nearly that of an installed plugin.
@@ -39,7 +45,10 @@ pub struct Args {
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let mut installing = Installing::begin(context)?;
     let sources = match &args.source {
-        Some(source) => vec![source.clone()],
+        Some(source) => match &args.registry {
+            Some(host) => vec![found(host, &source.to_string(), context, &installing.config)?],
+            None => vec![source.clone()],
+        },
         None => installing
             .lock
             .plugins()
@@ -67,6 +76,17 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     };
     print::result(context.format, text, json);
     Ok(Exit::Done)
+}
+
+/// Where a host keeps `PUBLISHER/NAME@VERSION`.
+fn found(host: &Authority, wanted: &str, context: &Context, config: &Config) -> Result<Source, Failure> {
+    let asked = wanted.split_once('@').and_then(|(id, version)| {
+        Some((id.parse::<PluginId>().ok()?, version.parse::<semver::Version>().ok()?.to_string().replace('+', "_").parse().ok()?))
+    });
+    let Some((id, tag)) = asked else {
+        return Err(Failure::invalid(format!("`{wanted}` is not PUBLISHER/NAME@VERSION\nhelp: such as acme/dns-lookup@0.1.0")));
+    };
+    Ok(Source::Registry(registries::find(host, &id, context, config)?.at(Version::Tag(tag))))
 }
 
 /// Whether a package is the one that the lock file names.

@@ -11,7 +11,7 @@ use std::{
 use casemate_sandbox::{SERVED_WIT, describe, imports_of};
 use casemate_signing::{
     digest::Digest,
-    manifest::{ComponentFacts, Manifest, check::MAX_COMPONENT},
+    manifest::{ComponentFacts, Limits, Manifest, check::MAX_COMPONENT},
     source::{PluginToml, assemble, parse_description},
     statement,
 };
@@ -112,7 +112,7 @@ fn manifest(
     component: &[u8],
     context: &Context,
 ) -> Result<Manifest, Failure> {
-    let described = ask(component, context)?;
+    let described = ask(component, &declared.limits, context)?;
     let described = parse_description(described.as_bytes()).map_err(Failure::invalid)?;
     let facts =
         ComponentFacts { sha256: Digest::of(component).to_hex(), size: u64::try_from(component.len()).unwrap_or(u64::MAX) };
@@ -121,7 +121,7 @@ fn manifest(
 }
 
 /// Ask the component for its tools, in a sandbox that gives it nothing.
-fn ask(component: &[u8], context: &Context) -> Result<String, Failure> {
+fn ask(component: &[u8], limits: &Limits, context: &Context) -> Result<String, Failure> {
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    executor.block_on(describe(component, &context.worker())).map_err(Failure::invalid)
+    executor.block_on(describe(component, limits, &context.worker())).map_err(Failure::invalid)
 }

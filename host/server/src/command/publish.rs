@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use casemate_registry::Reference;
+use casemate_registry::{Reference, Upload, Version};
 use casemate_signing::{
     bundle::{self, Bundle},
     statement,
@@ -41,23 +41,32 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             args.file.display()
         )));
     }
-    let version = manifest.plugin.version.to_string().replace('+', "_");
-    let reference = if args.reference.is_tagged() {
-        args.reference.clone()
-    } else {
-        args.reference.with_tag(&version).map_err(Failure::invalid)?
+    let reference = match args.reference.version() {
+        Some(_) => args.reference.clone(),
+        None => {
+            // A tag has no `+`; `wkg` writes `_` for it.
+            let tag = manifest.plugin.version.to_string().replace('+', "_");
+            args.reference.at(Version::Tag(tag.parse().map_err(Failure::invalid)?))
+        }
     };
-    let pushed = registries::push(&reference, component, bundles, context, &config)?;
+    let wit = manifest.wit.rsplit_once('@').map_or("", |(_, version)| version);
+    let upload = Upload {
+        component,
+        bundle: bundles,
+        imports: manifest.imports.iter().cloned().collect(),
+        exports: vec![format!("casemate:plugin/tools@{wit}")],
+    };
+    let pushed = registries::push(&reference, upload, context, &config)?;
     print::result(
         context.format,
         || {
             format!(
-                "published {} {} (release {})\nat        {reference}\ndigest    {}\nsignature {}",
+                "published {} {} (release {})\nat         {reference}\nexactly    {}\nsignatures {}",
                 manifest.id(),
                 manifest.plugin.version,
                 manifest.plugin.release,
-                pushed.digest,
-                if pushed.fallback_tag { "by tag: the registry has no referrers" } else { "as a referrer" },
+                pushed.reference,
+                pushed.signatures,
             )
         },
         || {
@@ -66,7 +75,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
                 "version": manifest.plugin.version,
                 "reference": reference.to_string(),
                 "digest": pushed.digest.to_string(),
-                "fallback_tag": pushed.fallback_tag,
+                "signatures": pushed.signatures,
             })
         },
     );

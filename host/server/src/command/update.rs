@@ -146,11 +146,16 @@ fn newest(source: &Source, name: &PluginName, context: &Context, installing: &In
             .map(|(_, source)| source)
     };
     let found = match source {
+        // Exactly one package was asked for, and is what it is.
+        Source::Registry(reference) if matches!(reference.version(), Some(casemate_registry::Version::Digest(_))) => None,
         Source::Registry(reference) => best(
             registries::tags(reference, context, &installing.config)?
                 .into_iter()
-                // A tag has no `+`, which registries do not allow; `wkg` writes `_` for it.
-                .filter_map(|tag| Some((tag.replace('_', "+").parse().ok()?, Source::Registry(reference.with_tag(&tag).ok()?))))
+                // A tag has no `+`; `wkg` writes `_` for it.
+                .filter_map(|tag| {
+                    let version = tag.to_string().replace('_', "+").parse().ok()?;
+                    Some((version, Source::Registry(reference.at(casemate_registry::Version::Tag(tag)))))
+                })
                 .collect(),
         ),
         Source::Path(path) => best(

@@ -95,12 +95,15 @@ pub struct Http {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Registry {
-    /// Other hosts it may redirect to, or have its tokens from.
+    /// Other hosts that its blobs may be on. They get no credential.
     #[serde(default)]
-    pub hosts: Vec<Spanned<String>>,
-    /// Whether it may have an address that is not public.
+    pub redirects: Vec<Spanned<String>>,
+    /// Other hosts that may hand out its tokens. They get its credential.
     #[serde(default)]
-    pub private: bool,
+    pub realms: Vec<Spanned<String>>,
+    /// Networks that it may be in although they are not public.
+    #[serde(default)]
+    pub allow_private: Vec<Spanned<String>>,
     /// Root certificates that it is trusted by besides the system's, in PEM; relative to the configuration file.
     pub ca: Option<std::path::PathBuf>,
 }

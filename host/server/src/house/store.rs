@@ -317,6 +317,15 @@ fn package_read(
     Ok((Untrusted::new(bytes.clone(), bundle.clone()), [bytes, bundle]))
 }
 
+/// A file of the user's own, which may be a link: people keep such files in a repository and link them. Absent is `None`.
+pub(crate) fn linked(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
+    match fs::canonicalize(path) {
+        Ok(real) => read(&real, cap),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(Failure::failed(format!("`{}` cannot be read: {error}", path.display()))),
+    }
+}
+
 /// A suffix of every component.
 const COMPONENT: &str = "wasm";
 

@@ -11,6 +11,9 @@ use casemate_signing::package::Untrusted;
 
 use crate::{command::Context, config::Config, exit::Failure, house::store, registries};
 
+/// What a reference to a registry begins with.
+const SCHEME: &str = "oci://";
+
 /// Where a package is.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
@@ -24,7 +27,7 @@ impl FromStr for Source {
     type Err = casemate_registry::InvalidReference;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with(casemate_registry::SCHEME) { text.parse().map(Self::Registry) } else { Ok(Self::Path(text.into())) }
+        if text.starts_with(SCHEME) { text.parse().map(Self::Registry) } else { Ok(Self::Path(text.into())) }
     }
 }
 

@@ -1,0 +1,220 @@
+//! The signatures of a package: manifests that name it as their subject, each with one bundle.
+//!
+//! The distribution specification, "Listing Referrers", and for registries that know nothing of it "Referrers Tag Schema".
+
+use casemate_signing::{
+    bundle::{MAX_BUNDLE, MEDIA_TYPE},
+    strict_json,
+};
+use reqwest::{
+    StatusCode,
+    header::{ACCEPT, HeaderMap, HeaderValue},
+};
+use url::Url;
+
+use crate::{
+    authority::Authority,
+    manifest::{self, Descriptor, IMAGE, INDEX},
+    page::Pages,
+    reference::Version,
+    request::RequestError,
+    session::Session,
+};
+
+/// As many as one payload may have.
+pub(crate) const MAX_SIGNATURES: usize = 16;
+/// A package has as many referrers as it has signatures, reports and attestations: some dozens.
+const MAX_PAGES: usize = 8;
+const LIST: &str = "the list of signatures";
+const SIGNATURE: &str = "a signature";
+
+/// Why a package has no signature file.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReferrersError {
+    /// None of the package's referrers is a signature.
+    #[error(
+        "the package at `{0}` is not signed\nhelp: `casemate publish` sends the signature along; other tools leave it behind"
+    )]
+    NotSigned(Authority),
+    /// More than are read.
+    #[error("the package has {0} signatures, and at most {MAX_SIGNATURES} are read")]
+    TooMany(usize),
+    /// Listed for this package, and about another.
+    #[error("`{0}` lists a signature that is about another package\nhelp: do not use this registry until its operator knows why")]
+    Subject(Authority),
+    /// Listed as a signature, and something else.
+    #[error("`{0}` lists a signature that is not one Sigstore bundle")]
+    Type(Authority),
+    /// All of them together.
+    #[error("the package's signatures are larger than {MAX_BUNDLE} bytes")]
+    TooLarge,
+    /// Several, and not each a JSON text.
+    #[error("the package has several signatures, of which one is not strict JSON")]
+    Json,
+}
+
+impl ReferrersError {
+    /// A stable word for logs and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotSigned(_) => "not-signed",
+            Self::TooMany(_) => "signatures-many",
+            Self::Subject(_) => "signature-subject",
+            Self::Type(_) => "signature-type",
+            Self::TooLarge => "signature-too-large",
+            Self::Json => "signature-json",
+        }
+    }
+}
+
+/// Either, while a list is read.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    Request(RequestError),
+    Referrers(ReferrersError),
+}
+
+impl From<RequestError> for Fault {
+    fn from(error: RequestError) -> Self {
+        Self::Request(error)
+    }
+}
+
+impl From<ReferrersError> for Fault {
+    fn from(error: ReferrersError) -> Self {
+        Self::Referrers(error)
+    }
+}
+
+impl From<Fault> for crate::pull::PullError {
+    fn from(fault: Fault) -> Self {
+        match fault {
+            Fault::Request(error) => error.into(),
+            Fault::Referrers(error) => error.into(),
+        }
+    }
+}
+
+/// The signature file of the package that `subject` describes: one bundle, or several one a line.
+pub(crate) async fn bundle(session: &mut Session<'_>, subject: &Descriptor) -> Result<Vec<u8>, Fault> {
+    let signatures = signatures(session, subject).await?;
+    let mut bundles = Vec::new();
+    let mut left = MAX_BUNDLE as u64;
+    for signature in &signatures {
+        let layer = layer(session, signature, subject).await?;
+        left = left.checked_sub(layer.size).ok_or(ReferrersError::TooLarge)?;
+        let answer = session.blob(&format!("blobs/{}", layer.digest), SIGNATURE).await?;
+        bundles.push(answer.exactly(SIGNATURE, &layer, |_| ()).await?);
+    }
+    Ok(one_a_line(bundles, session.registry())?)
+}
+
+/// Where the signatures of a package are listed, in a registry without the referrers API.
+pub(crate) fn fallback_tag(subject: &Descriptor) -> String {
+    format!("sha256-{}", subject.digest.to_hex())
+}
+
+/// The index under the fallback tag, as it is; none if there is no such tag.
+pub(crate) async fn fallback_text(session: &mut Session<'_>, subject: &Descriptor) -> Result<Option<Vec<u8>>, RequestError> {
+    let url = session.url(&format!("manifests/{}", fallback_tag(subject)))?;
+    let answer = session.get(url, accept()).await?.expect(LIST, &[StatusCode::OK, StatusCode::NOT_FOUND])?;
+    match answer.status() {
+        StatusCode::NOT_FOUND => Ok(None),
+        _ => Ok(Some(manifest::index_text(answer, LIST).await?)),
+    }
+}
+
+fn accept() -> HeaderMap {
+    HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(INDEX))])
+}
+
+/// The referrers that say they are bundles, each once, always in the same order.
+async fn signatures(session: &mut Session<'_>, subject: &Descriptor) -> Result<Vec<Descriptor>, Fault> {
+    let mut signatures = match listed(session, subject).await? {
+        Some(descriptors) => descriptors,
+        None => match fallback_text(session, subject).await? {
+            Some(text) => bundles_in(&text)?,
+            None => Vec::new(),
+        },
+    };
+    signatures.sort_by_key(|descriptor| descriptor.digest);
+    signatures.dedup_by_key(|descriptor| descriptor.digest);
+    match signatures.len() {
+        0 => Err(ReferrersError::NotSigned(session.registry().clone()).into()),
+        count if count > MAX_SIGNATURES => Err(ReferrersError::TooMany(count).into()),
+        _ => Ok(signatures),
+    }
+}
+
+/// What the referrers API lists; nothing if the registry has none.
+async fn listed(session: &mut Session<'_>, subject: &Descriptor) -> Result<Option<Vec<Descriptor>>, RequestError> {
+    let mut found = Vec::new();
+    let mut pages = Pages::new(session.registry(), list_url(session, subject)?, MAX_PAGES);
+    while let Some(url) = pages.next()? {
+        let answer = session.get(url, accept()).await?.expect(LIST, &[StatusCode::OK, StatusCode::NOT_FOUND])?;
+        if answer.status() == StatusCode::NOT_FOUND {
+            return Ok(None);
+        }
+        pages.turn(answer.headers())?;
+        let text = manifest::index_text(answer, LIST).await?;
+        found.extend(bundles_in(&text)?);
+    }
+    Ok(Some(found))
+}
+
+fn list_url(session: &Session<'_>, subject: &Descriptor) -> Result<Url, RequestError> {
+    let mut url = session.url(&format!("referrers/{}", subject.digest))?;
+    url.query_pairs_mut().append_pair("artifactType", MEDIA_TYPE);
+    Ok(url)
+}
+
+/// The registry may ignore the filter, so it is applied here.
+fn bundles_in(index: &[u8]) -> Result<Vec<Descriptor>, RequestError> {
+    let index = manifest::index(index, LIST)?;
+    let is_bundle = |descriptor: &Descriptor| descriptor.artifact_type.as_deref() == Some(MEDIA_TYPE);
+    Ok(index.manifests.into_iter().filter(is_bundle).collect())
+}
+
+/// The one layer of a signature's manifest, which says itself what it is about.
+async fn layer(session: &mut Session<'_>, signature: &Descriptor, subject: &Descriptor) -> Result<Descriptor, Fault> {
+    let registry = session.registry();
+    let kind = || ReferrersError::Type(registry.clone());
+    if signature.media_type != IMAGE {
+        return Err(kind().into());
+    }
+    let fetched = manifest::fetch(session, &Version::Digest(signature.digest), SIGNATURE).await?;
+    let about = fetched.manifest.subject.as_ref().map(|about| about.digest);
+    if about != Some(subject.digest) {
+        return Err(ReferrersError::Subject(registry.clone()).into());
+    }
+    if fetched.manifest.artifact_type.as_deref() != Some(MEDIA_TYPE) || fetched.descriptor.size != signature.size {
+        return Err(kind().into());
+    }
+    let [layer] = fetched.manifest.layers.as_slice() else { return Err(kind().into()) };
+    if layer.media_type != MEDIA_TYPE {
+        return Err(kind().into());
+    }
+    if layer.size > MAX_BUNDLE as u64 {
+        return Err(ReferrersError::TooLarge.into());
+    }
+    Ok(layer.clone())
+}
+
+/// One bundle stays as it is. What is signed inside a bundle is base64, so the JSON around it may be written anew.
+fn one_a_line(bundles: Vec<Vec<u8>>, registry: &Authority) -> Result<Vec<u8>, ReferrersError> {
+    let bundles = match <[Vec<u8>; 1]>::try_from(bundles) {
+        Ok([only]) => return Ok(only),
+        Err(bundles) => bundles,
+    };
+    let mut lines = Vec::new();
+    for bundle in &bundles {
+        let value = strict_json::parse(bundle).map_err(|_| ReferrersError::Json)?;
+        lines.extend_from_slice(value.to_string().as_bytes());
+        lines.push(b'\n');
+    }
+    match lines.len() {
+        0 => Err(ReferrersError::NotSigned(registry.clone())),
+        length if length > MAX_BUNDLE => Err(ReferrersError::TooLarge),
+        _ => Ok(lines),
+    }
+}
