@@ -101,6 +101,11 @@ fn without_warnings(scaffold: &Scaffold) {
         let linted: Value = serde_json::from_str(&linted.stdout).unwrap();
         assert_eq!((&linted["plugin"], &linted["warnings"]), (&"acme/dns-lookup".into(), &Value::Array(vec![])));
     }
+    // A statement says nothing of another component.
+    let [mut other, _] = scaffold.packed();
+    other.push(0);
+    fs::write(scaffold.folder.join(component), other).unwrap();
+    Ran::of(&mut scaffold.casemate(&["lint", component])).refused(&["is not the component that the statement is about"]);
 }
 
 /// Both places that an author can be sent to: a line of plugin.toml, and a tool's argument in Rust.

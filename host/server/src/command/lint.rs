@@ -6,9 +6,10 @@ use std::{
 };
 
 use casemate_signing::{
+    digest::Digest,
     dsse::MAX_PAYLOAD,
     lint::{self, Lint, Warning},
-    manifest::{Manifest, PluginId},
+    manifest::{Manifest, PluginId, check::MAX_COMPONENT},
     source::{Culprit, Fault},
     statement,
 };
@@ -32,8 +33,8 @@ use crate::{
 /// Say what a reviewer of a plugin would ask about: texts that address the model, wide patterns, thin reasons, names that look alike.
 ///
 /// Unlike the rules of the loader, these are warnings: each can be meant. A folder is built as by casemate pack, without writing
-/// a package. Of a package FILE.wasm its statement is read, or the bundle beside it once its signature is verified; the component is
-/// not.
+/// a package. Of a package FILE.wasm the bundle beside it is read, once its signature is verified, or the statement of one that is not
+/// signed yet; the component itself is not.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// The folder with plugin.toml and Cargo.toml, or a package.
@@ -81,21 +82,26 @@ fn read(args: &Args, context: &Context) -> Result<(Manifest, Option<Source>), Fa
     Ok((of_package(&args.plugin, context)?, None))
 }
 
-/// The manifest of a package: what will be signed, or what was.
+/// The manifest of a package: what was signed, or else what will be. Where there is a signature, nothing beside it is believed.
 fn of_package(file: &Path, context: &Context) -> Result<Manifest, Failure> {
-    let path = store::statement_of(file);
     if !file.exists() {
         return Err(Failure::invalid(format!(
             "there is no `{}`\nhelp: a plugin's folder, or a package that casemate pack wrote",
             file.display()
         )));
     }
-    if !path.exists() && store::bundle_of(file).exists() {
+    if store::bundle_of(file).exists() {
         let config = Config::read(&context.folders.config)?;
         return Ok(verified(acquire::from_file(file)?, context, &config)?.manifest().clone());
     }
-    statement::parse(&store::file(&path, MAX_PAYLOAD)?)
-        .map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display())))
+    let path = store::statement_of(file);
+    let manifest = statement::parse(&store::file(&path, MAX_PAYLOAD)?)
+        .map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display())))?;
+    let component = store::file(file, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?;
+    if Digest::of(&component).to_hex() == manifest.component.sha256 {
+        return Ok(manifest);
+    }
+    Err(Failure::denied(format!("`{}` is not the component that the statement is about\nhelp: pack again", file.display())))
 }
 
 /// The plugins it may be mistaken for: those that are installed, and those that were named.

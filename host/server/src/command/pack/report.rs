@@ -41,11 +41,6 @@ impl Source {
         Place::find(&self.text, at)
     }
 
-    /// `FILE:LINE`, for a list.
-    pub(crate) fn line(&self, place: &Place) -> String {
-        format!("{}:{}", self.path.display(), place.line)
-    }
-
     /// As rustc shows it: the place, the line, and a mark under what is meant.
     fn shown(&self, place: Option<&Place>, what: &str, note: Option<(&str, &str)>) -> String {
         let Some(place) = place else { return plain(&format!("{}: {what}", self.path.display()), note) };
@@ -53,8 +48,8 @@ impl Source {
         let margin = " ".repeat(number.len());
         // A tab is as wide as a terminal likes; a space is not.
         let line = place.text.replace('\t', " ");
-        let mark = format!("{}{}", " ".repeat(place.column - 1), "^".repeat(place.length));
-        plain(&format!("{}: {what}\n{margin} |\n{number} | {line}\n{margin} | {mark}", self.line(place)), note)
+        let mark = format!("{}{}", " ".repeat(place.column.saturating_sub(1)), "^".repeat(place.length));
+        plain(&format!("{}:{number}: {what}\n{margin} |\n{number} | {line}\n{margin} | {mark}", self.path.display()), note)
     }
 }
 
