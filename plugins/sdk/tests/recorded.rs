@@ -129,4 +129,12 @@ fn what_is_no_case_or_not_for_here_is_said() {
     fails("/expect", json!({ "outcome": "refused", "reason": "no-contract" }), "only `casemate test` can play it");
     fails("/sources", json!({ "log": { "text": "" } }), "only `casemate test` can play it");
     assert!(catch_unwind(|| Recorded::read("/nowhere.json")).is_err());
+    let folder = tempfile::tempdir().unwrap();
+    let mut refused = case();
+    refused["expect"] = json!({ "outcome": "refused", "reason": "no-contract" });
+    for (name, case) in [("a", case()), ("b", refused)] {
+        fs::write(folder.path().join(name).with_extension("json"), case.to_string()).unwrap();
+    }
+    let natively: Vec<bool> = Recorded::all(folder.path()).iter().map(Recorded::plays_natively).collect();
+    assert_eq!(natively, [true, false]);
 }

@@ -280,3 +280,44 @@ fn any_text_holds_secret(value: &Value, redactor: &Redactor) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_is_granted_as_it_is_and_a_range_of_time_by_its_length() {
+        for (kind, target, expected) in [
+            (ScopeKind::Name, "lab", "lab"),
+            (ScopeKind::Cidr, "10.0.0.0/8", "10.0.0.0/8"),
+            (ScopeKind::TimeRange, "2026-01-01T00:00:00Z/2026-01-02T00:00:00Z", "1d"),
+            (ScopeKind::TimeRange, "no range", "no range"),
+        ] {
+            assert_eq!(granted(kind, target), expected);
+        }
+    }
+
+    #[test]
+    fn headers_of_one_name_are_one_line_and_private_ones_are_none() {
+        let all = [
+            ("link", "</a>"),
+            ("x-api-key", "1"),
+            ("link", "</b>"),
+            ("authorization", "2"),
+            ("etag", "\"3\""),
+            ("csrf-token", "4"),
+        ];
+        let kept: Vec<_> = headers(all.into_iter()).into_iter().collect();
+        assert_eq!(kept, [("etag".to_owned(), "\"3\"".to_owned()), ("link".to_owned(), "</a>, </b>".to_owned())]);
+    }
+
+    #[test]
+    fn a_secret_is_found_in_the_spellings_that_a_file_has() {
+        let redactor = Redactor::new(&[("api_key", "s3cr3t/k\"ey")]);
+        for text in ["a s3cr3t/k\"ey b", "s3cr3t%2Fk%22ey", "%733cr3t%2fk%22e%79", "733363723374", "czNjcjN0L2siZXk="] {
+            let found = any_text_holds_secret(&json!({ "a": [{ text: 1 }] }), &redactor);
+            // Half of it in hex is none.
+            assert_eq!(found, text != "733363723374", "{text}");
+        }
+    }
+}

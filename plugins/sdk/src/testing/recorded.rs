@@ -143,6 +143,11 @@ impl Recorded {
         files.into_iter().map(Self::read).collect()
     }
 
+    /// Whether it can be played here: not if its point is the host's no, or if it reads byte sources. `casemate test` plays those too.
+    pub fn plays_natively(&self) -> bool {
+        !matches!(self.case.expect, Expect::Refused { .. }) && self.case.sources.is_empty()
+    }
+
     /// The answer of an exchange, counted from 0, for a script of one's own.
     ///
     /// # Panics
@@ -159,14 +164,11 @@ impl Recorded {
     /// must come in the order of the recording. Of a plan it is checked that its request is made, and nothing after it.
     ///
     /// # Panics
-    /// When the call asks for something else or ends otherwise; and for a case whose point is the host's no, or that reads byte
-    /// sources: only `casemate test` plays those.
+    /// When the call asks for something else or ends otherwise, or the case cannot be played natively.
     #[expect(clippy::panic, reason = "a test's failure is a panic")]
     pub fn replay(&self, tools: &[Entry]) {
         let (name, case) = (&self.name, &self.case);
-        if matches!(case.expect, Expect::Refused { .. }) || !case.sources.is_empty() {
-            panic!("{name}: only `casemate test` can play it");
-        }
+        assert!(self.plays_natively(), "{name}: only `casemate test` can play it");
         let planned = if let Expect::Planned { plan } = &case.expect { plan.as_slice() } else { &[] };
         let steps = case.exchanges.iter().map(|exchange| (&exchange.request, Some(&exchange.response)));
         let mut upstreams: HashMap<&str, ScriptedUpstream> = HashMap::new();
