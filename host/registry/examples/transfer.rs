@@ -1,12 +1,22 @@
 //! A package to a registry and back: `transfer publish oci://… FILE` and `transfer pull oci://… FILE`, the signature beside the file.
 #![expect(clippy::print_stdout, reason = "the result")]
 
-use std::{env, error::Error, fs, path::Path};
+use std::{env, error::Error, fs, path::Path, process::ExitCode};
 
 use casemate_registry::{Client, Credentials, Reference, Settings, Upload};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> ExitCode {
+    match transfer().await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn transfer() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = env::args().skip(1).collect();
     let [command, reference, file] = arguments.as_slice() else { return Err("publish or pull, a reference and a file".into()) };
     let reference: Reference = reference.parse()?;

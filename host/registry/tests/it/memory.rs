@@ -1,6 +1,6 @@
 //! What an answer without an end costs: a process of its own pulls it, and says how much memory it ever had.
 
-use std::{env, process::Command};
+use std::{env, io::Write, process::Command};
 
 use crate::fixture::{COMPONENT, IMAGE, INDEX, Registry, chunked, endless, pull, reply, settings};
 
@@ -16,7 +16,7 @@ async fn child() {
     let code = pull(&reference, settings()).await.map_or_else(|error| error.code(), |_| "ok");
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let peak = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap().trim().trim_end_matches(" kB");
-    println!("result {code} {peak}");
+    writeln!(std::io::stdout(), "result {code} {peak}").unwrap();
 }
 
 /// Pull in a process of its own; the refusal, and the most memory it had.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use casemate_signing::Digest;
 use serde_json::{Value, json};
 
-use crate::fixture::{BUNDLE, IMAGE, INDEX, Registry, SIGNATURE, Seen, Store, code, endless, pull, reply, settings};
+use crate::fixture::{BUNDLE, IMAGE, INDEX, Registry, SIGNATURE, Seen, Store, code, endless, fallback, pull, reply, settings};
 
 async fn store(change: impl FnOnce(&mut Store), expected: &str) {
     let registry = Registry::empty().await;
@@ -44,6 +44,35 @@ async fn a_signature_is_about_this_package_and_is_one_bundle() {
     signature(|m| m["layers"][0]["size"] = json!(SIGNATURE.len() + 1), "length-differs").await;
     // Some other attestation is nobody's business here.
     signature(|m| m["artifactType"] = json!("application/vnd.acme.report"), "not-signed").await;
+}
+
+#[tokio::test]
+async fn a_list_that_lost_its_types_is_read() {
+    let listed = |change: fn(&mut Value)| {
+        move |store: &mut Store| {
+            store.referrers = false;
+            let package = store.package(|_| ());
+            store.sign(&package, SIGNATURE, change);
+            let tag = fallback(&package.0);
+            let mut index: Value = serde_json::from_slice(&store.manifests[&tag].1).unwrap();
+            index["manifests"][0].as_object_mut().unwrap().remove("artifactType");
+            store.manifest(Some(&tag), INDEX, &index);
+        }
+    };
+    store(listed(|_| ()), "ok").await;
+    store(listed(|m| m["artifactType"] = json!("application/vnd.acme.report")), "not-signed").await;
+    store(listed(|m| m["subject"]["size"] = json!(1)), "ok").await;
+    store(listed(|m| m["subject"]["digest"] = json!(Digest::of(b"other"))), "signature-subject").await;
+}
+
+#[tokio::test]
+async fn a_package_is_not_its_own_signature() {
+    let registry = Registry::new().await;
+    registry.fault(|seen| {
+        let descriptor = json!({ "mediaType": IMAGE, "digest": seen.path.rsplit('/').next(), "size": 1, "artifactType": BUNDLE });
+        seen.is("GET", "/referrers/").then(|| reply(200, &[("content-type", INDEX)], index(&json!([descriptor]))))
+    });
+    assert_eq!(code(&registry, settings()).await, "signature-subject");
 }
 
 #[tokio::test]
