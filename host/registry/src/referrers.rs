@@ -101,7 +101,7 @@ pub(crate) async fn bundle(session: &mut Session<'_>, subject: &Descriptor) -> R
     let mut bundles = Vec::new();
     let mut left = MAX_BUNDLE as u64;
     for signature in &signatures {
-        let layer = layer(session, signature, subject).await?;
+        let Some(layer) = layer(session, signature, subject).await? else { continue };
         left = left.checked_sub(layer.size).ok_or(ReferrersError::TooLarge)?;
         let answer = session.blob(&format!("blobs/{}", layer.digest), SIGNATURE).await?;
         bundles.push(answer.exactly(SIGNATURE, &layer, |_| ()).await?);
@@ -128,7 +128,7 @@ fn accept() -> HeaderMap {
     HeaderMap::from_iter([(ACCEPT, HeaderValue::from_static(INDEX))])
 }
 
-/// The referrers that say they are bundles, each once, always in the same order.
+/// The referrers that may be bundles, each once, always in the same order.
 async fn signatures(session: &mut Session<'_>, subject: &Descriptor) -> Result<Vec<Descriptor>, Fault> {
     let mut signatures = match listed(session, subject).await? {
         Some(descriptors) => descriptors,
@@ -168,26 +168,34 @@ fn list_url(session: &Session<'_>, subject: &Descriptor) -> Result<Url, RequestE
     Ok(url)
 }
 
-/// The registry may ignore the filter, so it is applied here.
+/// The registry may ignore the filter, so it is applied here. What has no type is asked for it: clients that are older than
+/// artifact types leave them out when they copy a list.
 fn bundles_in(index: &[u8]) -> Result<Vec<Descriptor>, RequestError> {
     let index = manifest::index(index, LIST)?;
-    let is_bundle = |descriptor: &Descriptor| descriptor.artifact_type.as_deref() == Some(MEDIA_TYPE);
-    Ok(index.manifests.into_iter().filter(is_bundle).collect())
+    let may_be = |descriptor: &Descriptor| match &descriptor.artifact_type {
+        Some(artifact_type) => artifact_type == MEDIA_TYPE,
+        None => descriptor.media_type == IMAGE,
+    };
+    Ok(index.manifests.into_iter().filter(may_be).collect())
 }
 
-/// The one layer of a signature's manifest, which says itself what it is about.
-async fn layer(session: &mut Session<'_>, signature: &Descriptor, subject: &Descriptor) -> Result<Descriptor, Fault> {
+/// The one layer of a signature's manifest, which says itself what it is about; none if it never said that it is a signature.
+async fn layer(session: &mut Session<'_>, signature: &Descriptor, subject: &Descriptor) -> Result<Option<Descriptor>, Fault> {
     let registry = session.registry();
     let kind = || ReferrersError::Type(registry.clone());
     if signature.media_type != IMAGE {
         return Err(kind().into());
     }
     let fetched = manifest::fetch(session, &Version::Digest(signature.digest), SIGNATURE).await?;
+    let is_bundle = fetched.manifest.artifact_type.as_deref() == Some(MEDIA_TYPE);
+    if signature.artifact_type.is_none() && !is_bundle {
+        return Ok(None);
+    }
     let about = fetched.manifest.subject.as_ref().map(|about| about.digest);
     if about != Some(subject.digest) {
         return Err(ReferrersError::Subject(registry.clone()).into());
     }
-    if fetched.manifest.artifact_type.as_deref() != Some(MEDIA_TYPE) || fetched.descriptor.size != signature.size {
+    if !is_bundle || fetched.descriptor.size != signature.size {
         return Err(kind().into());
     }
     let [layer] = fetched.manifest.layers.as_slice() else { return Err(kind().into()) };
@@ -197,7 +205,7 @@ async fn layer(session: &mut Session<'_>, signature: &Descriptor, subject: &Desc
     if layer.size > MAX_BUNDLE as u64 {
         return Err(ReferrersError::TooLarge.into());
     }
-    Ok(layer.clone())
+    Ok(Some(layer.clone()))
 }
 
 /// One bundle stays as it is. What is signed inside a bundle is base64, so the JSON around it may be written anew.

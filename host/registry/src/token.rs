@@ -257,7 +257,7 @@ mod tests {
             Some(Challenge::Bearer { realm: "https://a/t?x=1,2".to_owned(), service: service.map(str::to_owned) })
         };
         check(&[r#"Bearer realm="https://a/t?x=1,2",service="a",scope="repository:x:pull""#], bearer(Some("a")));
-        check(&[r#"bearer  Realm="https://a/t?x=1,2""#], bearer(None));
+        check(&[r#"bearer Realm="https://a/t?x=1,2""#], bearer(None));
         check(&[r#"Basic realm="a", Bearer realm="https://a/t?x=1,2""#], bearer(None));
         check(&[r#"Basic realm="a""#, r#"Bearer realm="https://a/t?x=1,2""#], bearer(None));
         check(&[r#"Basic realm="a""#], Some(Challenge::Basic));
