@@ -13,6 +13,7 @@ use casemate_audit::EventFacts;
 use casemate_policy::Policy;
 use tokio::{
     signal::unix::{SignalKind, signal},
+    task::JoinHandle,
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
@@ -44,6 +45,7 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
     let state = house.folders.state(house.environment);
     let mut known = Some(house.made_from.clone());
     let (mut verified, mut kept) = (Instant::now(), Instant::now());
+    let mut keeping: Option<JoinHandle<()>> = None;
     loop {
         let told = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -61,8 +63,9 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
             known = house.take_up(told).await.then_some(marks);
             verified = Instant::now();
         }
-        if told || kept.elapsed() >= KEEP {
-            house.keep_head().await;
+        // Beside, and one at a time: a slow disk, or another process at the file, must not hold up a revocation.
+        if (told || kept.elapsed() >= KEEP) && keeping.as_ref().is_none_or(JoinHandle::is_finished) {
+            keeping = Some(tokio::spawn(keep_head(Arc::clone(&house))));
             kept = Instant::now();
         }
     }
@@ -203,17 +206,16 @@ impl House {
             tracing::error!(%reason, "a change of what is served could not be recorded");
         }
     }
+}
 
-    /// Sign the log and keep its newest checkpoint outside of it.
-    async fn keep_head(self: &Arc<Self>) {
-        if let Err(error) = self.log.sign().await {
-            tracing::error!(%error, "the audit log could not be signed");
-        }
-        let house = Arc::clone(self);
-        let kept = tokio::task::spawn_blocking(move || house.head.keep(&house.log)).await;
-        if let Ok(Err(failure)) = kept {
-            tracing::error!(error = %failure.message, "the audit log's newest checkpoint could not be kept");
-        }
+/// Sign the log and keep its newest checkpoint outside of it.
+async fn keep_head(house: Arc<House>) {
+    if let Err(error) = house.log.sign().await {
+        tracing::error!(%error, "the audit log could not be signed");
+    }
+    let kept = tokio::task::spawn_blocking(move || house.head.keep(&house.log)).await;
+    if let Ok(Err(failure)) = kept {
+        tracing::error!(error = %failure.message, "the audit log's newest checkpoint could not be kept");
     }
 }
 
