@@ -3,6 +3,7 @@
 pub(crate) mod heads;
 pub(crate) mod store;
 
+mod facts;
 mod open;
 mod reload;
 mod serving;

@@ -9,7 +9,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use casemate_audit::{EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, Sync};
+use casemate_audit::{EventFacts, EventKind, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
     Grant, GrantName, Policy, PolicyError, ServedName, ToolRule, default_approval, default_dry_run, default_enabled,
@@ -23,17 +23,17 @@ use casemate_signing::{
     package::Loadable,
     trust::TrustStore,
 };
-use serde_json::{Value, json};
+use serde_json::Value;
 use tokio::sync::watch;
 
 use super::{
-    House,
+    House, facts,
     heads::{self, Heads, Keeper},
     serving::{Ended, MadeOf, Plugins, Served, Serving},
     store::{self, Keys},
 };
 use crate::{
-    advisories::{Advisories, waived},
+    advisories::Advisories,
     clock,
     command::Context,
     config::{Config, ConfigError, PluginConfig, nearest},
@@ -82,19 +82,19 @@ impl House {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
         let (plugins, refused) = shelf.load_all(&runtime, &config, &advisories, &Kept::default());
-        started(&log, &config).await?;
-        for fact in plugins.values().map(|plugin| loaded(plugin)).chain(refused.iter().map(load_failed)) {
+        log.event(facts::started(&config), clock::now()).await?;
+        for fact in plugins.values().map(|plugin| facts::loaded(plugin)).chain(refused.iter().map(facts::load_failed)) {
             log.event(fact, clock::now()).await?;
         }
         let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict) {
             Ok(policy) => policy,
             Err(error) => {
-                log.event(config_refused(&error), clock::now()).await?;
+                log.event(facts::config_refused(&error), clock::now()).await?;
                 log.close(clock::now())?;
                 return Err(error.into());
             }
         };
-        log.event(config_loaded(&config), clock::now()).await?;
+        log.event(facts::config_loaded(&config), clock::now()).await?;
         let ledger = Ledger::open(&state.join("ledger.db"))?;
         let serving = Serving { config: Arc::clone(&config), advisories, policy, plugins, refused };
         Ok(Self {
@@ -472,49 +472,4 @@ pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result
     tokio::runtime::Builder::new_current_thread().build()?.block_on(log.event(event, clock::now()))?;
     log.close(clock::now())?;
     head.keep(&log)
-}
-
-async fn started(log: &Log, config: &Config) -> Result<(), Failure> {
-    let fields = json!({ "version": env!("CARGO_PKG_VERSION"), "environment": config.environment.as_str() });
-    log.event(of_host(EventKind::HostStarted, Outcome::Allowed, fields), clock::now()).await?;
-    Ok(())
-}
-
-fn of_host(kind: EventKind, outcome: Outcome, fields: Value) -> EventFacts {
-    EventFacts { kind, principal: HOST.to_owned(), outcome, fields }
-}
-
-/// A plugin is about to be served.
-pub(super) fn loaded(served: &Served) -> EventFacts {
-    let plugin = &served.plugin;
-    let mut fields =
-        json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
-    waived(&mut fields, served.findings.iter());
-    of_host(EventKind::PluginLoaded, Outcome::Allowed, fields)
-}
-
-/// A plugin is not served although it is installed.
-pub(super) fn load_failed(refused: &Refused) -> EventFacts {
-    tracing::warn!(plugin = %refused.plugin, reason = refused.reason, "a plugin is not served");
-    let fields = json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason });
-    of_host(EventKind::PluginLoadFailed, Outcome::Denied, fields)
-}
-
-/// A plugin is no longer served because it is no longer installed.
-pub(super) fn removed(served: &Served) -> EventFacts {
-    let plugin = &served.plugin;
-    let fields =
-        json!({ "plugin": plugin.id().to_string(), "version": plugin.manifest().plugin.version, "digest": plugin.digest() });
-    of_host(EventKind::PluginRemoved, Outcome::Allowed, fields)
-}
-
-/// A configuration is in force from here on.
-pub(super) fn config_loaded(config: &Config) -> EventFacts {
-    let fields = json!({ "grants": config.grants.len(), "plugins": config.plugins.len(), "sha256": config.sha256 });
-    of_host(EventKind::ConfigLoaded, Outcome::Allowed, fields)
-}
-
-/// A configuration is not taken up.
-pub(super) fn config_refused(reason: &impl std::fmt::Display) -> EventFacts {
-    of_host(EventKind::ConfigRefused, Outcome::Denied, json!({ "reason": reason.to_string() }))
 }

@@ -13,13 +13,14 @@ use casemate_audit::EventFacts;
 use casemate_policy::Policy;
 use tokio::{
     signal::unix::{SignalKind, signal},
+    task::JoinHandle,
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    House,
-    open::{Kept, Names, Refused, Shelf, config_loaded, config_refused, load_failed, loaded, removed, rules},
+    House, facts,
+    open::{Kept, Names, Refused, Shelf, rules},
     serving::{Ended, Plugins, Serving},
     store,
 };
@@ -42,8 +43,9 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
         return shutdown.cancel();
     };
     let state = house.folders.state(house.environment);
-    let mut known = house.made_from.clone();
+    let mut known = Some(house.made_from.clone());
     let (mut verified, mut kept) = (Instant::now(), Instant::now());
+    let mut keeping: Option<JoinHandle<()>> = None;
     loop {
         let told = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -51,18 +53,19 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
             () = sleep(LOOK) => false,
         };
         let mut marks = store::marks(&house.folders, &state);
-        if marks != known {
+        if known.as_ref() != Some(&marks) {
             sleep(SETTLE).await;
             // Taken before the files are read: a change in between is seen as one.
             marks = store::marks(&house.folders, &state);
         }
-        if told || marks != known || verified.elapsed() >= VERIFY {
-            house.take_up(told).await;
-            known = marks;
+        if told || known.as_ref() != Some(&marks) || verified.elapsed() >= VERIFY {
+            // What could not be read is looked at again, though it be the same: the fault may have been the machine's.
+            known = house.take_up(told).await.then_some(marks);
             verified = Instant::now();
         }
-        if told || kept.elapsed() >= KEEP {
-            house.keep_head().await;
+        // Beside, and one at a time: a slow disk, or another process at the file, must not hold up a revocation.
+        if (told || kept.elapsed() >= KEEP) && keeping.as_ref().is_none_or(JoinHandle::is_finished) {
+            keeping = Some(tokio::spawn(keep_head(Arc::clone(&house))));
             kept = Instant::now();
         }
     }
@@ -73,11 +76,23 @@ struct Look {
     next: Serving,
     /// Why the configuration that is there was not taken up.
     misfit: Option<Failure>,
+    /// Whether everything that says what may be served could be read.
+    whole: bool,
+}
+
+impl Look {
+    fn of(next: Serving) -> Self {
+        Self { next, misfit: None, whole: true }
+    }
+
+    fn of_nothing(nothing: Serving) -> Self {
+        Self { whole: false, ..Self::of(nothing) }
+    }
 }
 
 impl House {
-    /// Take up everything as it is now; `configuration` too, or the one in force stays.
-    async fn take_up(self: &Arc<Self>, configuration: bool) {
+    /// Take up everything as it is now; `configuration` too, or the one in force stays. Says whether it could be read.
+    async fn take_up(self: &Arc<Self>, configuration: bool) -> bool {
         let before = self.serving();
         let house = Arc::clone(self);
         let looked = Arc::clone(&before);
@@ -85,27 +100,28 @@ impl House {
         let look = match tokio::task::spawn_blocking(move || house.look(&looked, configuration)).await {
             Ok(look) => look,
             // It panicked: what it would have said is not known, so nothing may be served.
-            Err(_) => Look { next: self.nothing(&before, &Failure::failed("the plugins could not be looked at")), misfit: None },
+            Err(_) => Look::of_nothing(self.nothing(&before, &Failure::failed("the plugins could not be looked at"))),
         };
         if let Some(misfit) = &look.misfit {
             tracing::error!(error = %misfit.message, "the configuration was not taken up; the one before stays in force");
-            self.note(config_refused(&misfit.message)).await;
+            self.note(facts::config_refused(&misfit.message)).await;
         }
         self.replace(&before, look.next).await;
+        look.whole
     }
 
     fn look(&self, before: &Serving, configuration: bool) -> Look {
         let shelf = match Shelf::open(&self.folders, self.environment, &self.keys) {
             Ok(shelf) => shelf,
-            Err(failure) => return Look { next: self.nothing(before, &failure), misfit: None },
+            Err(failure) => return Look::of_nothing(self.nothing(before, &failure)),
         };
         let kept = shelf.retain(&before.plugins, &before.advisories);
         if !configuration {
-            return Look { next: self.as_configured(&shelf, before, kept), misfit: None };
+            return Look::of(self.as_configured(&shelf, before, kept));
         }
         match self.reconfigured(&shelf, &before.config, &kept) {
-            Ok(next) => Look { next, misfit: None },
-            Err(misfit) => Look { next: self.as_configured(&shelf, before, kept), misfit: Some(misfit) },
+            Ok(next) => Look::of(next),
+            Err(misfit) => Look { misfit: Some(misfit), ..Look::of(self.as_configured(&shelf, before, kept)) },
         }
     }
 
@@ -173,21 +189,21 @@ impl House {
         for (id, served) in over() {
             tracing::warn!(plugin = %id, why = served.life.ended().map(Ended::as_str), "a plugin is no longer served");
             if !next.refused.iter().any(|refused| refused.plugin == *id) {
-                self.note(removed(served)).await;
+                self.note(facts::removed(served)).await;
             }
         }
         for refused in next.refused.iter().filter(|refused| !before.refused.contains(refused)) {
-            self.note(load_failed(refused)).await;
+            self.note(facts::load_failed(refused)).await;
         }
         for (id, served) in &next.plugins {
             if !before.plugins.get(id).is_some_and(|before| Arc::ptr_eq(&before.life, &served.life)) {
                 tracing::info!(plugin = %id, version = %served.plugin.manifest().plugin.version, "a plugin is served");
-                self.note(loaded(served)).await;
+                self.note(facts::loaded(served)).await;
             }
         }
         if !Arc::ptr_eq(&next.config, &before.config) {
             tracing::info!(sha256 = next.config.sha256, "the configuration was taken up");
-            self.note(config_loaded(&next.config)).await;
+            self.note(facts::config_loaded(&next.config)).await;
         }
         *self.serving.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(next);
         self.changes.send_modify(|count| *count += 1);
@@ -199,17 +215,16 @@ impl House {
             tracing::error!(%reason, "a change of what is served could not be recorded");
         }
     }
+}
 
-    /// Sign the log and keep its newest checkpoint outside of it.
-    async fn keep_head(self: &Arc<Self>) {
-        if let Err(error) = self.log.sign().await {
-            tracing::error!(%error, "the audit log could not be signed");
-        }
-        let house = Arc::clone(self);
-        let kept = tokio::task::spawn_blocking(move || house.head.keep(&house.log)).await;
-        if let Ok(Err(failure)) = kept {
-            tracing::error!(error = %failure.message, "the audit log's newest checkpoint could not be kept");
-        }
+/// Sign the log and keep its newest checkpoint outside of it.
+async fn keep_head(house: Arc<House>) {
+    if let Err(error) = house.log.sign().await {
+        tracing::error!(%error, "the audit log could not be signed");
+    }
+    let kept = tokio::task::spawn_blocking(move || house.head.keep(&house.log)).await;
+    if let Ok(Err(failure)) = kept {
+        tracing::error!(error = %failure.message, "the audit log's newest checkpoint could not be kept");
     }
 }
 

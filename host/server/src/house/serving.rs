@@ -68,12 +68,10 @@ impl Serving {
 
     /// Whether `other` serves the same, under the same configuration.
     pub(super) fn is(&self, other: &Self) -> bool {
-        let same = |((id, plugin), (other_id, other)): ((&PluginId, &Arc<Served>), (&PluginId, &Arc<Served>))| {
-            id == other_id && Arc::ptr_eq(plugin, other)
-        };
+        let mut plugins = self.plugins.iter().zip(&other.plugins);
         Arc::ptr_eq(&self.config, &other.config)
             && self.plugins.len() == other.plugins.len()
-            && self.plugins.iter().zip(&other.plugins).all(same)
+            && plugins.all(|((id, plugin), (other_id, other))| id == other_id && Arc::ptr_eq(plugin, other))
             && self.refused == other.refused
     }
 }
