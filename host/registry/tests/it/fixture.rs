@@ -305,7 +305,7 @@ fn honest(store: &mut Store, seen: &Seen) -> Option<Response> {
     }
 }
 
-/// Whether a status is worth a word: used where a fault depends on what was asked before.
+/// 401, and how to log in.
 pub(crate) fn unauthorized(challenge: &str) -> Response {
     reply(StatusCode::UNAUTHORIZED.as_u16(), &[("www-authenticate", challenge)], "")
 }
