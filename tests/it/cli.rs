@@ -25,6 +25,7 @@ fn what_the_program_says() {
         .register_bin("fetch", bin.join("fetch"))
         .register_bin("edit", bin.join("edit"))
         .register_bin("forget", bin.join("forget"))
+        .register_bin("copy", bin.join("copy"))
         .env("SSH_AUTH_SOCK", "nowhere/agent")
         .env("CASEMATE_TEST_FILES", files.path().display().to_string())
         .case("cli/*.trycmd")

@@ -101,7 +101,7 @@ impl Count {
 
     fn line(&self) -> String {
         let Self { version, counted, threshold, missing } = self;
-        let mut text = format!("{counted} of the {threshold} that version {version} asks for");
+        let mut text = format!("version {version} asks for {threshold} and has {counted}");
         if !self.is_met() {
             let names = missing.iter().map(ToString::to_string).collect::<Vec<_>>();
             text.push_str(&format!("; not yet by {}", names.join(", ")));

@@ -58,7 +58,7 @@ pub enum Command {
         publisher: PublisherName,
         /// The file in which the newest list is kept up to date.
         #[arg(long, value_name = "FILE", required_unless_present = "none")]
-        from: Option<PathBuf>,
+        from: Option<String>,
         /// Watch no list any more.
         #[arg(long, conflicts_with = "from")]
         none: bool,

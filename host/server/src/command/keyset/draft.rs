@@ -7,9 +7,9 @@ use std::{
 
 use casemate_signing::{
     Digest, Environment, Keyset, Timestamp,
-    document::MAX_DOCUMENT,
+    document::{DocumentError, MAX_DOCUMENT},
     key::Fingerprint,
-    keyset::{KeysetDraft, KeysetKey, Role, RoleKeys, Roles},
+    keyset::{KeysetDraft, KeysetError, KeysetKey, Role, RoleKeys, Roles},
     manifest::PublisherName,
     trust::Namespace,
 };
@@ -108,8 +108,13 @@ impl Next {
         let file = store::file(&self.file, MAX_DOCUMENT)?;
         let (before, document) = super::read(&self.file)?;
         // Nobody can follow a document that its own keys did not sign.
-        let before = Keyset::pinned(&file, before.version, &Digest::of(document.payload()))
-            .map_err(|error| Failure::denied(format!("`{}`: {}: {error}", self.file.display(), error.code())))?;
+        let before = Keyset::pinned(&file, before.version, &Digest::of(document.payload())).map_err(|error| match error {
+            KeysetError::Document(DocumentError::Shape) => {
+                let path = self.file.display();
+                Failure::denied(format!("`{path}` is a draft, and nobody signed it\nhelp: casemate keyset sign {path} --key KEY"))
+            }
+            _ => Failure::denied(format!("`{}`: {}: {error}", self.file.display(), error.code())),
+        })?;
         let mut draft = before.fields().clone();
         draft.version = draft.version.checked_add(1).ok_or_else(|| Failure::invalid("there is no version after it"))?;
         draft.previous = Some(before.digest());

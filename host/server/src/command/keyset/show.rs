@@ -67,7 +67,7 @@ fn page(draft: &KeysetDraft, document: &Document, counts: &[Count], with_previou
         text.push_str(&format!("  {}\n", count.line()));
     }
     if draft.version > 1 && !with_previous {
-        text.push_str("  those that the version before asks for: --previous FILE counts them\n");
+        text.push_str("  the version before has a say too: --previous FILE counts it\n");
     }
     text
 }

@@ -34,14 +34,14 @@ pub(super) fn run(file: &Path, key: &SigningKey, context: &Context) -> Outcome {
         context.format,
         || {
             let mut text = format!(
-                "signed keyset {} of {}\n       {fingerprint}\nby     {by}\nhas    {}",
+                "signed keyset {} of {}\n       {fingerprint}\nby     {by}\nso     {}",
                 draft.version,
                 draft.publisher,
                 count.line()
             );
             if let Some(before) = draft.version.checked_sub(1).filter(|before| *before > 0) {
                 text.push_str(&format!(
-                    "\n       and needs what version {before} asks for: casemate keyset show --previous FILE"
+                    "\n       version {before} has a say too: casemate keyset show --previous FILE counts it"
                 ));
             }
             text

@@ -1,7 +1,5 @@
 //! `casemate trust revocations` and `refresh`: which revocation lists are watched, and their newest versions.
 
-use std::path::Path;
-
 use casemate_signing::{document::MAX_DOCUMENT, manifest::PublisherName, revocation::RevocationList, trust::TrustStore};
 use serde_json::json;
 
@@ -16,8 +14,9 @@ use crate::{
 };
 
 /// Watch a list, which has to be there and valid; or none.
-pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Option<&Path>, context: &Context) -> Outcome {
+pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Option<&str>, context: &Context) -> Outcome {
     let source = match from {
+        Some(place) if is_url(place) => return Err(no_file(publisher, place)),
         // Where the program is started next time is not where it was started now.
         Some(path) => Some(absolute(path)?),
         None => None,
@@ -90,10 +89,8 @@ fn newest(
     source: &str,
     context: &Context,
 ) -> Result<(RevocationList, Vec<u8>), Failure> {
-    if source.contains("://") {
-        return Err(Failure::invalid(format!(
-            "`{source}` is not a file, and lists are taken from files\nhelp: fetch it, and casemate trust revocations {publisher} --from FILE"
-        )));
+    if is_url(source) {
+        return Err(no_file(publisher, source));
     }
     let file = store::file(source.as_ref(), MAX_DOCUMENT)?;
     let refused = |code: &str, why: &dyn std::fmt::Display| Failure::denied(format!("`{source}`: {code}: {why}"));
@@ -106,10 +103,20 @@ fn newest(
     Ok((list, file))
 }
 
-fn absolute(path: &Path) -> Result<String, Failure> {
-    let path = std::path::absolute(path)?;
-    let text = path.to_str().ok_or_else(|| Failure::invalid(format!("`{}` is not UTF-8", path.display())))?;
-    Ok(text.to_owned())
+/// The trust file may name one; this program fetches none.
+fn is_url(place: &str) -> bool {
+    place.contains("://")
+}
+
+fn no_file(publisher: &PublisherName, place: &str) -> Failure {
+    Failure::invalid(format!(
+        "`{place}` is no file, and lists are taken from files\nhelp: fetch it to a file, and casemate trust revocations {publisher} --from FILE"
+    ))
+}
+
+fn absolute(path: &str) -> Result<String, Failure> {
+    let absolute = std::path::absolute(path)?;
+    Ok(absolute.to_str().ok_or_else(|| Failure::invalid(format!("`{path}` is not UTF-8")))?.to_owned())
 }
 
 fn say(publisher: &PublisherName, list: &RevocationList, context: &Context) {

@@ -34,10 +34,8 @@ fn page(name: &PublisherName, publisher: &Publisher) -> String {
             keyset.fingerprint(),
             keyset.expires()
         ));
-        for role in Role::ALL {
-            let keys = keyset.role(role);
-            text.push_str(&format!("  {:<12}  {} of {}\n", role.as_str(), keys.threshold, keys.keys.len()));
-        }
+        let counts = Role::ALL.map(|role| format!("{role} {} of {}", keyset.role(role).threshold, keyset.role(role).keys.len()));
+        text.push_str(&format!("  to sign       {}\n", counts.join(", ")));
     }
     text.push_str(&list(publisher));
     text.push_str("\nKeys\n────\n");
