@@ -304,6 +304,31 @@ mod tests {
         check("/dsseEnvelope/signatures/0/cert", json!("x"), BundleError::Shape);
     }
 
+    fn bundles(seeds: impl IntoIterator<Item = u8>) -> Vec<Bundle> {
+        seeds.into_iter().map(|seed| Bundle::sign(b"{}".to_vec(), &PrivateKey::from_seed(&[seed; 32]))).collect()
+    }
+
+    #[test]
+    fn a_file_holds_one_bundle_or_one_a_line() {
+        for count in 1..=16 {
+            let all = bundles(0..count);
+            assert_eq!(parse_all(to_lines(&all).as_bytes()), Ok(all.clone()));
+            assert_eq!(parse_all(to_lines(&all).trim_end().as_bytes()), Ok(all));
+        }
+        let pretty = format!("{:#}\n", serde_json::from_str::<Value>(&bundle().to_json()).unwrap());
+        assert_eq!(parse_all(pretty.as_bytes()), Ok(vec![bundle()]));
+        assert_eq!(parse_all(to_lines(&bundles(0..17)).as_bytes()), Err(BundleError::TooMany));
+        let other = Bundle::sign(b"{} ".to_vec(), &PrivateKey::from_seed(&[8; 32]));
+        assert_eq!(parse_all(to_lines(&[bundle(), other]).as_bytes()), Err(BundleError::Payloads));
+        assert_eq!(parse_all(&vec![b' '; MAX_BUNDLE + 1]), Err(BundleError::TooLarge));
+        let line = bundle().to_json();
+        for text in ["", "\n", "\n\n", &format!("{line}\n\n{line}\n"), &format!("{line}\nx\n")] {
+            assert!(matches!(parse_all(text.as_bytes()), Err(BundleError::Json(_))), "{text}");
+        }
+        assert_eq!(parse_all(format!("{line}\n{{}}\n").as_bytes()), Err(BundleError::Shape));
+        assert!(parse_all(format!("{pretty}{pretty}").as_bytes()).is_err(), "several bundles are a line each");
+    }
+
     #[test]
     fn a_bundle_is_one_json_value() {
         let text = bundle().to_json();

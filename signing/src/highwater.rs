@@ -406,6 +406,28 @@ mod tests {
         assert!(matches!(HighWater::open(&seal("{"), &key()), Err(StateError::Json(_))));
     }
 
+    /// What hosts wrote before there were exceptions and marks of documents.
+    #[test]
+    fn a_state_without_the_newer_fields_is_opened() {
+        let seal = |state: &str| {
+            let mac = Digest::from_mac(key().mac(state.as_bytes()).finalize().into_bytes().into());
+            [HEADER, b" ", mac.to_hex().as_bytes(), b"\n", state.as_bytes()].concat()
+        };
+        let old = seal(r#"{"marks":{},"approvals":{}}"#);
+        assert_eq!(HighWater::open(&old, &key()), Ok(HighWater::new()));
+        assert_eq!(HighWater::new().seal(&key()), old, "and is written as before while there is nothing new in it");
+        let publisher: PublisherName = "acme".parse().unwrap();
+        let mark = DocumentMark { version: 3, digest: Digest::of(b"three") };
+        let new = HighWater {
+            exceptions: [("acme/emulator".parse().unwrap(), Mark { release: 6, statement: Digest::of(b"six") })].into(),
+            keysets: [(publisher.clone(), mark.clone())].into(),
+            revocations: [(publisher.clone(), mark.clone())].into(),
+            ..state()
+        };
+        assert_eq!(HighWater::open(&new.seal(&key()), &key()), Ok(new.clone()));
+        assert_eq!((new.keyset(&publisher), new.revocations(&publisher)), (Some(&mark), Some(&mark)));
+    }
+
     #[test]
     fn releases_only_rise() {
         let plugin: PluginId = "acme/emulator".parse().unwrap();

@@ -8,7 +8,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::{Verdict, found::Found};
-use crate::manifest::{Allow, Forbid, PatternRequirement, Place, RequestContract, Require, Requirement, ScopeBindings, pattern};
+use crate::manifest::{
+    Allow, DimensionName, Forbid, PatternRequirement, Place, RequestContract, Require, Requirement, ScopeBindings, pattern,
+};
 
 pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContract, found: &mut Found) {
     let RequestContract {
@@ -40,12 +42,12 @@ pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContrac
     // A lower effect has fewer grants, approvals and dry runs in its way, and a higher one says that it does worse.
     found.equal_option(at("effect"), before.effect().as_ref(), after.effect().as_ref());
     found.equal_option(at("reason"), before.reason.as_ref(), reason.as_ref());
-    bindings(&at("scope"), before, scope, found);
+    bindings(&at("scope"), (before, before.scope.bound().collect()), (after, scope.bound().collect()), found);
     found.equal_option(at("content_type"), before.content_type.as_ref(), content_type.as_ref());
     let Require { body, query } = require;
     let permitted = |place: &str| permits_in_body(before, place);
     requirements(&at("require.body"), &before.require.body, body, permitted, found);
-    let permitted = |name: &str| before.query.contains_key(name);
+    let permitted = |name: &str| is_kept(&before.query, &after.query, name);
     requirements(&at("require.query"), &before.require.query, query, permitted, found);
     let Forbid { body } = forbid;
     found.demanded(&at("forbid.body"), &before.forbid.body, body);
@@ -57,9 +59,11 @@ pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContrac
     }
 }
 
+/// What a contract binds, dimension by dimension.
+type Bound<'c> = (&'c RequestContract, BTreeMap<&'c DimensionName, &'c Place>);
+
 /// One more binding is one more check of the same request, where its place was permitted before.
-fn bindings(at: &str, before: &RequestContract, after: &ScopeBindings, found: &mut Found) {
-    let (old, new): (BTreeMap<_, _>, BTreeMap<_, _>) = (before.scope.bound().collect(), after.bound().collect());
+fn bindings(at: &str, (before, old): Bound<'_>, (after, new): Bound<'_>, found: &mut Found) {
     for (name, gone) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
         found.change(format!("{at}.{name}"), Some(gone), None::<&Place>, Verdict::Widened);
     }
@@ -68,25 +72,35 @@ fn bindings(at: &str, before: &RequestContract, after: &ScopeBindings, found: &m
         match old.get(name) {
             Some(known) => found.equal(at, known, place),
             None => {
-                let verdict = if permits(before, place) { Verdict::Narrowed } else { Verdict::Widened };
+                let verdict = if permits(before, after, place) { Verdict::Narrowed } else { Verdict::Widened };
                 found.change(at, None::<&Place>, Some(place), verdict);
             }
         }
     }
     // Between nothing and the word `none` there is a reviewer's decision.
     if old.is_empty() && new.is_empty() {
-        found.equal(at, &before.scope, after);
+        found.equal_option(at, said(&before.scope), said(&after.scope));
     }
 }
 
-/// Whether a request of this contract could have something at a place.
-fn permits(contract: &RequestContract, place: &Place) -> bool {
+/// What a contract says of its targets, if it says anything.
+fn said(scope: &ScopeBindings) -> Option<&ScopeBindings> {
+    (*scope != ScopeBindings::Unset).then_some(scope)
+}
+
+/// Whether what stands at a place now could have stood there before.
+fn permits(before: &RequestContract, after: &RequestContract, place: &Place) -> bool {
     match place {
-        Place::Path(name) => contract.parameters.contains_key(name),
-        Place::Query(name) => contract.query.contains_key(name),
-        Place::Header(name) => contract.headers.contains_key(name),
-        Place::Body(place) | Place::Form(place) => permits_in_body(contract, place),
+        Place::Path(name) => is_kept(&before.parameters, &after.parameters, name),
+        Place::Query(name) => is_kept(&before.query, &after.query, name),
+        Place::Header(name) => is_kept(&before.headers, &after.headers, name),
+        Place::Body(place) | Place::Form(place) => permits_in_body(before, place),
     }
+}
+
+/// Whether a value is still held against the pattern that it was held against.
+fn is_kept(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, name: &str) -> bool {
+    before.get(name).is_some_and(|pattern| after.get(name) == Some(pattern))
 }
 
 /// An open body permits every place; a closed one those that it names, written alike.

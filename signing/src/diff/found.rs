@@ -107,8 +107,10 @@ impl Found {
 
 /// A string as it is, anything else as JSON.
 pub(super) fn shown<T: Serialize>(value: &T) -> String {
-    match serde_json::json!(value) {
-        serde_json::Value::String(text) => text,
-        other => other.to_string(),
+    match serde_json::to_value(value) {
+        Ok(serde_json::Value::String(text)) => text,
+        Ok(other) => other.to_string(),
+        // Nothing of a manifest that is compared comes here; a difference is never lost for want of words.
+        Err(_) => "not shown".to_owned(),
     }
 }

@@ -1,6 +1,6 @@
 //! One refusal for each step of the chain, and every byte of a package changed.
 
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod explained;
 mod revoked;

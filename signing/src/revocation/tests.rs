@@ -1,6 +1,6 @@
 //! Revocation lists: every rule has its refusal, and a list reaches nobody else.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
 use std::collections::BTreeSet;
 

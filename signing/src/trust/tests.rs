@@ -1,6 +1,8 @@
 //! The trust store: what is enrolled, and what is refused.
 
-#![expect(clippy::unwrap_used, reason = "tests")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
+
+mod keyset;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 
