@@ -2,7 +2,8 @@
 
 use std::{
     fs,
-    os::unix::fs::PermissionsExt,
+    io::{Read, Write},
+    os::unix::{fs::PermissionsExt, net::UnixListener},
     path::Path,
     process::{Child, Command, Stdio},
     thread,
@@ -48,7 +49,7 @@ impl Desk {
             .envs([("SSH_ASKPASS", "/bin/false"), ("SSH_ASKPASS_REQUIRE", "force")])
             .stdout(Stdio::null())
             .spawn()
-            .expect("ssh-agent does not start\nhelp: install OpenSSH's client (openssh-client)");
+            .unwrap_or_else(|error| panic!("ssh-agent does not start: {error}\nhelp: install OpenSSH's client (openssh-client)"));
         let desk = Self { folder, agent };
         while !desk.path().join("agent").exists() {
             thread::sleep(Duration::from_millis(10));
@@ -137,6 +138,58 @@ fn several_people_sign_with_their_own_agents_keys() {
     }
 }
 
+/// An agent that says it keeps this key, and answers every other question with `answer`.
+fn lying_agent(socket: &Path, blob: &[u8], answer: Vec<u8>) -> thread::JoinHandle<()> {
+    let string = |bytes: &[u8]| [&u32::try_from(bytes.len()).unwrap().to_be_bytes(), bytes].concat();
+    let list = string(&[&[12, 0, 0, 0, 1][..], &string(blob), &string(b"dana")].concat());
+    let listener = UnixListener::bind(socket).unwrap();
+    thread::spawn(move || {
+        let (mut socket, _) = listener.accept().unwrap();
+        for answer in [list, answer] {
+            let mut head = [0; 4];
+            socket.read_exact(&mut head).unwrap();
+            let mut request = vec![0; u32::from_be_bytes(head) as usize];
+            socket.read_exact(&mut request).unwrap();
+            // Whoever has heard enough hangs up.
+            let _ = socket.write_all(&answer);
+        }
+    })
+}
+
+#[test]
+fn what_a_lying_agent_signs_is_not_written() {
+    let desk = Desk::new();
+    desk.sign(&["--key", "publisher.pem"]).done();
+    let before = desk.bundle();
+    // The key is dana's; the signature is anybody's, or none, or has no end.
+    let dana = casemate_signing::key::PrivateKey::from_seed(&[1; 32]);
+    let kind = [&[0, 0, 0, 11][..], b"ssh-ed25519"].concat();
+    let blob = [&kind[..], &[0, 0, 0, 32], dana.public_key().as_bytes()].concat();
+    let signed = |bytes: &[u8; 64]| [&[0, 0, 0, 88, 14, 0, 0, 0, 83][..], &kind, &[0, 0, 0, 64], bytes].concat();
+    let endless = [&[0xff; 4][..], &[0; 1 << 20]].concat();
+    for (number, (answer, code, words)) in [
+        (signed(&[7; 64]), 2, "does not verify"),
+        // Over other words than the statement's.
+        (signed(&dana.sign(b"something else")), 2, "does not verify"),
+        (vec![0, 0, 0, 1, 5], 2, "does not sign with"),
+        (vec![0, 0, 0, 1, 6], 1, "a signature is expected"),
+        (endless, 1, "announced an answer of 4294967295 bytes"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let socket = desk.path().join(format!("liar-{number}"));
+        let liar = lying_agent(&socket, &blob, answer);
+        let mut command = Command::new(program("casemate"));
+        command.args(["sign", COMPONENT, "--agent", "dana", "--add"]).current_dir(desk.path()).env("SSH_AUTH_SOCK", &socket);
+        let ran = Ran::of(&mut command);
+        assert_eq!(ran.code, code, "{ran:?}");
+        assert!(ran.stderr.contains(words), "{words}: {}", ran.stderr);
+        assert_eq!(desk.bundle(), before, "{words}");
+        liar.join().unwrap();
+    }
+}
+
 #[test]
 fn a_key_that_the_agent_does_not_give_leaves_the_signatures_as_they_were() {
     let desk = Desk::new();
@@ -154,4 +207,140 @@ fn a_key_that_the_agent_does_not_give_leaves_the_signatures_as_they_were() {
     assert_eq!(refused.code, 2, "{refused:?}");
     assert!(refused.stderr.contains("the ssh agent does not sign with SHA256:"), "{}", refused.stderr);
     assert_eq!(desk.bundle(), before);
+}
+
+/// A host that trusts `fortress` by a keyset of dana's and kim's keys, two of which sign a release; the plugin is installed.
+fn installed() -> Desk {
+    let desk = Desk::new();
+    desk.add("ed25519", "dana");
+    desk.add("ed25519", "kim");
+    desk.casemate(&["init"]).done();
+    let new = ["keyset", "new", "fortress", "--key", "dana.ed25519.pub", "--key", "kim.ed25519.pub", "--environment", "dev"];
+    let thresholds = ["--threshold", "release=2", "--expires", "2099-01-01T00:00:00Z", "--out", "1.json"];
+    desk.casemate(&[&new[..], &thresholds].concat()).done();
+    desk.casemate(&["keyset", "sign", "1.json", "--agent", "dana"]).done();
+    let shown = desk.json(&["keyset", "show", "1.json"]);
+    let fingerprint = shown["fingerprint"].as_str().unwrap();
+    desk.casemate(&["trust", "add", "1.json", "--fingerprint", fingerprint, "--environment", "dev"]).done();
+
+    desk.sign(&["--agent", "dana"]).done();
+    desk.casemate(&["verify", COMPONENT]).refused(&["threshold"]);
+    desk.sign(&["--agent", "kim", "--add"]).done();
+    let page = desk.casemate(&["verify", COMPONENT]).done().stdout;
+    let approval = page.split_whitespace().skip_while(|word| *word != "approve").nth(1).unwrap();
+    desk.casemate(&["install", COMPONENT, "--yes", "--approve", approval]).done();
+    assert_eq!(desk.status(), "verified");
+    desk
+}
+
+impl Desk {
+    fn json(&self, arguments: &[&str]) -> serde_json::Value {
+        serde_json::from_str(&self.casemate(&[&["--format", "json"], arguments].concat()).done().stdout).unwrap()
+    }
+
+    /// What `casemate list` says of the installed plugin.
+    fn status(&self) -> String {
+        let list = self.json(&["list"]);
+        list[0]["status"].as_str().unwrap_or_else(|| panic!("{list}")).trim_start_matches("refused: ").to_owned()
+    }
+
+    /// The next version of the keyset, signed by dana, taken by the host.
+    fn rotate(&self, before: &str, next: &str, change: &[&str]) {
+        self.casemate(&[&["keyset", "next", before, "--out", next], change].concat()).done();
+        self.casemate(&["keyset", "sign", next, "--agent", "dana"]).done();
+        self.casemate(&["trust", "rotate", "fortress", next]).done();
+    }
+}
+
+#[test]
+fn an_older_trust_file_put_back_vouches_for_nothing() {
+    let desk = installed();
+    let trust = desk.path().join("host/trust.toml");
+    let before = fs::read(&trust).unwrap();
+    desk.rotate("1.json", "2.json", &["--expires", "2098-01-01T00:00:00Z"]);
+    assert_eq!(desk.status(), "verified");
+    fs::write(&trust, before).unwrap();
+    assert_eq!(desk.status(), "keyset-older");
+    // Its document is there still: going on from it is the way back.
+    desk.casemate(&["trust", "rotate", "fortress", "2.json"]).done();
+    assert_eq!(desk.status(), "verified");
+}
+
+#[test]
+fn another_document_with_a_version_that_was_seen_is_refused() {
+    let desk = installed();
+    let trust = desk.path().join("host/trust.toml");
+    let before = fs::read(&trust).unwrap();
+    desk.rotate("1.json", "2.json", &["--expires", "2098-01-01T00:00:00Z"]);
+    fs::write(&trust, before).unwrap();
+    desk.casemate(&["keyset", "next", "1.json", "--expires", "2097-01-01T00:00:00Z", "--out", "other.json"]).done();
+    desk.casemate(&["keyset", "sign", "other.json", "--agent", "dana"]).done();
+    desk.casemate(&["trust", "rotate", "fortress", "other.json"])
+        .refused(&["version 2 of the keyset of `fortress` is not the one"]);
+}
+
+#[test]
+fn a_stolen_key_that_its_publisher_revokes_stops_what_needs_it() {
+    let desk = installed();
+    let kim = desk.casemate(&["key", "fingerprint", "kim.ed25519.pub"]).done().stdout;
+    desk.rotate("1.json", "2.json", &["--revoke-key", kim.trim(), "--add-key", "publisher.pub", "--environment", "dev"]);
+    assert_eq!(desk.status(), "threshold");
+}
+
+#[test]
+fn a_keyset_file_that_was_changed_or_taken_away_vouches_for_nothing() {
+    let desk = installed();
+    let file = desk.path().join("host/trust/publishers/fortress/1.json");
+    let whole = fs::read_to_string(&file).unwrap();
+    for changed in ["", "{}", &whole.replacen("\"sig\":\"", "\"sig\":\"AAAA", 1), &whole[..whole.len() / 2]] {
+        fs::write(&file, changed).unwrap();
+        assert_ne!(desk.casemate(&["list"]).code, 0, "{changed}");
+        assert_ne!(desk.casemate(&["verify", COMPONENT]).code, 0, "{changed}");
+    }
+    fs::remove_file(&file).unwrap();
+    let refused = desk.casemate(&["verify", COMPONENT]);
+    assert!(refused.stderr.contains("the keyset version 1 of `fortress` is missing"), "{}", refused.stderr);
+    fs::write(&file, whole).unwrap();
+    assert_eq!(desk.status(), "verified");
+}
+
+#[test]
+fn a_revocation_list_stops_what_it_names_and_is_not_rolled_back() {
+    let desk = installed();
+    let revoke = |before: &[&str], out: &str| {
+        let end = ["--expires", "2099-01-01T00:00:00Z", "--agent", "kim", "--out", out];
+        desk.casemate(&[&["revoke"], before, &end].concat()).done();
+    };
+    revoke(&["--publisher", "fortress"], "list.json");
+    desk.casemate(&["trust", "revocations", "fortress", "--from", "list.json"]).done();
+    assert_eq!(desk.status(), "verified");
+    let kept = desk.path().join("host/trust/revocations/fortress.json");
+    let first = fs::read(&kept).unwrap();
+
+    revoke(&["--previous", "list.json", "--release", "fortress/guest@1", "--reason", "it leaks"], "list.json");
+    // Nothing changes before it is taken.
+    assert_eq!(desk.status(), "verified");
+    desk.casemate(&["trust", "refresh"]).done();
+    assert_eq!(desk.status(), "revoked-release");
+
+    fs::write(&kept, first).unwrap();
+    assert_eq!(desk.status(), "revocations-older");
+    fs::write(&kept, fs::read(desk.path().join("1.json")).unwrap()).unwrap();
+    assert_eq!(desk.status(), "revocations-missing");
+    fs::remove_file(&kept).unwrap();
+    assert_eq!(desk.status(), "revocations-missing");
+    desk.casemate(&["trust", "refresh"]).done();
+    assert_eq!(desk.status(), "revoked-release");
+}
+
+#[test]
+fn whoever_is_removed_is_named_with_what_stops() {
+    let desk = installed();
+    let removed = desk.casemate(&["trust", "remove", "fortress"]).done().stdout;
+    assert_eq!(removed, "removed fortress\nfortress/guest 0.1.0 no longer loads\n");
+    assert_eq!(desk.status(), "key-unknown");
+    assert!(!desk.path().join("host/trust/publishers/fortress").exists());
+    let changes = desk.casemate(&["audit", "show", "--format", "json"]).done().stdout;
+    assert_eq!(changes.matches("config.trust").count(), 2, "{changes}");
+    desk.casemate(&["audit", "verify"]).done();
 }

@@ -35,7 +35,7 @@ impl SigningKey {
     /// Open the file, or ask the agent for the key.
     pub(crate) fn open(&self) -> Result<Signer, Failure> {
         match (&self.key, &self.agent) {
-            (Some(path), _) => Ok(Signer(Kept::File(Box::new(private_key(path, &self.passphrase)?)))),
+            (Some(path), _) => Ok(Signer(Kept::File(private_key(path, &self.passphrase)?))),
             (None, Some(wanted)) => {
                 let path = env::var_os("SSH_AUTH_SOCK").filter(|path| !path.is_empty()).ok_or_else(|| {
                     Failure::invalid(
@@ -44,7 +44,7 @@ impl SigningKey {
                 })?;
                 let mut agent = Agent::connect(path.as_ref())?;
                 let key = choose(wanted, &agent.identities()?)?;
-                Ok(Signer(Kept::Agent(agent, key)))
+                Ok(Signer(Kept::Agent(agent, Box::new(key))))
             }
             (None, None) => Err(Failure::invalid("there is no key to sign with\nhelp: --key FILE, or --agent")),
         }
@@ -55,8 +55,8 @@ impl SigningKey {
 pub(crate) struct Signer(Kept);
 
 enum Kept {
-    File(Box<PrivateKey>),
-    Agent(Agent, PublicKey),
+    File(PrivateKey),
+    Agent(Agent, Box<PublicKey>),
 }
 
 impl Signer {
@@ -64,7 +64,7 @@ impl Signer {
     pub(crate) fn public_key(&self) -> PublicKey {
         match &self.0 {
             Kept::File(key) => key.public_key(),
-            Kept::Agent(_, key) => key.clone(),
+            Kept::Agent(_, key) => PublicKey::clone(key),
         }
     }
 
@@ -138,7 +138,7 @@ fn join(items: impl Iterator<Item = impl ToString>) -> String {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
+#[expect(clippy::unwrap_used, clippy::panic, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -68,6 +68,7 @@ fn role(word: &str) -> Result<Role, InvalidGiven> {
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 

@@ -1,6 +1,9 @@
 //! `casemate trust add`: a publisher's key, or its keyset.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use casemate_signing::{
     Environment, Keyset,
@@ -49,7 +52,7 @@ impl Args {
         }
     }
 
-    fn add_key(&self, key: &PathBuf, mut trust: TrustStore, context: &Context) -> Outcome {
+    fn add_key(&self, key: &Path, mut trust: TrustStore, context: &Context) -> Outcome {
         let publisher: PublisherName = self.what.parse().map_err(Failure::invalid)?;
         let environments = self.environments();
         let enrolment = Enrolment {

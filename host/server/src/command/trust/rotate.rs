@@ -1,6 +1,9 @@
 //! `casemate trust rotate`: from a publisher's keyset to its next.
 
-use std::{collections::BTreeSet, path::PathBuf};
+use std::{
+    collections::BTreeSet,
+    path::{Path, PathBuf},
+};
 
 use casemate_signing::{
     Keyset,
@@ -55,7 +58,7 @@ pub(super) fn run(mut trust: TrustStore, publisher: &PublisherName, files: &[Pat
     Ok(Exit::Done)
 }
 
-fn refused(path: &PathBuf, error: &TrustError) -> Failure {
+fn refused(path: &Path, error: &TrustError) -> Failure {
     match error {
         TrustError::Keyset { error, .. } => Failure::denied(format!("`{}`: {}: {error}", path.display(), error.code())),
         TrustError::NotTrusted(_) | TrustError::NoKeyset(_) => Failure::invalid(error),
