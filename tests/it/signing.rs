@@ -10,6 +10,15 @@ use std::{
     time::Duration,
 };
 
+use casemate_signing::{
+    Digest, Environment,
+    document::Document,
+    key::{Fingerprint, PrivateKey},
+    keyset::{self, KeysetDraft, KeysetKey, RoleKeys, Roles},
+    manifest::PublisherName,
+    revocation::{self, RevocationDraft},
+    trust::Namespace,
+};
 use tempfile::TempDir;
 
 use crate::harness::{Guest, Ran, program};
@@ -36,7 +45,7 @@ impl Desk {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("plugin")).unwrap();
         fs::write(folder.path().join("plugin/plugin.toml"), include_bytes!("../guests/plugin.toml")).unwrap();
-        let package = Guest::new("panic").package(&casemate_signing::key::PrivateKey::generate().unwrap());
+        let package = Guest::new("panic").package(&PrivateKey::generate().unwrap());
         fs::write(folder.path().join("plugin/guest.wasm"), package.component).unwrap();
         for (name, text) in [("publisher.pem", PEM), ("publisher", SSH), ("publisher.pub", SSH_PUBLIC)] {
             fs::write(folder.path().join(name), text).unwrap();
@@ -162,7 +171,7 @@ fn what_a_lying_agent_signs_is_not_written() {
     desk.sign(&["--key", "publisher.pem"]).done();
     let before = desk.bundle();
     // The key is dana's; the signature is anybody's, or none, or has no end.
-    let dana = casemate_signing::key::PrivateKey::from_seed(&[1; 32]);
+    let dana = PrivateKey::from_seed(&[1; 32]);
     let kind = [&[0, 0, 0, 11][..], b"ssh-ed25519"].concat();
     let blob = [&kind[..], &[0, 0, 0, 32], dana.public_key().as_bytes()].concat();
     let signed = |bytes: &[u8; 64]| [&[0, 0, 0, 88, 14, 0, 0, 0, 83][..], &kind, &[0, 0, 0, 64], bytes].concat();
@@ -343,4 +352,61 @@ fn whoever_is_removed_is_named_with_what_stops() {
     let changes = desk.casemate(&["audit", "show", "--format", "json"]).done().stdout;
     assert_eq!(changes.matches("config.trust").count(), 2, "{changes}");
     desk.casemate(&["audit", "verify"]).done();
+}
+
+/// A keyset of dana's key alone, signed by it, that expires then; dana is the key of seed 1.
+fn keyset(version: u64, previous: Option<&Document>, expires: &str) -> Document {
+    let dana = PrivateKey::from_seed(&[1; 32]);
+    let role = RoleKeys { threshold: 1, keys: [dana.public_key().fingerprint()].into() };
+    let publisher: PublisherName = "fortress".parse().unwrap();
+    let draft = KeysetDraft {
+        version,
+        expires: expires.parse().unwrap(),
+        previous: previous.map(|document| Digest::of(document.payload())),
+        namespaces: [Namespace::all(publisher.clone())].into(),
+        keys: vec![KeysetKey { key: dana.public_key(), environments: [Environment::Dev].into() }],
+        roles: Roles { keyset: role.clone(), release: role.clone(), revoke: role },
+        revoked: [].into(),
+        publisher,
+    };
+    let mut document = keyset::unsigned(draft.to_payload().unwrap());
+    document.add_signature(keyset::sign(document.payload(), &dana)).unwrap();
+    document
+}
+
+#[test]
+fn what_has_expired_is_not_begun_with_nor_followed_to_but_passed_through() {
+    let desk = Desk::new();
+    desk.casemate(&["init"]).done();
+    let past = "2020-01-01T00:00:00Z";
+    let write = |name: &str, document: &Document| fs::write(desk.path().join(name), document.to_json()).unwrap();
+    let fingerprint = |document: &Document| Fingerprint::of(document.payload()).to_string();
+    let expired = keyset(1, None, past);
+    write("expired.json", &expired);
+    let add = ["trust", "add", "expired.json", "--fingerprint", &fingerprint(&expired), "--environment", "dev"];
+    desk.casemate(&add).refused(&["keyset version 1 expired at 2020-01-01T00:00:00.000Z"]);
+
+    let first = keyset(1, None, "2099-01-01T00:00:00Z");
+    let second = keyset(2, Some(&first), past);
+    let third = keyset(3, Some(&second), "2099-01-01T00:00:00Z");
+    for (name, document) in [("1.json", &first), ("2.json", &second), ("3.json", &third)] {
+        write(name, document);
+    }
+    desk.casemate(&["trust", "add", "1.json", "--fingerprint", &fingerprint(&first), "--environment", "dev"]).done();
+    desk.casemate(&["trust", "rotate", "fortress", "2.json"]).refused(&["keyset-expired"]);
+    desk.casemate(&["trust", "rotate", "fortress", "2.json", "3.json"]).done();
+
+    let draft = RevocationDraft {
+        publisher: "fortress".parse().unwrap(),
+        version: 1,
+        issued: "2019-01-01T00:00:00Z".parse().unwrap(),
+        expires: past.parse().unwrap(),
+        entries: vec![],
+    };
+    let mut list = revocation::unsigned(draft.to_payload().unwrap());
+    list.add_signature(revocation::sign(list.payload(), &PrivateKey::from_seed(&[1; 32]))).unwrap();
+    write("list.json", &list);
+    desk.casemate(&["trust", "revocations", "fortress", "--from", "list.json"]).refused(&["revocations-expired"]);
+    // It was refused whole: no list is watched.
+    assert_eq!(desk.casemate(&["trust", "refresh", "fortress"]).code, 3);
 }

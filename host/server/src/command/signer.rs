@@ -1,6 +1,6 @@
 //! Who signs: a private key in a file, or one that an ssh agent keeps.
 
-use std::{env, path::PathBuf};
+use std::{collections::BTreeSet, env, path::PathBuf};
 
 use casemate_signing::{
     document::Document,
@@ -108,7 +108,9 @@ fn choose(wanted: &str, identities: &[Identity]) -> Result<PublicKey, Failure> {
     } else {
         identities.iter().filter(|identity| identity.comment == wanted).map(|identity| &identity.key).collect()
     };
-    found.dedup();
+    // Some agents list a key once for each way in which it was added.
+    let mut seen = BTreeSet::new();
+    found.retain(|key| seen.insert(key.fingerprint()));
     match found.as_slice() {
         [key] => Ok((*key).clone()),
         [] => Err(Failure::invalid(format!("the ssh agent keeps no Ed25519 key `{wanted}`\nhelp: {}", kept(identities)))),
