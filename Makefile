@@ -63,6 +63,7 @@ interop: build interop-setup ## Clients that the tests did not write: vt-py, the
 
 lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows between crates
 	cargo fmt --all --check
+	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo clippy --locked --workspace --exclude casemate-guests --all-targets -- -D warnings
 	tests/lint/wit.sh
 	tests/lint/arrows.sh
@@ -72,6 +73,19 @@ deny: ## Licences, sources and advisories of every dependency
 	@command -v cargo-deny > /dev/null || cargo install --locked cargo-deny
 	cargo deny --config .deny.toml check bans licenses sources
 	cargo deny --config .deny.toml check advisories || echo "the advisory database could not be fetched; run again with the network"
+
+# Seconds that each target runs for. What breaks one is left in fuzz/artifacts; a fault found is a named test first.
+FUZZ_SECONDS ?= 600
+FUZZ_SHORT_SECONDS ?= 5
+
+fuzz: cargo-fuzz ## Every reader of foreign bytes, given bytes nobody would write; FUZZ_SECONDS each
+	fuzz/run.sh $(FUZZ_SECONDS)
+
+fuzz-short: cargo-fuzz ## The same, a few seconds each
+	fuzz/run.sh $(FUZZ_SHORT_SECONDS)
+
+cargo-fuzz:
+	@command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
 
 bench: setup ## Per-call overhead over a native echo server, measured in the same run; then decisions, the gate and the audit log
 	cargo build --locked --release -p casemate -p casemate-bench
@@ -83,4 +97,4 @@ ci: setup lint test demo ## What the gate runs
 install: ## The program, optimised, into ~/.cargo/bin
 	cargo install --locked --path host/server
 
-.PHONY: help setup build demo guests plugins test nextest interop-setup interop lint deny bench ci install
+.PHONY: help setup build demo guests plugins test nextest interop-setup interop lint deny fuzz fuzz-short cargo-fuzz bench ci install

@@ -18,6 +18,8 @@ mod authority;
 mod body;
 mod client;
 mod credentials;
+#[cfg(fuzzing)]
+pub mod fuzz;
 mod locate;
 mod manifest;
 mod page;
