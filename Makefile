@@ -36,6 +36,7 @@ test: build guests plugins nextest interop-setup ## Every test
 
 nextest:
 	@command -v cargo-nextest > /dev/null || cargo install --locked cargo-nextest
+	@tests/interop/debian.sh ssh-agent:openssh-client
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
 interop-setup: $(VENV)/.ready $(NODE)/.ready $(NODE)/languages/.ready
@@ -92,7 +93,7 @@ bench: setup ## Per-call overhead over a native echo server, measured in the sam
 	$(CARGO_TARGET_DIR)/release/casemate-bench --json $(CARGO_TARGET_DIR)/bench.json
 	cargo bench --locked -p casemate-policy -p casemate-audit --bench decide --bench append
 
-ci: setup lint test demo ## What the gate runs
+ci: setup lint test demo fuzz-short ## What the gate runs
 
 install: ## The program, optimised, into ~/.cargo/bin
 	cargo install --locked --path host/server

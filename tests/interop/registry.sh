@@ -30,20 +30,7 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# ── What Debian has.
-missing=()
-for pair in docker-registry:docker-registry skopeo:skopeo htpasswd:apache2-utils; do
-  command -v "${pair%%:*}" > "$work/which.log" || missing+=("${pair##*:}")
-done
-if [ ${#missing[@]} != 0 ]; then
-  root=()
-  [ "$(id -u)" = 0 ] || root=(sudo -n)
-  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}" > "$work/apt.log" 2>&1 || {
-    cat "$work/apt.log" >&2
-    echo "registry.sh: cannot install ${missing[*]}" >&2
-    exit 1
-  }
-fi
+"$here/debian.sh" docker-registry:docker-registry skopeo:skopeo htpasswd:apache2-utils
 
 passed=0
 failed=0

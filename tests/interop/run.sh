@@ -141,6 +141,7 @@ many "the MCP Python SDK over HTTP" "$python" "$here/mcp_py_check.py" --http "$u
 many "the MCP Inspector over HTTP" "${inspector[@]}" --http "$url"
 unset CASEMATE_TOKEN
 
+many "a real registry, and clients of others" "$here/registry.sh" "$bin/casemate" "$venv"
 many "plugins in Python and JavaScript" "$here/languages.sh" "$bin" "$venv" "$node/languages"
 
 echo "── afterwards"

@@ -13,6 +13,7 @@ mod lifecycle;
 mod live;
 mod made_of;
 mod recording;
+mod revocation_lists;
 mod signing;
 mod stdout;
 mod stopping;

@@ -147,7 +147,10 @@ fn a_request_that_is_not_recorded_fails_the_case_whatever_the_guest_makes_of_it(
     stage.record("run", &json!({ "case": "at-once 3" }), "three").done();
     stage.passes();
     // The guest returns all the same, with one answer less.
-    stage.change("three", |case| drop(case["exchanges"].as_array_mut().unwrap().remove(1)));
+    // Requests that are made at once are recorded in the order of their answers.
+    stage.change("three", |case| {
+        case["exchanges"].as_array_mut().unwrap().retain(|exchange| exchange["request"]["path"] != "/items/1");
+    });
     stage.fails(&["a request is not recorded", "sent      GET echo /items/1", "0 passed, 1 failed"]);
     stage.change("three", |case| {
         let mut other = case["exchanges"][0].clone();

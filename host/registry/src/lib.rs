@@ -18,6 +18,7 @@ mod authority;
 mod body;
 mod client;
 mod credentials;
+mod fetch;
 #[cfg(fuzzing)]
 pub mod fuzz;
 mod locate;
@@ -37,6 +38,7 @@ mod token;
 pub use authority::{Authority, InvalidAuthority};
 pub use client::{Client, ClientError};
 pub use credentials::{Credentials, CredentialsError};
+pub use fetch::FetchError;
 pub use locate::LocateError;
 pub use manifest::{MAX_MANIFEST, ManifestError};
 pub use page::PageError;

@@ -40,7 +40,7 @@ use casemate_sandbox::Worker;
 use crate::folders::Folders;
 
 /// What every command is given besides its own arguments.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Context {
     /// Where things are.
     pub folders: Folders,

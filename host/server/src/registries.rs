@@ -5,6 +5,7 @@ use std::time::Duration;
 use casemate_registry::{Authority, Client, Credentials, Progress, Pulled, Pushed, Reference, Settings, Tag, Upload};
 use casemate_signing::manifest::PluginId;
 use indicatif::{ProgressBar, ProgressStyle};
+use url::Url;
 
 use crate::{command::Context, config::Config, exit::Failure, house::store};
 
@@ -40,6 +41,12 @@ pub(crate) fn find(host: &Authority, plugin: &PluginId, context: &Context, confi
 pub(crate) fn push(reference: &Reference, upload: Upload, context: &Context, config: &Config) -> Result<Pushed, Failure> {
     let client = client(context, config)?;
     run(client.push(reference, upload))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+}
+
+/// Fetch a small document that a person named by its URL.
+pub(crate) fn fetch(url: &Url, cap: usize, context: &Context, config: &Config) -> Result<Vec<u8>, Failure> {
+    let client = client(context, config)?;
+    run(client.fetch(url, cap))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
 }
 
 fn client(context: &Context, config: &Config) -> Result<Client, Failure> {

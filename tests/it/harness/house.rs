@@ -169,6 +169,16 @@ impl House {
         guest.package(&self.key)
     }
 
+    /// The publisher's key in a file, as its owner has it.
+    pub(crate) fn key_file(&self) -> PathBuf {
+        let file = self.folder().join("publisher.key");
+        if !file.exists() {
+            fs::write(&file, self.key.danger_to_plain_pem().unwrap().as_bytes()).unwrap();
+            fs::set_permissions(&file, fs::Permissions::from_mode(0o600)).unwrap();
+        }
+        file
+    }
+
     /// What people compare of this house's publisher key.
     pub(crate) fn fingerprint(&self) -> String {
         self.key.public_key().fingerprint().to_string()

@@ -6,7 +6,7 @@ use casemate_policy::Timestamp;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, print};
+use super::{Context, print, trust::revocations};
 use crate::{
     clock,
     exit::{Exit, Failure, Outcome},
@@ -19,6 +19,9 @@ use crate::{
 ///
 /// Over stdio the caller is the person who started the program, principal `local`. Over HTTP every request carries a token
 /// made by `casemate token new`, principal `token:NAME`.
+///
+/// Follows what is trusted and installed within a second; SIGHUP takes up the configuration, and one that makes no sense is refused while
+/// the old one stays in force.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Listen on this address, such as 127.0.0.1:8787, instead of standard input and output.
@@ -47,6 +50,7 @@ async fn serve(args: &Args, context: &Context) -> Outcome {
     let shutdown = CancellationToken::new();
     tokio::spawn(on_signal(shutdown.clone()));
     let following = tokio::spawn(follow(Arc::clone(&house), shutdown.clone()));
+    let lists = tokio::spawn(revocations::follow(context.clone(), shutdown.clone()));
     let served = match args.http {
         None => mcp::serve_stdio(Arc::clone(&house), identity::local(), mcp::Limits::default(), shutdown.clone())
             .await
@@ -54,8 +58,8 @@ async fn serve(args: &Args, context: &Context) -> Outcome {
         Some(address) => http(address, &house, context, shutdown.clone()).await,
     };
     shutdown.cancel();
-    // What the follower has begun to write down comes before the end of the log.
-    let _ = following.await;
+    // What the followers have begun to write down comes before the end of the log.
+    let _ = tokio::join!(following, lists);
     // The last checkpoint of the audit log is written here, whatever happened above.
     let closed = house.close().await;
     served?;

@@ -3,7 +3,7 @@
 mod add;
 mod list;
 mod remove;
-mod revocations;
+pub(crate) mod revocations;
 mod rotate;
 mod show;
 
@@ -53,11 +53,13 @@ pub enum Command {
         publisher: PublisherName,
     },
     /// Watch a publisher's revocation list. From then on there has to be a valid one, or nothing of the publisher's loads.
+    ///
+    /// A running server takes a changed file at once, and asks a URL every minute.
     Revocations {
         /// Which publisher.
         publisher: PublisherName,
-        /// The file in which the newest list is kept up to date.
-        #[arg(long, value_name = "FILE", required_unless_present = "none")]
+        /// The file in which the newest list is kept up to date, or the https URL that the publisher has it at.
+        #[arg(long, value_name = "FILE|URL", required_unless_present = "none")]
         from: Option<String>,
         /// Watch no list any more.
         #[arg(long, conflicts_with = "from")]

@@ -237,7 +237,12 @@ pub(crate) type Version = (u64, SystemTime);
 
 /// Which token file is there.
 pub(crate) fn tokens_changed(state: &Path) -> Option<Version> {
-    let metadata = fs::metadata(state.join("tokens.toml")).ok()?;
+    changed(&state.join("tokens.toml"))
+}
+
+/// Which file is there.
+pub(crate) fn changed(path: &Path) -> Option<Version> {
+    let metadata = fs::metadata(path).ok()?;
     Some((metadata.ino(), metadata.modified().ok()?))
 }
 

@@ -1,7 +1,20 @@
 //! `casemate trust revocations` and `refresh`: which revocation lists are watched, and their newest versions.
 
-use casemate_signing::{document::MAX_DOCUMENT, manifest::PublisherName, revocation::RevocationList, trust::TrustStore};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
+
+use casemate_signing::{
+    document::MAX_DOCUMENT,
+    manifest::PublisherName,
+    revocation::RevocationList,
+    trust::{Publisher, TrustStore},
+};
 use serde_json::json;
+
+use tokio_util::sync::CancellationToken;
+use url::Url;
 
 use super::{
     super::{Context, print},
@@ -9,14 +22,21 @@ use super::{
 };
 use crate::{
     clock,
+    config::Config,
     exit::{Exit, Failure, Outcome},
     house::store,
+    registries,
 };
+
+/// How often the files of lists are looked at: a revocation takes effect within a second.
+const LOOK: Duration = Duration::from_millis(250);
+/// How often URLs are asked.
+const ASK: Duration = Duration::from_secs(60);
 
 /// Watch a list, which has to be there and valid; or none.
 pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Option<&str>, context: &Context) -> Outcome {
     let source = match from {
-        Some(place) if is_url(place) => return Err(no_file(publisher, place)),
+        Some(url) if is_url(url) => Some(url.to_owned()),
         // Where the program is started next time is not where it was started now.
         Some(path) => Some(absolute(path)?),
         None => None,
@@ -42,12 +62,8 @@ pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Opti
 
 /// Take the newest lists. One that cannot be had does not keep the others from being taken.
 pub(super) fn refresh(mut trust: TrustStore, only: Option<&PublisherName>, context: &Context) -> Outcome {
-    let watched: Vec<(PublisherName, String)> = trust
-        .publishers()
-        .iter()
-        .filter(|(publisher, _)| only.is_none_or(|only| only == *publisher))
-        .filter_map(|(publisher, known)| Some((publisher.clone(), known.revocation_source()?.to_owned())))
-        .collect();
+    let mut watched = watched(&trust);
+    watched.retain(|(publisher, _)| only.is_none_or(|only| only == publisher));
     if let (Some(only), []) = (only, watched.as_slice()) {
         return Err(Failure::invalid(format!(
             "no revocation list of `{only}` is watched\nhelp: casemate trust revocations {only} --from FILE"
@@ -67,6 +83,57 @@ pub(super) fn refresh(mut trust: TrustStore, only: Option<&PublisherName>, conte
         }
     }
     worst.map_or(Ok(Exit::Done), Err)
+}
+
+/// Every publisher whose list is watched, and where it is.
+fn watched(trust: &TrustStore) -> Vec<(PublisherName, String)> {
+    let source =
+        |(publisher, known): (&PublisherName, &Publisher)| Some((publisher.clone(), known.revocation_source()?.to_owned()));
+    trust.publishers().iter().filter_map(source).collect()
+}
+
+/// While serving: take a list whose file changed, and ask URLs now and then, until `shutdown`. What is taken lies where the trust store
+/// is read from, and takes effect as every other change of trust does.
+pub(crate) async fn follow(context: Context, shutdown: CancellationToken) {
+    let mut known: BTreeMap<PublisherName, Option<store::Version>> = BTreeMap::new();
+    let mut asked: Option<Instant> = None;
+    while !shutdown.is_cancelled() {
+        let ask = asked.is_none_or(|at| at.elapsed() >= ASK);
+        if ask {
+            asked = Some(Instant::now());
+        }
+        let (context, before) = (context.clone(), std::mem::take(&mut known));
+        // Files are read and hosts are waited for: not on a thread that serves.
+        known = tokio::task::spawn_blocking(move || look(&context, before, ask)).await.unwrap_or_default();
+        tokio::select! {
+            () = shutdown.cancelled() => return,
+            () = tokio::time::sleep(LOOK) => {}
+        }
+    }
+}
+
+/// Look at every list once; which files were there.
+fn look(
+    context: &Context,
+    mut known: BTreeMap<PublisherName, Option<store::Version>>,
+    ask: bool,
+) -> BTreeMap<PublisherName, Option<store::Version>> {
+    let Ok(trust) = store::trust(&context.folders) else { return known };
+    for (publisher, source) in watched(&trust) {
+        // Taken before the file is read: a change in between is seen as one.
+        let version = store::changed(source.as_ref());
+        let due = if is_url(&source) { ask } else { known.get(&publisher) != Some(&version) };
+        if !due {
+            continue;
+        }
+        let taken = store::changing(&context.folders)
+            .and_then(|_changing| take(&mut store::trust(&context.folders)?, &publisher, &source, context));
+        if let Err(failure) = taken {
+            tracing::warn!(%publisher, source, reason = failure.message, "a revocation list could not be taken; the one before counts until it expires");
+        }
+        known.insert(publisher, version);
+    }
+    known
 }
 
 fn take(trust: &mut TrustStore, publisher: &PublisherName, source: &str, context: &Context) -> Result<RevocationList, Failure> {
@@ -89,10 +156,12 @@ fn newest(
     source: &str,
     context: &Context,
 ) -> Result<(RevocationList, Vec<u8>), Failure> {
-    if is_url(source) {
-        return Err(no_file(publisher, source));
-    }
-    let file = store::file(source.as_ref(), MAX_DOCUMENT)?;
+    let file = if is_url(source) {
+        let url = Url::parse(source).map_err(Failure::invalid)?;
+        registries::fetch(&url, MAX_DOCUMENT, context, &Config::read_or_none(&context.folders.config)?)?
+    } else {
+        store::file(source.as_ref(), MAX_DOCUMENT)?
+    };
     let refused = |code: &str, why: &dyn std::fmt::Display| Failure::denied(format!("`{source}`: {code}: {why}"));
     let list = trust.attach_revocations(publisher, &file).map_err(|error| refused(error.code(), &error))?.clone();
     if list.is_expired(clock::now()) {
@@ -103,15 +172,8 @@ fn newest(
     Ok((list, file))
 }
 
-/// The trust file may name one; this program fetches none.
 fn is_url(place: &str) -> bool {
     place.contains("://")
-}
-
-fn no_file(publisher: &PublisherName, place: &str) -> Failure {
-    Failure::invalid(format!(
-        "`{place}` is no file, and lists are taken from files\nhelp: fetch it to a file, and casemate trust revocations {publisher} --from FILE"
-    ))
 }
 
 fn absolute(path: &str) -> Result<String, Failure> {
