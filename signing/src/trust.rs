@@ -338,7 +338,9 @@ impl TrustStore {
 
 /// An https URL, an http URL of this machine, or a path.
 fn check_source(source: &str) -> Result<(), TrustError> {
-    let refused = || TrustError::RevocationSource(source.chars().filter(|c| !text::is_hidden(*c)).take(80).collect());
+    // Whatever stands before an `@` may be a password, and errors are logged.
+    let shown = source.rsplit_once('@').map_or(source, |(_, rest)| rest);
+    let refused = || TrustError::RevocationSource(shown.chars().filter(|c| !text::is_hidden(*c)).take(80).collect());
     text::line(source, MAX_SOURCE).map_err(|_| refused())?;
     if !source.contains("://") {
         return Ok(());
