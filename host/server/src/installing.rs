@@ -237,12 +237,15 @@ fn facts(package: &Verified, before: Option<&Locked>, reason: &Reason) -> Value 
         "capabilities": package.approval().capabilities.to_hex(),
         "signers": package.signers().iter().map(ToString::to_string).collect::<Vec<_>>(),
     });
+    let mut more = Vec::new();
     if let Some(before) = before {
-        facts["from_version"] = json!(before.version);
-        facts["from_release"] = json!(before.release);
+        more.extend([("from_version", json!(before.version)), ("from_release", json!(before.release))]);
     }
     if let Reason::Rollback(reason) = reason {
-        facts["reason"] = json!(reason);
+        more.push(("reason", json!(reason)));
+    }
+    if let Some(facts) = facts.as_object_mut() {
+        facts.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
     }
     facts
 }

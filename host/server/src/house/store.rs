@@ -307,7 +307,7 @@ pub(crate) fn package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Fai
 
 fn package_read(
     component: &Path,
-    read: fn(&Path, usize) -> Result<Option<Vec<u8>>, Failure>,
+    read: impl Fn(&Path, usize) -> Result<Option<Vec<u8>>, Failure>,
 ) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
     let absent = || Failure::invalid(format!("there is no `{}`", component.display()));
     let bytes = read(component, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?.ok_or_else(absent)?;
