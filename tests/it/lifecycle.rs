@@ -166,6 +166,36 @@ fn a_removed_plugin_is_gone() {
 }
 
 #[test]
+fn a_plugin_is_taken_away_whatever_is_wrong_with_the_advisories() {
+    let house = house();
+    let config = house.folder().join("casemate.toml");
+    let text = fs::read_to_string(&config).unwrap();
+    fs::write(&config, format!("{text}\n[advisories]\ndb = \"nowhere\"\n")).unwrap();
+    let one = release(&house, 1, |guest| guest);
+    assert_ne!(install(&house, &house.folder().join(format!("downloads/{NAME}-0.1.0.wasm")), &one).code, 0);
+    house.casemate(&["remove", NAME]).done();
+}
+
+#[test]
+fn a_few_releases_stay_to_go_back_to() {
+    let house = house();
+    for number in 2..9 {
+        offer(&house, &format!("0.{number}.0"), &release(&house, number, |guest| guest));
+        house.casemate(&["update"]).done();
+    }
+    let folder = fs::read_dir(house.folder().join("plugins/fortress")).unwrap().map(|entry| entry.unwrap().file_name());
+    let mut kept: Vec<String> = folder.map(|name| name.into_string().unwrap()).filter(|name| name.ends_with(".wasm")).collect();
+    kept.sort();
+    assert_eq!(kept, [4, 5, 6, 7, 8].map(|number| format!("{NAME}-0.{number}.0.wasm")));
+    let approve = release(&house, 4, |guest| guest).approval.to_string();
+    let back = ["rollback", NAME, "--to", "0.4.0", "--reason", "x", "--yes", "--approve", &approve];
+    house.casemate(&back).done();
+    is_at(&house, "0.4.0");
+    let gone = ["rollback", NAME, "--to", "0.2.0", "--reason", "x", "--yes", "--approve", &approve];
+    assert_eq!(house.casemate(&gone).code, 3);
+}
+
+#[test]
 fn the_lock_file_is_checked_in_a_pipeline() {
     let house = house();
     house.casemate(&["lock", "--check"]).done();
@@ -195,6 +225,64 @@ fn a_locked_install_takes_what_the_lock_file_names_and_nothing_else() {
     let file = offer(&house, "0.2.0", &two).display().to_string();
     other.casemate(&["install", &file, "--locked", "--yes", "--approve", &two.approval.to_string()]).refused(&["lock-differs: "]);
     is_at(&other, "0.1.0");
+}
+
+/// The steps of `verify --explain`, and the code of the one that refused.
+fn explained(house: &House, file: &std::path::Path) -> (Vec<String>, Option<String>) {
+    let ran = house.casemate(&["verify", &file.display().to_string(), "--explain", "--format", "json"]);
+    let value: Value = serde_json::from_str(&ran.stdout).unwrap_or_else(|_| panic!("{ran:#?}"));
+    assert_eq!(ran.code, if value["refused"].is_null() { 0 } else { 2 }, "{ran:#?}");
+    let steps = value["steps"].as_array().unwrap().iter().map(|step| step["step"].as_str().unwrap().to_owned()).collect();
+    (steps, value["refused"].as_str().map(str::to_owned))
+}
+
+#[test]
+fn every_step_is_explained_up_to_the_one_that_refuses() {
+    let house = house();
+    let file = house.folder().join(format!("downloads/{NAME}-0.1.0.wasm"));
+    let (steps, refused) = explained(&house, &file);
+    let all = [
+        "size",
+        "bundle",
+        "keys",
+        "signatures",
+        "statement",
+        "rules",
+        "owner",
+        "threshold",
+        "component",
+        "revocations",
+        "documents",
+        "release",
+        "lock",
+        "approval",
+        "imports",
+        "dependencies",
+        "code",
+    ];
+    assert_eq!((steps, refused), (all.map(str::to_owned).to_vec(), None));
+    // Each of these breaks its own step, and the walk ends there.
+    let ends = |at: &str, code: &str| {
+        let (steps, refused) = explained(&house, &file);
+        assert_eq!((steps.last().map(String::as_str), refused.as_deref()), (Some(at), Some(code)));
+    };
+    let cache = house.folder().join("state/dev/cache");
+    let entry = fs::read_dir(&cache).unwrap().map(|entry| entry.unwrap().path()).find(|path| path.is_file()).unwrap();
+    let code = fs::read(&entry).unwrap();
+    fs::write(&entry, &code[..code.len() - 1]).unwrap();
+    ends("code", "code-cache-forged");
+    fs::write(&entry, code).unwrap();
+    let lock = house.folder().join("casemate.lock");
+    let whole = fs::read_to_string(&lock).unwrap();
+    fs::write(&lock, whole.replace("release = 1", "release = 2")).unwrap();
+    ends("lock", "lock-differs");
+    fs::write(&lock, whole).unwrap();
+    let component = fs::read(&file).unwrap();
+    fs::write(&file, [&component[..], b"x"].concat()).unwrap();
+    ends("component", "component-size-differs");
+    fs::write(&file, component).unwrap();
+    house.casemate(&["trust", "revoke", &house.fingerprint()]).done();
+    ends("threshold", "key-revoked");
 }
 
 #[test]

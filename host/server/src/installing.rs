@@ -6,7 +6,7 @@
 pub(crate) mod acquire;
 pub(crate) mod consent;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use casemate_audit::EventKind;
 use casemate_policy::text::visible;
@@ -34,6 +34,8 @@ use consent::Agreed;
 
 /// Two names this near are told apart by nobody in a hurry.
 const SIMILAR: usize = 1;
+/// Releases that stay on disk beside the installed one, for `casemate rollback`.
+const KEPT: usize = 4;
 
 /// A change under way. While it lives, no other begins.
 pub(crate) struct Installing<'a> {
@@ -41,7 +43,6 @@ pub(crate) struct Installing<'a> {
     pub(crate) config: Config,
     state: PathBuf,
     keys: store::Keys,
-    advisories: Advisories,
     trust: TrustStore,
     pub(crate) lock: LockFile,
     highwater: HighWater,
@@ -73,7 +74,6 @@ impl<'a> Installing<'a> {
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
         Ok(Self {
-            advisories: Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?,
             trust: store::trust(&context.folders)?,
             lock: store::lock(&context.folders)?,
             highwater: store::highwater(&state, &keys)?,
@@ -147,8 +147,9 @@ impl<'a> Installing<'a> {
             .approve(&self.lock, &highwater)
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?
             .loadable();
-        let review =
-            |manifest: &Manifest, dependencies: Option<&_>| self.advisories.admit(&manifest.id(), dependencies, clock::now());
+        // Opened here and not before: a folder of advisories that is broken must not keep a plugin from being taken away.
+        let advisories = Advisories::open(self.config.advisories.clone()).map_err(Failure::invalid)?;
+        let review = |manifest: &Manifest, dependencies: Option<&_>| advisories.admit(&manifest.id(), dependencies, clock::now());
         let (reviewed, findings) = examine(loadable).map_err(Failure::denied)?.reviewed(review).map_err(Failure::denied)?;
         let cache = CodeCache::new(private(&self.state.join("cache"))?, self.keys.code, self.context.worker());
         Runtime::new(cache, Maxima::default())?.prepare(reviewed).map_err(Failure::denied)?;
@@ -169,7 +170,21 @@ impl<'a> Installing<'a> {
         store::keep_highwater(&self.state, &self.keys, &highwater)?;
         self.highwater = highwater;
         self.keep_lock()?;
+        self.forget_oldest(&id, &version)?;
         Ok(facts)
+    }
+
+    /// Of the releases that were here before, the newest stay.
+    fn forget_oldest(&self, id: &PluginId, installed: &semver::Version) -> Result<(), Failure> {
+        let folders = &self.context.folders;
+        let mut before: Vec<(semver::Version, PathBuf)> = store::kept(folders, id)?
+            .into_iter()
+            .filter_map(|path| Some((store::version_in(&path, &id.name)?, path)))
+            .filter(|(version, _)| version != installed)
+            .collect();
+        before.sort();
+        let too_many = before.len().saturating_sub(KEPT);
+        before.iter().take(too_many).try_for_each(|(_, path)| forget(path))
     }
 
     /// Take a plugin away: from the lock file first, so that nothing loads it; then what was agreed to, and its files.
@@ -185,10 +200,7 @@ impl<'a> Installing<'a> {
         self.keep_lock()?;
         self.highwater.withdraw(id);
         store::keep_highwater(&self.state, &self.keys, &self.highwater)?;
-        for path in store::kept(&self.context.folders, id)? {
-            std::fs::remove_file(store::bundle_of(&path)).or_else(absent_is_fine)?;
-            std::fs::remove_file(&path).or_else(absent_is_fine)?;
-        }
+        store::kept(&self.context.folders, id)?.iter().try_for_each(|path| forget(path))?;
         Ok(facts)
     }
 
@@ -221,6 +233,12 @@ pub(crate) fn named<'a>(lock: &'a LockFile, name: &str) -> Result<(&'a PluginId,
         return Err(Failure::invalid(format!("more than one publisher has a plugin `{name}`\nhelp: name it publisher/name")));
     }
     Ok(first)
+}
+
+/// Take the two files of a package away.
+fn forget(component: &Path) -> Result<(), Failure> {
+    std::fs::remove_file(store::bundle_of(component)).or_else(absent_is_fine)?;
+    Ok(std::fs::remove_file(component).or_else(absent_is_fine)?)
 }
 
 fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {

@@ -22,31 +22,31 @@ pub(crate) fn pull(reference: &Reference, context: &Context, config: &Config) ->
     let bar = Bar::new(reference);
     let pulled = run(client.pull(reference, &mut |progress| bar.show(progress)))?;
     bar.0.finish_and_clear();
-    pulled.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+    pulled.map_err(|error| refused(error.code(), &error))
 }
 
 /// Every tag of a repository.
 pub(crate) fn tags(reference: &Reference, context: &Context, config: &Config) -> Result<Vec<Tag>, Failure> {
     let client = client(context, config)?;
-    run(client.tags(reference))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+    run(client.tags(reference))?.map_err(|error| refused(error.code(), &error))
 }
 
 /// Where a host says that it keeps a plugin.
 pub(crate) fn find(host: &Authority, plugin: &PluginId, context: &Context, config: &Config) -> Result<Reference, Failure> {
     let client = client(context, config)?;
-    run(client.locate(host, plugin))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+    run(client.locate(host, plugin))?.map_err(|error| refused(error.code(), &error))
 }
 
 /// Publish a package.
 pub(crate) fn push(reference: &Reference, upload: Upload, context: &Context, config: &Config) -> Result<Pushed, Failure> {
     let client = client(context, config)?;
-    run(client.push(reference, upload))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+    run(client.push(reference, upload))?.map_err(|error| refused(error.code(), &error))
 }
 
 /// Fetch a small document that a person named by its URL.
 pub(crate) fn fetch(url: &Url, cap: usize, context: &Context, config: &Config) -> Result<Vec<u8>, Failure> {
     let client = client(context, config)?;
-    run(client.fetch(url, cap))?.map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+    run(client.fetch(url, cap))?.map_err(|error| refused(error.code(), &error))
 }
 
 fn client(context: &Context, config: &Config) -> Result<Client, Failure> {
@@ -63,6 +63,31 @@ fn client(context: &Context, config: &Config) -> Result<Client, Failure> {
     let hosts = config.registries.iter().map(|(host, registry)| (host.clone(), registry.rule.clone())).collect();
     Client::new(Settings { credentials, roots, hosts, ..Settings::default() })
         .map_err(|error| Failure::invalid(format!("{}: {error}", error.code())))
+}
+
+/// What a registry did, or may not do: where it could have harmed, it is a refusal; else it did not work.
+fn refused(code: &str, error: &dyn std::fmt::Display) -> Failure {
+    let message = format!("{code}: {error}");
+    let invalid = ["no-version", "no-tag", "fetch-url", "fetch-host"].contains(&code);
+    let harm = [
+        "address-",
+        "realm-",
+        "redirect",
+        "digest-",
+        "length-",
+        "manifest-",
+        "signature",
+        "layer-",
+        "page-",
+        "upload-",
+        "too-large",
+        "not-signed",
+    ];
+    match code {
+        _ if invalid => Failure::invalid(message),
+        _ if harm.iter().any(|start| code.starts_with(start)) => Failure::denied(message),
+        _ => Failure::failed(message),
+    }
 }
 
 fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {

@@ -108,7 +108,11 @@ fn as_locked(candidate: &Candidate, locked: Option<&Locked>) -> Result<(), Failu
 fn installed(id: &PluginId, manifest: &Manifest) -> String {
     let off: Vec<String> =
         manifest.tool.iter().filter(|(_, tool)| tool.effect > Effect::Read).map(|(name, _)| manifest.served_name(name)).collect();
-    let mut text = format!("installed {id} {}: {} tools, none of them granted yet", manifest.plugin.version, manifest.tool.len());
+    let mut text = format!(
+        "installed {id} {}: {}, none of them granted yet",
+        manifest.plugin.version,
+        print::counted(manifest.tool.len(), "tool")
+    );
     if !off.is_empty() {
         text.push_str(&format!("\noff until enabled in the configuration: {}", off.join(", ")));
     }

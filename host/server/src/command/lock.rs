@@ -10,7 +10,7 @@ use crate::{
     house::store,
 };
 
-/// Check casemate.lock against the installed packages, their signatures and what was agreed to. Changes nothing.
+/// Check casemate.lock against the installed packages, their signatures and what was agreed to. Nothing that is installed changes.
 ///
 /// For pipelines: the exit code is 2 when anything that the lock file names would not be served exactly so.
 #[derive(Debug, clap::Args)]

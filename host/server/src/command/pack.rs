@@ -52,11 +52,11 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         context.format,
         || {
             format!(
-                "packed {} {} (release {}): {} tools, {} bytes\n       {}\nnext:  casemate sign {} --key KEY",
+                "packed {} {} (release {}): {}, {} bytes\n       {}\nnext:  casemate sign {} --key KEY",
                 manifest.id(),
                 manifest.plugin.version,
                 manifest.plugin.release,
-                manifest.tool.len(),
+                print::counted(manifest.tool.len(), "tool"),
                 component.len(),
                 path.display(),
                 path.display(),

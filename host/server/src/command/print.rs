@@ -35,6 +35,11 @@ pub(crate) fn result(format: Format, text: impl FnOnce() -> String, value: impl 
     }
 }
 
+/// `1 tool`, `2 tools`.
+pub(crate) fn counted(count: usize, of: &str) -> String {
+    if count == 1 { format!("1 {of}") } else { format!("{count} {of}s") }
+}
+
 /// A table with columns as wide as their widest cell; the first row is its head.
 pub(crate) fn table(rows: &[Vec<String>]) -> String {
     let columns = rows.iter().map(Vec::len).max().unwrap_or_default();

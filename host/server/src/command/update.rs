@@ -62,6 +62,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         args.names.iter().map(|name| installing.named(name)).collect::<Result<_, _>>()?
     };
     let mut all = Vec::new();
+    let mut failed = None;
     for (id, locked) in named {
         if locked.pinned {
             if !args.names.is_empty() {
@@ -73,10 +74,17 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             all.push(Done { to: locked.version.clone(), from: locked.version, plugin: id, status: "pinned", changes: None });
             continue;
         }
-        all.push(one(args, context, &mut installing, id, locked)?);
+        match one(args, context, &mut installing, id, locked) {
+            Ok(done) => all.push(done),
+            Err(failure) => {
+                failed = Some(failure);
+                break;
+            }
+        }
     }
+    // What was done is said, whatever stopped the rest.
     print::result(context.format, || all.iter().map(text).collect::<Vec<_>>().join("\n"), || all.iter().map(json).collect());
-    Ok(Exit::Done)
+    failed.map_or(Ok(Exit::Done), Err)
 }
 
 fn one(args: &Args, context: &Context, installing: &mut Installing<'_>, id: PluginId, locked: Locked) -> Result<Done, Failure> {

@@ -1,13 +1,20 @@
 //! `casemate verify`: is this package what a trusted publisher signed, and what may it do?
 
-use casemate_signing::package::{Step, Verified};
+use casemate_policy::text::visible;
+use casemate_sandbox::{CodeCache, Maxima, Runtime, examine};
+use casemate_signing::{
+    manifest::Manifest,
+    package::{Step, Verified},
+};
 use serde_json::json;
 
 use super::{Context, print};
 use crate::{
+    advisories::Advisories,
     clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
+    folders::private,
     house::store,
     installing::acquire::{self, Source},
     sheet::{self, Provenance},
@@ -20,7 +27,8 @@ use crate::{
 pub struct Args {
     /// A component with its signature beside it, a folder that holds one, or oci://HOST/REPOSITORY with :TAG or @sha256:DIGEST.
     source: Source,
-    /// Show each step that a package takes before it may run, in order, and how this one fares: for learning, and for tickets.
+    /// Show each step that a package takes before it may run, in order, and how this one fares: for learning, and for tickets. One that
+    /// is installed is followed to its compiled code.
     #[arg(long)]
     explain: bool,
 }
@@ -69,56 +77,124 @@ pub(crate) fn provenance(verified: &Verified) -> Provenance {
     }
 }
 
+/// One step, as it is shown.
+struct Row {
+    step: &'static str,
+    /// The code of a refusal.
+    refused: Option<String>,
+    detail: String,
+}
+
+impl From<Step> for Row {
+    fn from(step: Step) -> Self {
+        Self { step: step.name.as_str(), refused: step.refused.map(str::to_owned), detail: step.detail }
+    }
+}
+
+impl Row {
+    fn passed(step: &'static str, detail: impl Into<String>) -> Self {
+        Self { step, refused: None, detail: detail.into() }
+    }
+
+    /// A refusal whose first word is its code.
+    fn refused(step: &'static str, error: &str) -> Self {
+        let line = error.lines().next().unwrap_or_default();
+        let (code, detail) = line.split_once(": ").unwrap_or(("refused", line));
+        Self { step, refused: Some(code.to_owned()), detail: detail.to_owned() }
+    }
+}
+
 /// Take the steps that loading takes, the same code, and report each.
 fn explain(acquired: acquire::Acquired, context: &Context, config: &Config) -> Outcome {
-    let trust = store::trust(&context.folders)?;
     let source = acquired.source.clone();
-    let mut steps = Vec::new();
-    let mut observe = |step: Step| steps.push(step);
-    let verified = acquired.package.verify_explained(&trust, config.environment, clock::now(), &mut observe);
-    let mut help = verified.as_ref().err().and_then(|error| help_of(&error.to_string()));
-    let mut rest = "no step after a refusal is taken; nothing of it was parsed as WebAssembly";
-    let mut loads = false;
-    if let Ok(verified) = verified {
-        let lock = store::lock(&context.folders)?;
-        if lock.plugin(verified.id()).is_none() {
-            rest = "not installed here: what comes next (release, lock file, consent, imports, dependencies, compiling) is for casemate install";
-        } else {
-            let state = context.folders.state(config.environment);
-            let highwater = store::highwater(&state, &store::keys(&state)?)?;
-            match verified.approve_explained(&lock, &highwater, &mut observe) {
-                Ok(_) => {
-                    loads = true;
-                    rest = "only now may it be parsed as WebAssembly: imports, exports, dependencies, compiling";
-                }
-                Err(error) => help = help_of(&error.to_string()),
+    let mut rows = Vec::new();
+    let (help, rest) = match steps(acquired, context, config, &mut rows) {
+        Ok(rest) => (None, rest),
+        Err(failure) => {
+            let help = help_of(&failure.message);
+            // What refused before it was a step of its own, such as a host state that cannot be read.
+            if !rows.iter().any(|row| row.refused.is_some()) {
+                return Err(failure);
             }
+            (help, "no step after a refusal is taken")
         }
-    }
-    let refused = steps.iter().find_map(|step| step.refused);
+    };
+    let refused = rows.iter().find_map(|row| row.refused.clone());
     print::result(
         context.format,
         || {
-            let rows: Vec<Vec<String>> = steps
+            let table: Vec<Vec<String>> = rows
                 .iter()
-                .map(|step| {
-                    let word = step.refused.map_or_else(|| "ok".to_owned(), |code| format!("REFUSED {code}"));
-                    vec![step.name.to_string(), word, step.detail.clone()]
+                .map(|row| {
+                    let word = row.refused.as_ref().map_or_else(|| "ok".to_owned(), |code| format!("REFUSED {code}"));
+                    vec![row.step.to_owned(), word, visible(&row.detail).into_owned()]
                 })
                 .collect();
-            let help = help.as_ref().map_or_else(String::new, |help| format!("help: {help}\n"));
-            format!("{source}\n\n{}\n{help}{rest}", print::table(&rows))
+            let help = help.as_ref().map_or_else(String::new, |help| format!("help: {}\n", visible(help)));
+            format!("{source}\n\n{}\n{help}{rest}", print::table(&table))
         },
         || {
             json!({
                 "source": source,
                 "refused": refused,
-                "loads": loads,
-                "steps": steps.iter().map(|step| json!({ "step": step.name.as_str(), "refused": step.refused, "detail": step.detail })).collect::<Vec<_>>(),
+                "steps": rows.iter().map(|row| json!({ "step": row.step, "refused": row.refused, "detail": row.detail })).collect::<Vec<_>>(),
             })
         },
     );
     Ok(if refused.is_some() { Exit::Denied } else { Exit::Done })
+}
+
+/// The steps, in order, until one refuses; what there is to say after the last.
+fn steps(acquired: acquire::Acquired, context: &Context, config: &Config, rows: &mut Vec<Row>) -> Result<&'static str, Failure> {
+    let trust = store::trust(&context.folders)?;
+    let verified = acquired
+        .package
+        .verify_explained(&trust, config.environment, clock::now(), &mut |step| rows.push(step.into()))
+        .map_err(Failure::denied)?;
+    let lock = store::lock(&context.folders)?;
+    if lock.plugin(verified.id()).is_none() {
+        return Ok(
+            "not installed here: what comes next (release, lock file, consent, imports, dependencies, compiling) is for casemate install",
+        );
+    }
+    let state = context.folders.state(config.environment);
+    let keys = store::keys(&state)?;
+    let highwater = store::highwater(&state, &keys)?;
+    let approved = verified.approve_explained(&lock, &highwater, &mut |step| rows.push(step.into())).map_err(Failure::denied)?;
+    // Only now may a byte of it be parsed as WebAssembly.
+    let mut take = |step, result: Result<String, String>| match result {
+        Ok(detail) => {
+            rows.push(Row::passed(step, detail));
+            Ok(())
+        }
+        Err(error) => {
+            rows.push(Row::refused(step, &error));
+            Err(Failure::denied(error))
+        }
+    };
+    let examined = match examine(approved.loadable()) {
+        Ok(examined) => examined,
+        Err(error) => return take("imports", Err(error.to_string())).map(|()| ""),
+    };
+    let listed = examined.dependencies().map_or(0, |dependencies| dependencies.packages().len());
+    take("imports", Ok(format!("{} imports, each declared; what it says of itself agrees", examined.manifest().imports.len())))?;
+    let advisories = Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?;
+    let review = |manifest: &Manifest, dependencies: Option<&_>| advisories.admit(&manifest.id(), dependencies, clock::now());
+    let (reviewed, findings) = match examined.reviewed(review) {
+        Ok(reviewed) => reviewed,
+        Err(error) => return take("dependencies", Err(error.to_string())).map(|()| ""),
+    };
+    let known = match advisories.database() {
+        Some(database) => format!("{} of {} advisories are about them, and let pass", findings.len(), database.count()),
+        None => "no folder of advisories is configured".to_owned(),
+    };
+    take("dependencies", Ok(format!("{listed} listed; {known}")))?;
+    let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
+    match Runtime::new(cache, Maxima::default())?.prepare(reviewed) {
+        Ok(_) => take("code", Ok("compiled by this host, and links".to_owned()))?,
+        Err(error) => return take("code", Err(error.to_string())).map(|()| ""),
+    }
+    Ok("it loads, where its section of the configuration fits: casemate check")
 }
 
 /// The line of an error that says what to do.
