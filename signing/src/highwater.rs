@@ -314,8 +314,9 @@ impl HighWater {
         Ok(())
     }
 
-    /// Take an approval back. The release mark stays: removing a plugin does not allow an old release of it.
+    /// Take an approval back, and with it an exception. The release mark stays: removing a plugin does not allow an old release of it.
     pub fn withdraw(&mut self, plugin: &PluginId) -> Option<Approval> {
+        self.exceptions.remove(plugin);
         self.approvals.remove(plugin)
     }
 }

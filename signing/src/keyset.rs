@@ -57,12 +57,14 @@ impl Keyset {
         Ok(keyset)
     }
 
-    /// The next document. This one may have expired: a publisher that was late can still go on.
-    pub fn rotate(&self, file: &[u8], now: Timestamp) -> Result<Self, KeysetError> {
+    /// The next document. This one may have expired: a publisher that was late can still go on. Keys that were taken back otherwise,
+    /// by the operator or by a list, count for neither.
+    pub fn rotate(&self, file: &[u8], revoked: &BTreeSet<Fingerprint>, now: Timestamp) -> Result<Self, KeysetError> {
         let document = Document::parse(file, PAYLOAD_TYPE)?;
         // Only what this document's keys signed is parsed.
-        self.signed_by_threshold(&document)?;
+        self.signed_by_threshold(&document, revoked)?;
         let next = Self::own(&document)?;
+        next.signed_by_threshold(&document, revoked)?;
         if next.publisher() != self.publisher() {
             return Err(KeysetError::Publisher { expected: self.publisher().clone(), actual: next.publisher().clone() });
         }
@@ -82,13 +84,14 @@ impl Keyset {
     fn own(document: &Document) -> Result<Self, KeysetError> {
         let fields = KeysetDraft::from_payload(document.payload())?;
         let keyset = Self { fields, digest: Digest::of(document.payload()) };
-        keyset.signed_by_threshold(document)?;
+        keyset.signed_by_threshold(document, &BTreeSet::new())?;
         Ok(keyset)
     }
 
-    fn signed_by_threshold(&self, document: &Document) -> Result<(), KeysetError> {
+    fn signed_by_threshold(&self, document: &Document, revoked: &BTreeSet<Fingerprint>) -> Result<(), KeysetError> {
         let role = self.role(Role::Keyset);
-        let counted = document.signers(self.role_keys(Role::Keyset));
+        let usable = self.role_keys(Role::Keyset).filter(|key| !revoked.contains(&key.fingerprint()));
+        let counted = document.signers(usable);
         if (counted.len() as u64) < role.threshold {
             let missing = role.keys.difference(&counted).copied().collect();
             return Err(KeysetError::Signatures {

@@ -119,9 +119,17 @@ impl Publisher {
         Ok(Self { namespaces, keys, bound: Some(bound), source: None, list: None })
     }
 
-    /// The keys that may sign its revocation list, and how many of them it takes.
+    /// Every key that was taken back: by the operator, by the keyset, or by the list that is attached.
+    fn taken_back(&self) -> BTreeSet<Fingerprint> {
+        let listed = |key: &Fingerprint| self.list.as_ref().is_some_and(|list| list.key(key).is_some());
+        let keys = self.keys.iter().filter(|(fingerprint, key)| key.revoked || listed(fingerprint));
+        keys.map(|(fingerprint, _)| *fingerprint).collect()
+    }
+
+    /// The keys that may sign its revocation list, and how many of them it takes. A key that a list took back signs no list after it.
     fn revokers(&self) -> (Vec<&PublicKey>, u64) {
-        let usable = |key: &&EnrolledKey| !key.revoked;
+        let taken_back = self.taken_back();
+        let usable = |key: &&EnrolledKey| !taken_back.contains(&key.key.fingerprint());
         match self.keyset() {
             None => (self.keys.values().filter(usable).map(EnrolledKey::key).collect(), 1),
             Some(keyset) => {
@@ -280,7 +288,7 @@ impl TrustStore {
         let known = self.publishers.get(publisher).ok_or_else(|| TrustError::NotTrusted(publisher.clone()))?;
         let bound = known.bound.as_ref().ok_or_else(|| TrustError::NoKeyset(publisher.clone()))?;
         let refused = |error| TrustError::Keyset { publisher: publisher.clone(), error: Box::new(error) };
-        let keyset = bound.keyset.rotate(file, now).map_err(refused)?;
+        let keyset = bound.keyset.rotate(file, &known.taken_back(), now).map_err(refused)?;
         let mut next = Publisher::of(Bound { keyset, ..bound.clone() })?;
         next.source.clone_from(&known.source);
         self.belongs_to_nobody_else(publisher, &next)?;

@@ -113,7 +113,9 @@ fn a_pinned_plugin_stays() {
     house.casemate(&["pin", NAME]).done();
     let ran = house.casemate(&["update"]).done();
     assert!(ran.stdout.contains("pinned"), "{ran:#?}");
-    house.casemate(&["update", NAME]).refused(&["pinned"]);
+    house.casemate(&["update", NAME]).refused(&["pinned: "]);
+    let two = release(&house, 2, |guest| guest);
+    install(&house, &house.folder().join(format!("downloads/{NAME}-0.2.0.wasm")), &two).refused(&["pinned: "]);
     is_at(&house, "0.1.0");
     house.casemate(&["pin", NAME, "--off"]).done();
     house.casemate(&["update", NAME]).done();
@@ -139,6 +141,18 @@ fn going_back_is_an_exception_with_a_reason() {
     let three = release(&house, 3, |guest| guest);
     offer(&house, "0.3.0", &three);
     house.casemate(&["update"]).done();
+    install(&house, &house.folder().join(format!("downloads/{NAME}-0.1.0.wasm")), &one).refused(&["older"]);
+}
+
+#[test]
+fn an_exception_goes_with_what_it_was_for() {
+    let house = house();
+    let one = release(&house, 1, |guest| guest);
+    offer(&house, "0.2.0", &release(&house, 2, |guest| guest));
+    house.casemate(&["update"]).done();
+    let approve = one.approval.to_string();
+    house.casemate(&["rollback", NAME, "--reason", "OPS-7", "--yes", "--approve", &approve]).done();
+    house.casemate(&["remove", NAME]).done();
     install(&house, &house.folder().join(format!("downloads/{NAME}-0.1.0.wasm")), &one).refused(&["older"]);
 }
 

@@ -130,6 +130,10 @@ impl<'a> Installing<'a> {
     pub(crate) fn put(&mut self, candidate: Candidate, agreed: Agreed, reason: &Reason) -> Result<Value, Failure> {
         let Candidate { package, files: [component, bundle], source } = candidate;
         let id = package.id().clone();
+        let present = self.lock.plugin(&id);
+        if let Some(held) = present.filter(|present| present.pinned && present.statement != *package.statement_digest()) {
+            return Err(pinned(&id, &held.version));
+        }
         let mut highwater = self.highwater.clone();
         if let Reason::Rollback(_) = reason {
             highwater.danger_allow_rollback(&package);
@@ -233,6 +237,11 @@ pub(crate) fn named<'a>(lock: &'a LockFile, name: &str) -> Result<(&'a PluginId,
         return Err(Failure::invalid(format!("more than one publisher has a plugin `{name}`\nhelp: name it publisher/name")));
     }
     Ok(first)
+}
+
+/// A plugin stays as it is until it is let go.
+pub(crate) fn pinned(id: &PluginId, version: &semver::Version) -> Failure {
+    Failure::denied(format!("pinned: `{id}` is pinned at {version}\nhelp: casemate pin --off {}", id.name))
 }
 
 /// Take the two files of a package away.

@@ -210,8 +210,14 @@ fn a_place_that_loses_its_pattern_is_wider() {
     for place in
         [("scope", json!({ "group": { "query": "page" } })), ("require", json!({ "query": { "page": { "scope": "group" } } }))]
     {
-        let [there, _] = both(&[(&at(0, "query/page"), Value::Null), (&at(0, place.0), place.1)]);
+        let [there, _] = both(&[(&at(0, "query/page"), Value::Null), (&at(0, place.0), place.1.clone())]);
         assert!(there.widens(), "{there:?}");
+        // Also where it was required or bound before, and only the pattern goes.
+        let mut before = value();
+        set(&mut before, &at(0, place.0), place.1);
+        let mut after = before.clone();
+        set(&mut after, &at(0, "query/page"), Value::Null);
+        assert!(Changes::between(&read(&before), &read(&after)).widens());
     }
 }
 

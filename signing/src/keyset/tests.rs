@@ -191,7 +191,7 @@ fn the_next_document_needs_the_thresholds_of_both() {
     draft.roles.keyset = role(2, &[3, 6, 7]);
     draft.revoked = [print(1)].into();
     let payload = draft.to_payload().unwrap();
-    let rotate = |seeds: &[u8]| old.rotate(&signed(&payload, seeds), NOW);
+    let rotate = |seeds: &[u8]| old.rotate(&signed(&payload, seeds), &BTreeSet::new(), NOW);
     let next = rotate(&[1, 2, 6, 7]).unwrap();
     assert_eq!((next.version(), next.role(Role::Keyset).threshold), (2, 2));
     assert!(rotate(&[1, 3, 6]).is_ok(), "key 3 counts for both");
@@ -207,10 +207,20 @@ fn the_next_document_needs_the_thresholds_of_both() {
 }
 
 #[test]
+fn keys_that_were_taken_back_lead_to_no_next_document() {
+    let next = signed(&second().to_payload().unwrap(), &[1, 2]);
+    assert!(first().rotate(&next, &[print(9)].into(), NOW).is_ok());
+    for stolen in [1, 2] {
+        let refused = first().rotate(&next, &[print(stolen)].into(), NOW);
+        assert_eq!(refused.err().map(|error| error.code()), Some("keyset-signatures-missing"), "{stolen}");
+    }
+}
+
+#[test]
 fn the_chain_is_not_cut_jumped_or_joined() {
     let old = first();
     let check = |draft: KeysetDraft, expected: &str| {
-        let refused = old.rotate(&signed(&draft.to_payload().unwrap(), &[1, 2]), NOW);
+        let refused = old.rotate(&signed(&draft.to_payload().unwrap(), &[1, 2]), &BTreeSet::new(), NOW);
         assert_eq!(refused.err().map(|error| error.code()), Some(expected));
     };
     check(draft(), "keyset-not-next");
@@ -220,7 +230,7 @@ fn the_chain_is_not_cut_jumped_or_joined() {
     check(KeysetDraft { expires: NOW, ..second() }, "keyset-expired");
     let bolt = KeysetDraft { publisher: "bolt".parse().unwrap(), namespaces: ["bolt/*".parse().unwrap()].into(), ..second() };
     check(bolt, "keyset-other-publisher");
-    assert!(old.rotate(&signed(&second().to_payload().unwrap(), &[1, 2]), NOW).is_ok());
+    assert!(old.rotate(&signed(&second().to_payload().unwrap(), &[1, 2]), &BTreeSet::new(), NOW).is_ok());
 }
 
 #[test]
@@ -229,7 +239,7 @@ fn an_expired_document_can_be_rotated_away_from() {
     let old = Keyset::first(&signed(&expired, &[1, 2]), &Fingerprint::of(&expired)).unwrap();
     assert!(old.is_expired(NOW) && old.is_expired(old.expires()));
     let next = KeysetDraft { previous: Some(old.digest()), ..second() }.to_payload().unwrap();
-    assert!(old.rotate(&signed(&next, &[1, 2]), NOW).is_ok());
+    assert!(old.rotate(&signed(&next, &[1, 2]), &BTreeSet::new(), NOW).is_ok());
 }
 
 #[test]

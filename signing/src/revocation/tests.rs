@@ -101,6 +101,23 @@ fn only_those_who_may_revoke_are_heard() {
 }
 
 #[test]
+fn a_key_that_a_list_took_back_signs_no_list_after_it() {
+    let mut trust = TrustStore::new();
+    for seed in [1, 2] {
+        let namespaces = BTreeSet::from([Namespace::all(acme())]);
+        let (key, environments) = (key(seed).public_key(), BTreeSet::from([Environment::Dev]));
+        trust.enrol(Enrolment { publisher: acme(), namespaces, fingerprint: key.fingerprint(), key, environments }).unwrap();
+    }
+    let entries = vec![Entry::Key(KeyEntry { key: print(1), reason: "stolen".to_owned() })];
+    let list = RevocationDraft { entries, ..draft() }.to_payload().unwrap();
+    trust.attach_revocations(&acme(), &signed(&list, &[2])).unwrap();
+    let next = RevocationDraft { version: 4, entries: vec![], ..draft() }.to_payload().unwrap();
+    let refused = trust.attach_revocations(&acme(), &signed(&next, &[1])).cloned();
+    assert!(matches!(refused, Err(RevocationError::Signatures { counted: 0, .. })), "{refused:?}");
+    assert!(trust.attach_revocations(&acme(), &signed(&next, &[2])).is_ok());
+}
+
+#[test]
 fn each_rule_has_its_own_code() {
     let check = |changes: &[(&str, Value)], expected: &str| {
         let mut json: Value = serde_json::from_slice(&draft().to_payload().unwrap()).unwrap();

@@ -1,5 +1,6 @@
 //! `casemate lock`: does what is installed agree with casemate.lock?
 
+use casemate_policy::text::visible;
 use serde_json::json;
 
 use super::{Context, print};
@@ -58,7 +59,11 @@ pub fn run(_: &Args, context: &Context) -> Outcome {
         context.format,
         || match faults.len() {
             0 => format!("casemate.lock holds: {count} plugins, each verified, agreed to and as locked"),
-            _ => faults.iter().map(|(plugin, fault)| format!("{plugin}: {fault}")).collect::<Vec<_>>().join("\n"),
+            _ => faults
+                .iter()
+                .map(|(plugin, fault)| visible(&format!("{plugin}: {fault}")).into_owned())
+                .collect::<Vec<_>>()
+                .join("\n"),
         },
         || json!({ "plugins": count, "faults": faults.iter().map(|(plugin, fault)| json!({ "plugin": plugin, "fault": fault })).collect::<Vec<_>>() }),
     );

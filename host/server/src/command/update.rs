@@ -18,6 +18,7 @@ use crate::{
         Candidate, Installing, Reason,
         acquire::{self, Source},
         consent::{Agreed, Consent},
+        pinned,
     },
     registries,
     sheet::{self, changes},
@@ -66,10 +67,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     for (id, locked) in named {
         if locked.pinned {
             if !args.names.is_empty() {
-                return Err(Failure::denied(format!(
-                    "`{id}` is pinned at {}\nhelp: casemate pin --off {}",
-                    locked.version, id.name
-                )));
+                failed = Some(pinned(&id, &locked.version));
+                break;
             }
             all.push(Done { to: locked.version.clone(), from: locked.version, plugin: id, status: "pinned", changes: None });
             continue;

@@ -131,7 +131,7 @@ fn explain(acquired: acquire::Acquired, context: &Context, config: &Config) -> O
                 })
                 .collect();
             let help = help.as_ref().map_or_else(String::new, |help| format!("help: {}\n", visible(help)));
-            format!("{source}\n\n{}\n{help}{rest}", print::table(&table))
+            format!("{}\n\n{}\n{help}{rest}", visible(&source), print::table(&table))
         },
         || {
             json!({

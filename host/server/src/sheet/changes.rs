@@ -54,9 +54,12 @@ fn authority(change: &Change) -> String {
 /// The lines that differ of a text. A schema is one long line, so it is broken where a person would.
 fn words(change: &TextChange) -> String {
     let tool = change.tool.as_ref().map_or("plugin", |tool| tool.as_str());
+    // Only a schema was JSON before it was text here. Words are shown as they stand, whatever they look like.
+    let is_schema = ["input_schema", "output_schema"].contains(&change.field);
     let lines = |text: &Option<String>| {
         let text = text.as_deref().unwrap_or_default();
-        serde_json::from_str::<Value>(text).map_or_else(|_| text.to_owned(), |value| format!("{value:#}"))
+        let value = is_schema.then(|| serde_json::from_str::<Value>(text).ok()).flatten();
+        value.map_or_else(|| text.to_owned(), |value| format!("{value:#}"))
     };
     let (before, after) = (lines(&change.before), lines(&change.after));
     let diff = TextDiff::from_lines(&before, &after);

@@ -128,10 +128,16 @@ fn look(
         }
         let taken = store::changing(&context.folders)
             .and_then(|_changing| take(&mut store::trust(&context.folders)?, &publisher, &source, context));
-        if let Err(failure) = taken {
-            tracing::warn!(%publisher, source, reason = failure.message, "a revocation list could not be taken; the one before counts until it expires");
+        match taken {
+            Ok(_) => drop(known.insert(publisher, version)),
+            // Tried again with the next look: what kept it may go away without the file changing.
+            Err(failure) => {
+                known.remove(&publisher);
+                if ask {
+                    tracing::warn!(%publisher, reason = failure.message, "a revocation list could not be taken; the one before counts until it expires");
+                }
+            }
         }
-        known.insert(publisher, version);
     }
     known
 }
