@@ -89,6 +89,32 @@ fn a_file_that_takes_a_release_back_stops_it_while_it_is_served() {
 }
 
 #[test]
+fn a_change_that_takes_long_holds_neither_the_server_nor_a_list_for_good() {
+    let house = House::new(&Guest::new("empty_answer"));
+    let first = harmless(&house);
+    let watched = house.folder().join("watched.json");
+    fs::copy(&first, &watched).unwrap();
+    house.casemate(&["trust", "revocations", "fortress", "--from", &watched.display().to_string()]).done();
+    let mut house = house.serve();
+    let next = list(&house, Some(&first), "fortress/empty-answer@1", FAR);
+    let changing = fs::File::options().write(true).open(house.folder().join(".changing")).unwrap();
+    rustix::fs::flock(&changing, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    fs::copy(next, &watched).unwrap();
+    thread::sleep(PROMISE);
+    house.goes_on();
+    drop(changing);
+    stops(&house);
+    // And one that is being made when the server is told to stop does not keep it.
+    let changing = fs::File::options().write(true).open(house.folder().join(".changing")).unwrap();
+    rustix::fs::flock(&changing, rustix::fs::FlockOperation::LockExclusive).unwrap();
+    fs::copy(&first, &watched).unwrap();
+    thread::sleep(PROMISE);
+    let started = Instant::now();
+    house.close();
+    assert!(started.elapsed() < 3 * PROMISE, "{:?}", started.elapsed());
+}
+
+#[test]
 fn a_list_at_a_url_is_taken_and_followed() {
     let house = House::new(&Guest::new("empty_answer"));
     let first = harmless(&house);

@@ -1,6 +1,6 @@
 //! Changing what is installed: one way, whichever command asks for it.
 //!
-//! A change begins by keeping other changes out, and is on record before it counts. Packages, state and last the lock file are
+//! A change is made with other changes kept out, and is on record before it counts. Packages, state and last the lock file are
 //! written, each whole or not at all: until the lock file names a package, nothing loads it.
 
 pub(crate) mod acquire;
@@ -37,7 +37,7 @@ const SIMILAR: usize = 1;
 /// Releases that stay on disk beside the installed one, for `casemate rollback`.
 const KEPT: usize = 4;
 
-/// A change under way. While it lives, no other begins.
+/// A change under way. Others are kept out while it is made, and not while a person is asked or a registry waited for.
 pub(crate) struct Installing<'a> {
     context: &'a Context,
     pub(crate) config: Config,
@@ -46,7 +46,6 @@ pub(crate) struct Installing<'a> {
     trust: TrustStore,
     pub(crate) lock: LockFile,
     highwater: HighWater,
-    _changing: store::Changing,
 }
 
 /// A package that a trusted publisher signed, with its two files as they were verified and where they came from.
@@ -67,9 +66,8 @@ pub(crate) enum Reason {
 }
 
 impl<'a> Installing<'a> {
-    /// Wait for other changes to end, and read what is there.
+    /// Read what is there.
     pub(crate) fn begin(context: &'a Context) -> Result<Self, Failure> {
-        let changing = store::changing(&context.folders)?;
         let config = Config::read(&context.folders.config)?;
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
@@ -81,7 +79,6 @@ impl<'a> Installing<'a> {
             config,
             state,
             keys,
-            _changing: changing,
         })
     }
 
@@ -126,10 +123,20 @@ impl<'a> Installing<'a> {
         }
     }
 
+    /// Keep other changes out, and read anew what they may have changed meanwhile.
+    fn alone(&mut self) -> Result<store::Changing, Failure> {
+        let changing = store::changing(&self.context.folders)?;
+        self.lock = store::lock(&self.context.folders)?;
+        self.highwater = store::highwater(&self.state, &self.keys)?;
+        Ok(changing)
+    }
+
     /// Put a package in its place. It takes a person's word, or the proof that none is needed.
     pub(crate) fn put(&mut self, candidate: Candidate, agreed: Agreed, reason: &Reason) -> Result<Value, Failure> {
         let Candidate { package, files: [component, bundle], source } = candidate;
         let id = package.id().clone();
+        let _changing = self.alone()?;
+        self.refuse_similar(&id, true)?;
         let present = self.lock.plugin(&id);
         if let Some(held) = present.filter(|present| present.pinned && present.statement != *package.statement_digest()) {
             return Err(pinned(&id, &held.version));
@@ -193,6 +200,7 @@ impl<'a> Installing<'a> {
 
     /// Take a plugin away: from the lock file first, so that nothing loads it; then what was agreed to, and its files.
     pub(crate) fn remove(&mut self, id: &PluginId) -> Result<Value, Failure> {
+        let _changing = self.alone()?;
         let Some(locked) = self.lock.remove(id) else { return Err(Failure::invalid(format!("`{id}` is not installed"))) };
         let facts = json!({
             "plugin": id.to_string(),
@@ -210,6 +218,7 @@ impl<'a> Installing<'a> {
 
     /// Hold a plugin at its version, or let it go.
     pub(crate) fn pin(&mut self, id: &PluginId, pinned: bool) -> Result<(), Failure> {
+        let _changing = self.alone()?;
         let Some(mut locked) = self.lock.plugin(id).cloned() else {
             return Err(Failure::invalid(format!("`{id}` is not installed")));
         };

@@ -24,6 +24,7 @@ use zeroize::Zeroizing;
 
 use super::heads::{self, Heads, HeadsKey};
 use crate::{
+    command::print,
     exit::Failure,
     folders::{Folders, private},
     token::TokenFile,
@@ -39,10 +40,28 @@ pub(crate) struct Changing(#[expect(dead_code, reason = "the lock lives as long 
 
 /// Wait for other changes to end, and keep new ones out.
 pub(crate) fn changing(folders: &Folders) -> Result<Changing, Failure> {
-    private(&folders.policy)?;
-    let file = OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(folders.policy.join(".changing"))?;
-    flock(&file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+    let file = change_lock(folders)?;
+    if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        print::note("casemate: waiting for another change to end");
+        flock(&file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
+    }
     Ok(Changing(file))
+}
+
+/// Keep other changes out, if none is being made just now.
+pub(crate) fn changing_now(folders: &Folders) -> Result<Option<Changing>, Failure> {
+    let file = change_lock(folders)?;
+    match flock(&file, FlockOperation::NonBlockingLockExclusive) {
+        Ok(()) => Ok(Some(Changing(file))),
+        Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
+        Err(error) => Err(io::Error::from(error).into()),
+    }
+}
+
+fn change_lock(folders: &Folders) -> Result<File, Failure> {
+    private(&folders.policy)?;
+    let path = folders.policy.join(".changing");
+    Ok(OpenOptions::new().write(true).create(true).truncate(false).mode(0o600).open(path)?)
 }
 
 /// At most `cap` bytes of a regular file, opened once, its last name not a link. Absent is `None`.

@@ -50,7 +50,8 @@ pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Opti
         print::note(format_args!("the revocation list of {publisher} is not watched any more"));
         return Ok(Exit::Done);
     };
-    let (list, file) = newest(&mut trust, publisher, &source, context)?;
+    let file = fetch(&source, context)?;
+    let list = judge(&mut trust, publisher, &source, &file, context)?;
     let facts = json!({ "source": source, "list": list.version(), "digest": list.digest().to_string() });
     on_record(context, &reached, "revocations", publisher, facts)?;
     remember(context, &reached, |highwater| highwater.accept_revocations(&list), true)?;
@@ -71,7 +72,8 @@ pub(super) fn refresh(mut trust: TrustStore, only: Option<&PublisherName>, conte
     }
     let mut worst: Option<Failure> = None;
     for (publisher, source) in watched {
-        match take(&mut trust, &publisher, &source, context) {
+        let taken = fetch(&source, context).and_then(|file| take(&mut trust, &publisher, &source, &file, context));
+        match taken {
             Ok(list) => say(&publisher, &list, context),
             Err(failure) => {
                 if let Some(other) =
@@ -126,8 +128,11 @@ fn look(
         if !due {
             continue;
         }
-        let taken = store::changing(&context.folders)
-            .and_then(|_changing| take(&mut store::trust(&context.folders)?, &publisher, &source, context));
+        // Hosts are waited for before other changes are kept out, and where one is being made, the next look will do.
+        let taken = fetch(&source, context).and_then(|file| match store::changing_now(&context.folders)? {
+            Some(_changing) => take(&mut store::trust(&context.folders)?, &publisher, &source, &file, context),
+            None => Err(Failure::failed("another change is being made")),
+        });
         match taken {
             Ok(_) => drop(known.insert(publisher, version)),
             // Tried again with the next look: what kept it may go away without the file changing.
@@ -142,40 +147,51 @@ fn look(
     known
 }
 
-fn take(trust: &mut TrustStore, publisher: &PublisherName, source: &str, context: &Context) -> Result<RevocationList, Failure> {
+fn take(
+    trust: &mut TrustStore,
+    publisher: &PublisherName,
+    source: &str,
+    file: &[u8],
+    context: &Context,
+) -> Result<RevocationList, Failure> {
     let known = trust.publishers().get(publisher).and_then(|known| known.revocations()).map(RevocationList::digest);
-    let (list, file) = newest(trust, publisher, source, context)?;
+    let list = judge(trust, publisher, source, file, context)?;
     if known != Some(list.digest()) {
         let reached = environments(trust, publisher);
         let facts = json!({ "list": list.version(), "digest": list.digest().to_string() });
         on_record(context, &reached, "refresh", publisher, facts)?;
         remember(context, &reached, |highwater| highwater.accept_revocations(&list), true)?;
-        store::replace(&store::revocations_of(&context.folders, publisher), &file)?;
+        store::replace(&store::revocations_of(&context.folders, publisher), file)?;
     }
     Ok(list)
 }
 
-/// The list at its source, if those who may revoke signed it, it has not expired, and no newer one was seen.
-fn newest(
+/// What is at a source, unbelieved.
+fn fetch(source: &str, context: &Context) -> Result<Vec<u8>, Failure> {
+    if is_url(source) {
+        let url = Url::parse(source).map_err(Failure::invalid)?;
+        registries::fetch(&url, MAX_DOCUMENT, context, &Config::read_or_none(&context.folders.config)?)
+    } else {
+        store::file(source.as_ref(), MAX_DOCUMENT)
+    }
+}
+
+/// The list, if those who may revoke signed it, it has not expired, and no newer one was seen.
+fn judge(
     trust: &mut TrustStore,
     publisher: &PublisherName,
     source: &str,
+    file: &[u8],
     context: &Context,
-) -> Result<(RevocationList, Vec<u8>), Failure> {
-    let file = if is_url(source) {
-        let url = Url::parse(source).map_err(Failure::invalid)?;
-        registries::fetch(&url, MAX_DOCUMENT, context, &Config::read_or_none(&context.folders.config)?)?
-    } else {
-        store::file(source.as_ref(), MAX_DOCUMENT)?
-    };
+) -> Result<RevocationList, Failure> {
     let refused = |code: &str, why: &dyn std::fmt::Display| Failure::denied(format!("`{source}`: {code}: {why}"));
-    let list = trust.attach_revocations(publisher, &file).map_err(|error| refused(error.code(), &error))?.clone();
+    let list = trust.attach_revocations(publisher, file).map_err(|error| refused(error.code(), &error))?.clone();
     if list.is_expired(clock::now()) {
         let why = format!("list {} expired at {}\nhelp: ask the publisher for a newer one", list.version(), list.expires());
         return Err(refused("revocations-expired", &why));
     }
     remember(context, &environments(trust, publisher), |highwater| highwater.accept_revocations(&list), false)?;
-    Ok((list, file))
+    Ok(list)
 }
 
 fn is_url(place: &str) -> bool {
