@@ -135,7 +135,10 @@ fn going_back_is_an_exception_with_a_reason() {
     is_at(&house, "0.1.0");
     let record = house.audit().into_iter().find(|record| record.to_string().contains("plugin.rolled-back")).unwrap();
     assert!(record.to_string().contains("OPS-7"), "{record}");
-    // The exception is for that package, and ends with the next release.
+    // It stays there until it is let go. The exception is for that package, and ends with the next release.
+    house.casemate(&["update"]).done();
+    is_at(&house, "0.1.0");
+    house.casemate(&["pin", NAME, "--off"]).done();
     house.casemate(&["update"]).done();
     is_at(&house, "0.2.0");
     let three = release(&house, 3, |guest| guest);

@@ -147,8 +147,8 @@ impl<'a> Installing<'a> {
         }
         agreed.remember(&mut highwater, &package)?;
         let mut locked = package.locked(source);
-        let pinned = self.lock.plugin(&id).is_some_and(|before| before.pinned);
-        locked.pinned = pinned;
+        // What was gone back from on purpose is not to come again with the next update.
+        locked.pinned = matches!(reason, Reason::Rollback(_)) || self.lock.plugin(&id).is_some_and(|before| before.pinned);
         let version = locked.version.clone();
         let before = self.lock.insert(id.clone(), locked);
         let mut facts = facts(&package, before.as_ref(), reason);

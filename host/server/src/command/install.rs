@@ -1,5 +1,6 @@
 //! `casemate install`: review, consent, compile, pin.
 
+use casemate_policy::ServedName;
 use casemate_registry::{Authority, Version};
 use casemate_signing::{
     lock::Locked,
@@ -69,7 +70,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             args.consent.ask(&candidate.package, "Install", || sheet::page(&manifest, &provenance(&candidate.package)))?;
         done.push((installing.put(candidate, agreed, &Reason::Install)?, id, manifest));
     }
-    let text = || done.iter().map(|(_, id, manifest)| installed(id, manifest)).collect::<Vec<_>>().join("\n");
+    let text = || done.iter().map(|(_, id, manifest)| installed(id, manifest, &installing.config)).collect::<Vec<_>>().join("\n");
     let json = || match done.as_slice() {
         [(facts, ..)] => facts.clone(),
         all => all.iter().map(|(facts, ..)| facts.clone()).collect::<Value>(),
@@ -105,14 +106,25 @@ fn as_locked(candidate: &Candidate, locked: Option<&Locked>) -> Result<(), Failu
     }
 }
 
-fn installed(id: &PluginId, manifest: &Manifest) -> String {
-    let off: Vec<String> =
-        manifest.tool.iter().filter(|(_, tool)| tool.effect > Effect::Read).map(|(name, _)| manifest.served_name(name)).collect();
-    let mut text = format!(
-        "installed {id} {}: {}, none of them granted yet",
-        manifest.plugin.version,
-        print::counted(manifest.tool.len(), "tool")
-    );
+/// What was installed, and what the configuration that is there already makes of it.
+fn installed(id: &PluginId, manifest: &Manifest, config: &Config) -> String {
+    let tools = manifest.tool.iter().filter_map(|(name, tool)| Some((ServedName::of(&manifest.plugin.name, name).ok()?, tool)));
+    let granted = |name: &ServedName| config.grants.iter().any(|grant| grant.value.tools.iter().any(|tool| tool.matches(name)));
+    let (mut now, mut off) = (Vec::new(), Vec::new());
+    for (served, tool) in tools {
+        if granted(&served) {
+            now.push(served.to_string());
+        }
+        if tool.effect > Effect::Read {
+            off.push(served.to_string());
+        }
+    }
+    let count = print::counted(manifest.tool.len(), "tool");
+    let mut text = format!("installed {id} {}: {count}, ", manifest.plugin.version);
+    match now.as_slice() {
+        [] => text.push_str("none of them granted yet"),
+        now => text.push_str(&format!("of which grants in the configuration cover: {}", now.join(", "))),
+    }
     if !off.is_empty() {
         text.push_str(&format!("\noff until enabled in the configuration: {}", off.join(", ")));
     }

@@ -18,7 +18,8 @@ use crate::{
 
 /// Go back to an older release, on purpose: the one exception to the rule that releases only rise.
 ///
-/// The exception is for exactly that package, on record with your reason, and ends with the next newer release that is installed.
+/// The exception is for exactly that package, on record with your reason, and ends with the next newer release that is installed. The
+/// plugin is pinned where it went back to.
 /// What is gone back to is still verified: a revoked release stays revoked.
 #[derive(Debug, clap::Args)]
 pub struct Args {
@@ -82,8 +83,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         context.format,
         || {
             format!(
-                "rolled back {id} {} → {} (release {} → {})",
-                locked.version, next.plugin.version, locked.release, next.plugin.release
+                "rolled back {id} {} → {} (release {} → {})\npinned there; casemate pin --off {} lets updates come again",
+                locked.version, next.plugin.version, locked.release, next.plugin.release, id.name
             )
         },
         || facts,
