@@ -58,6 +58,10 @@ pub fn check(manifest: &Manifest) -> Result<(), Vec<RuleError>> {
     let contracts = upstream::check(manifest, &mut findings);
     tool::check(manifest, &contracts, &mut findings);
     unused(manifest, &contracts, &mut findings);
+    // Every other number has a bound of its own.
+    exact("upstream", &serde_json::json!(manifest.upstream), &mut findings);
+    exact("tool", &serde_json::json!(manifest.tool), &mut findings);
+    exact("settings", &serde_json::json!(manifest.settings), &mut findings);
     if findings.errors.is_empty() { Ok(()) } else { Err(findings.errors) }
 }
 
@@ -101,6 +105,28 @@ fn required_dimensions(contract: &RequestContract) -> impl Iterator<Item = &Dime
         Requirement::Scope(required) => Some(&required.scope),
         Requirement::Digest(_) | Requirement::Pattern(_) | Requirement::Exactly(_) => None,
     })
+}
+
+/// The largest integer that canonical JSON (RFC 8785) writes as itself: above, two numbers have one digest.
+const MAX_EXACT: u64 = (1 << 53) - 1;
+
+/// What a person agrees to is a digest over canonical JSON, so every number has to have a digest of its own.
+fn exact(at: &str, value: &serde_json::Value, findings: &mut Findings) {
+    match value {
+        serde_json::Value::Number(number) => {
+            let size = number.as_u64().or_else(|| number.as_i64().map(i64::unsigned_abs));
+            if size.is_some_and(|size| size > MAX_EXACT) {
+                findings.add(at, Rule::InexactNumber(number.to_string()));
+            }
+        }
+        serde_json::Value::Array(items) => {
+            items.iter().enumerate().for_each(|(number, item)| exact(&format!("{at}[{number}]"), item, findings));
+        }
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(name, field)| exact(&format!("{at}.{name}"), field, findings))
+        }
+        _ => {}
+    }
 }
 
 /// What is declared and used by nothing: an operator would be asked for it, or could grant it.

@@ -54,6 +54,9 @@ pub enum Rule {
     /// Not 64 lower-case hex digits.
     #[error("the digest of the dependencies is not 64 lower-case hex digits")]
     SbomDigest,
+    /// A number that canonical JSON does not write as itself.
+    #[error("`{0}` is beyond 2^53, where numbers are not exact in JSON\nhelp: write it as a string, or choose a smaller one")]
+    InexactNumber(String),
     /// Not `package:name/interface@version`.
     #[error("`{0}` is not an interface\nhelp: it has the form `package:name/interface@version`")]
     Import(String),

@@ -91,6 +91,11 @@ fn identity_and_limits() {
             Rule::ComponentSize { size: MAX_COMPONENT + 1, max: MAX_COMPONENT },
         ),
         (vec![("/sbom", json!(""))], "sbom", Rule::SbomDigest),
+        (
+            vec![("@note/require/body/kind", json!(9_007_199_254_740_993_u64))],
+            "upstream.server.request[3].require.body.kind",
+            Rule::InexactNumber("9007199254740993".to_owned()),
+        ),
         (vec![("/sbom", json!("A".repeat(64)))], "sbom", Rule::SbomDigest),
         (vec![("/build", json!({ "packer": "a\u{202E}b" }))], "build.packer", hidden(0x202E)),
         (vec![("/build", json!({ "packer": "" }))], "build.packer", Rule::Text(TextError::Empty)),
