@@ -253,10 +253,13 @@ pub struct Labels {
     /// What its results carry.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub produces: BTreeSet<Label>,
+    /// What a session must not have read, unless a person agrees to the call.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refuses: BTreeSet<Label>,
 }
 
 impl Labels {
     fn is_empty(&self) -> bool {
-        self.produces.is_empty()
+        self.produces.is_empty() && self.refuses.is_empty()
     }
 }

@@ -3,13 +3,17 @@
 //! `cargo bench -p casemate-policy`. A decision must not cost more because more is installed: both are indexed.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
 
-use std::{collections::BTreeMap, hint::black_box, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    hint::black_box,
+    sync::Arc,
+};
 
 use casemate_policy::{
-    ApprovalMode, Budget, Call, Decision, Grant, Policy, Principal, Reading, Readings, ServedName, Timestamp, ToolRule, charges,
-    decide,
+    ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Policy, Principal, Reading, Readings, ServedName,
+    Timestamp, ToolRule, decide,
     egress::{Authority, Gate, Outgoing, UpstreamBinding, Verdict},
-    visible,
+    needs, visible,
 };
 use casemate_signing::{
     Environment,
@@ -84,7 +88,8 @@ fn policy(plugins: usize) -> Policy {
             pinned: true,
             enabled: true,
             dry_run: false,
-            approval: ApprovalMode::None,
+            approval: ApprovalRule::of(ApprovalMode::None),
+            roles: BTreeSet::new(),
         })
     });
     let grant = |name: &str, tools: &str, max_effect, calls: &[(u32, &str)]| Grant {
@@ -94,9 +99,17 @@ fn policy(plugins: usize) -> Policy {
         max_effect,
         scope: [("group".parse().unwrap(), vec!["lab".to_owned(), "lab-7".to_owned()])].into(),
         expires: Some(Timestamp::from_millis(1_900_000_000_000)),
+        session: None,
+        roles: BTreeSet::new(),
+        max_result_kib: None,
         budgets: calls
             .iter()
-            .map(|&(calls, per)| Budget { tools: Vec::new(), effect: None, calls, per: per.parse().unwrap() })
+            .map(|&(calls, per)| Budget {
+                tools: Vec::new(),
+                effect: None,
+                measure: Measure::Calls(calls),
+                per: per.parse().unwrap(),
+            })
             .collect(),
     };
     let grants = vec![
@@ -104,7 +117,7 @@ fn policy(plugins: usize) -> Policy {
         grant("responder", "plugin-*_isolate", Effect::Execute, &[(10, "1h")]),
         grant("reviewer", "plugin-9_*", Effect::Read, &[]),
     ];
-    Policy::new(Environment::Dev, grants, rules.collect()).unwrap_or_else(|errors| panic!("{errors:?}"))
+    Policy::new(Environment::Dev, grants, rules.collect(), Guards::default()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 fn principal() -> Principal {
@@ -112,9 +125,15 @@ fn principal() -> Principal {
 }
 
 /// What the ledger would say: `spent` of every budget the call needs.
-fn readings(policy: &Policy, call: &Call, spent: u32) -> Readings {
-    let reading = Reading { spent, oldest: (spent > 0).then_some(Timestamp::from_millis(NOW.as_millis() - 30_000)) };
-    charges(policy, &principal(), call.tool()).into_iter().map(|key| (key, reading)).collect()
+fn readings(policy: &Policy, call: &Call, spent: u64) -> Readings {
+    let needs = needs(policy, &principal(), call);
+    let mut readings = Readings::fresh(&needs);
+    let oldest = (spent > 0).then_some(Timestamp::from_millis(NOW.as_millis() - 30_000));
+    needs
+        .charges
+        .iter()
+        .for_each(|charge| readings.budget(charge.key().clone(), Reading { spent, oldest, ..Reading::default() }));
+    readings
 }
 
 fn decisions(criterion: &mut Criterion) {

@@ -10,10 +10,13 @@
 //! - [`output::check`]: may this result be shown? Asked of everything a plugin returns.
 
 pub mod address;
+pub mod approval;
+pub mod breaker;
 mod budget;
 mod call;
 mod decide;
 pub mod egress;
+pub mod flow;
 mod grant;
 mod json;
 mod layer;
@@ -22,20 +25,24 @@ pub mod output;
 mod pattern;
 mod policy;
 mod principal;
+mod readings;
 mod rule;
 mod schema;
 pub mod scope;
+pub mod session;
 pub mod text;
 mod verdict;
 
-pub use budget::{Budget, BudgetKey, Charge, InvalidWindow, Reading, Readings, Window};
+pub use approval::{ApprovalMode, ApprovalRule};
+pub use budget::{Budget, BudgetKey, Charge, InvalidWindow, Measure, Reading, Window};
 pub use call::Call;
 pub use casemate_signing::time::{InvalidTimestamp, Timestamp};
 pub use decide::{Decision, Deferred, Denied, Permit, decide};
 pub use grant::Grant;
 pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
-pub use policy::{Policy, PolicyError, charges, visible};
+pub use policy::{Guards, Policy, PolicyError, visible};
 pub use principal::{Principal, PrincipalId};
-pub use rule::{ApprovalMode, Mode, ToolRule, default_approval, default_dry_run, default_enabled};
+pub use readings::{Needs, Readings, needs};
+pub use rule::{Mode, ToolRule, default_approval, default_dry_run, default_enabled};
 pub use schema::{check_settings, without_secrets};
 pub use verdict::{Layer, Outcome, Reason, Verdict};

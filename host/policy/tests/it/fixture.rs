@@ -6,9 +6,10 @@ use std::{
 };
 
 use casemate_policy::{
-    ApprovalMode, Budget, Call, Decision, Grant, Permit, Policy, Principal, Reading, Readings, ServedName, Timestamp, ToolRule,
-    charges, decide,
+    ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Permit, Policy, Principal, Reading, Readings,
+    ServedName, Timestamp, ToolRule, decide,
     egress::{Authority, Checked, Gate, Outgoing, Refusal, RefusalReason, UpstreamBinding, Verdict},
+    needs,
 };
 use casemate_signing::{
     Environment,
@@ -108,7 +109,9 @@ pub(crate) struct House {
     pub(crate) environment: Environment,
     pub(crate) grants: Vec<Grant>,
     pub(crate) rules: Vec<ToolRule>,
-    pub(crate) readings: Readings,
+    pub(crate) guards: Guards,
+    /// What is known beyond that nothing has happened yet.
+    pub(crate) known: Vec<Arc<dyn Fn(&mut Readings) + Send + Sync>>,
     pub(crate) now: Timestamp,
 }
 
@@ -119,7 +122,8 @@ impl House {
             environment: Environment::Dev,
             grants: vec![grant("a-red-team")],
             rules: rules(),
-            readings: Readings::none(),
+            guards: Guards::default(),
+            known: Vec::new(),
             now: NOW,
         }
     }
@@ -147,11 +151,14 @@ impl House {
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        Policy::new(self.environment, self.grants.clone(), self.rules.clone()).unwrap()
+        Policy::new(self.environment, self.grants.clone(), self.rules.clone(), self.guards.clone()).unwrap()
     }
 
     pub(crate) fn ask(&self, who: &str, tool: &str, arguments: Value) -> Decision {
-        decide(&self.policy(), &principal(who), &Call::new(tool, arguments), &self.readings, self.now)
+        let (policy, call) = (self.policy(), Call::new(tool, arguments));
+        let mut readings = Readings::fresh(&needs(&policy, &principal(who), &call));
+        self.known.iter().for_each(|know| know(&mut readings));
+        decide(&policy, &principal(who), &call, &readings, self.now)
     }
 
     pub(crate) fn call(&self, tool: &str) -> Decision {
@@ -175,12 +182,20 @@ impl House {
         gate().check(&Authority::of(&self.permit(tool)), request)
     }
 
-    /// Spend budgets: every reading the decision needs.
-    pub(crate) fn spent(mut self, tool: &str, spent: u32, oldest: Timestamp) -> Self {
-        for key in charges(&self.policy(), &principal("local"), tool) {
-            self.readings.insert(key, Reading { spent, oldest: Some(oldest) });
-        }
+    pub(crate) fn knows(mut self, know: impl Fn(&mut Readings) + Send + Sync + 'static) -> Self {
+        self.known.push(Arc::new(know));
         self
+    }
+
+    /// Spend budgets: every reading the decision needs.
+    pub(crate) fn spent(self, tool: &str, spent: u64, oldest: Timestamp) -> Self {
+        let call = Call::new(tool, good_arguments(tool));
+        let charges = needs(&self.policy(), &principal("local"), &call).charges;
+        self.knows(move |readings| {
+            for charge in &charges {
+                readings.budget(charge.key().clone(), Reading { spent, oldest: Some(oldest), ..Reading::default() });
+            }
+        })
     }
 }
 
@@ -210,12 +225,20 @@ pub(crate) fn grant(name: &str) -> Grant {
             ("limit".parse().unwrap(), values(&["100"])),
         ]),
         expires: None,
+        session: None,
+        roles: BTreeSet::new(),
+        max_result_kib: None,
         budgets: Vec::new(),
     }
 }
 
 pub(crate) fn budget(tools: &[&str], calls: u32, per: &str) -> Budget {
-    Budget { tools: tools.iter().map(|t| t.parse().unwrap()).collect(), effect: None, calls, per: per.parse().unwrap() }
+    Budget {
+        tools: tools.iter().map(|t| t.parse().unwrap()).collect(),
+        effect: None,
+        measure: Measure::Calls(calls),
+        per: per.parse().unwrap(),
+    }
 }
 
 pub(crate) fn rules() -> Vec<ToolRule> {
@@ -234,7 +257,8 @@ pub(crate) fn rules() -> Vec<ToolRule> {
             pinned: true,
             enabled: true,
             dry_run: false,
-            approval: ApprovalMode::None,
+            approval: ApprovalRule::of(ApprovalMode::None),
+            roles: BTreeSet::new(),
         })
         .collect()
 }

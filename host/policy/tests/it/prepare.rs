@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixture::{House, budget, grant, rules};
 
 fn errors(house: &House) -> Vec<PolicyError> {
-    Policy::new(Environment::Dev, house.grants.clone(), house.rules.clone()).unwrap_err()
+    Policy::new(Environment::Dev, house.grants.clone(), house.rules.clone(), house.guards.clone()).unwrap_err()
 }
 
 fn check(house: House, said: &str) {

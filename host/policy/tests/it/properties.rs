@@ -61,7 +61,7 @@ fn restrict(house: House, restriction: Restriction, tool: &str) -> House {
         R::DropValue => house.grant(|g| g.scope.values_mut().for_each(|values| drop(values.pop()))),
         R::Disable => on_rule(house, |r| r.enabled = false),
         R::Unpin => on_rule(house, |r| r.pinned = false),
-        R::Approve => on_rule(house, |r| r.approval = ApprovalMode::Operator),
+        R::Approve => on_rule(house, |r| r.approval.mode = ApprovalMode::Operator),
         R::DryRun => on_rule(house, |r| r.dry_run = true),
         R::Budget => house.grant(|g| g.budgets = vec![budget(&[], 1, "1h")]),
         R::Prod => House { environment: Environment::Prod, ..house },

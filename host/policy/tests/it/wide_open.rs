@@ -4,7 +4,7 @@
 //! configuration goes, and then tries to destroy another group: once by asking for it, once by asking for the
 //! granted group and having the plugin send something else.
 
-use casemate_policy::{ApprovalMode, Decision, Layer, Readings, egress::Authority, egress::Verdict};
+use casemate_policy::{ApprovalMode, Decision, Layer, egress::Authority, egress::Verdict};
 use casemate_signing::{Environment, manifest::Effect};
 use serde_json::json;
 
@@ -79,13 +79,13 @@ fn scope() {
 #[test]
 fn budgets() {
     let mut house = careful().grant(|g| g.budgets.clear());
-    house.readings = Readings::none();
+    house.known.clear();
     check(Layer::Budget, house);
 }
 
 #[test]
 fn approval() {
-    check(Layer::Approval, careful().rule("lab_operate", |r| r.approval = ApprovalMode::None));
+    check(Layer::Approval, careful().rule("lab_operate", |r| r.approval.mode = ApprovalMode::None));
 }
 
 #[test]
@@ -103,7 +103,7 @@ fn each_layer_alone_is_enough() {
         (Layer::Effect, House::open().grant(|g| g.max_effect = Effect::Execute)),
         (Layer::Scope, House::open().grant(|g| drop(g.scope.insert("group".parse().unwrap(), vec!["red-lab".to_owned()])))),
         (Layer::Budget, House::open().grant(|g| g.budgets = vec![budget(&[], 1, "1h")]).spent("lab_operate", 1, NOW)),
-        (Layer::Approval, House::open().rule("lab_operate", |r| r.approval = ApprovalMode::Operator)),
+        (Layer::Approval, House::open().rule("lab_operate", |r| r.approval.mode = ApprovalMode::Operator)),
         (
             Layer::Input,
             House::open().rule("lab_operate", |r| {
