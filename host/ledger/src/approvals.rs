@@ -130,7 +130,7 @@ impl Ledger {
     ///
     /// # Errors
     /// When too many of the principal's wait, or the ledger cannot be written. The receipt is spent then.
-    pub fn request(&self, subject: &Subject, arguments_digest: &str, receipt: Receipt) -> Result<ApprovalId, ApprovalError> {
+    pub fn request(&self, subject: &Subject, receipt: Receipt) -> Result<ApprovalId, ApprovalError> {
         let (Some(id), Some(digest)) = (subject.id(), subject.digest()) else { return Err(ApprovalError::NoForm) };
         let json = subject.to_json().to_string();
         let spends = receipt.spends.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
@@ -151,7 +151,7 @@ impl Ledger {
                     json.as_bytes(),
                     digest,
                     subject.principal.as_str(),
-                    arguments_digest,
+                    subject.arguments_digest,
                     subject.tool.as_str(),
                     now.as_millis(),
                     subject.expires.as_millis(),

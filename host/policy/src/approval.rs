@@ -20,7 +20,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::{
     GrantName, PrincipalId, ServedName, Timestamp, Window,
-    call::{canonical_digest, hex},
+    call::hex,
     name::shared_name,
     text::quote,
 };
@@ -172,8 +172,10 @@ pub struct Subject {
     pub plugin_digest: String,
     /// The tool, as clients see it.
     pub tool: ServedName,
-    /// The arguments.
+    /// The arguments, with what the tool's schema marks `x-secret` left out.
     pub arguments: Value,
+    /// Lower-case hex SHA-256 of the whole arguments' canonical form (RFC 8785).
+    pub arguments_digest: String,
     /// The plan of the call that was run dry: [`crate::egress::Plan::to_json`].
     pub plan: Value,
     /// Its digest, lower-case hex.
@@ -193,6 +195,7 @@ impl Subject {
     pub fn to_json(&self) -> Value {
         json!({
             "arguments": self.arguments,
+            "arguments_digest": self.arguments_digest,
             "environment": self.environment.as_str(),
             "expires": self.expires.to_string(),
             "grant": self.grant.as_str(),
@@ -210,7 +213,7 @@ impl Subject {
 
     /// Back from [`Self::to_json`]; none where anything is missing, of another form, or too much.
     pub fn from_json(json: &Value) -> Option<Self> {
-        let object = json.as_object().filter(|object| object.len() == 13)?;
+        let object = json.as_object().filter(|object| object.len() == 14)?;
         let text = |name: &str| object.get(name).and_then(Value::as_str);
         Some(Self {
             environment: text("environment")?.parse().ok()?,
@@ -220,6 +223,7 @@ impl Subject {
             plugin_digest: text("plugin_digest")?.to_owned(),
             tool: text("tool")?.parse().ok()?,
             arguments: object.get("arguments")?.clone(),
+            arguments_digest: text("arguments_digest")?.to_owned(),
             plan: object.get("plan")?.clone(),
             plan_digest: text("plan_digest")?.to_owned(),
             why: object.get("why")?.as_array()?.iter().map(|line| line.as_str().map(str::to_owned)).collect::<Option<_>>()?,
@@ -430,7 +434,7 @@ impl OpenApproval {
             && subject.plugin == *asked.plugin
             && subject.plugin_digest == asked.plugin_digest
             && subject.tool == *asked.tool
-            && canonical_digest(&subject.arguments).is_some_and(|digest| digest == asked.arguments_digest)
+            && subject.arguments_digest == asked.arguments_digest
     }
 
     /// Whether enough people agreed to this very call, by the rule as it is now.

@@ -182,6 +182,8 @@ fn asked(case: &Case<'_>, verdicts: Vec<Verdict>) -> Asked {
 }
 
 fn refuse(case: &Case<'_>, layer: Layer, objection: Objection, verdicts: Vec<Verdict>) -> Denied {
+    let opened = verdicts.iter().any(|verdict| verdict.outcome == Outcome::Deny(Reason::BreakerOpened));
+    let trip = case.readings.of_breaker().filter(|_| opened).and_then(|reading| case.guards.breaker.trip(reading));
     Denied {
         principal: case.principal.clone(),
         tool: case.call.tool().to_owned(),
@@ -190,6 +192,7 @@ fn refuse(case: &Case<'_>, layer: Layer, objection: Objection, verdicts: Vec<Ver
         objection,
         verdicts,
         arguments_digest: None,
+        trip,
     }
 }
 
@@ -252,5 +255,6 @@ fn uncovered(policy: &Policy, principal: &Principal, call: &Call) -> Denied {
         objection,
         verdicts,
         arguments_digest: call.arguments_digest(),
+        trip: None,
     }
 }

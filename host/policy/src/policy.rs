@@ -199,7 +199,7 @@ impl Policy {
     ) -> Result<Self, Vec<PolicyError>> {
         let mut errors = Vec::new();
         let tools = prepare_tools(tools, &mut errors);
-        check_flows(&guards.flows, &tools, &mut errors);
+        check_flows(&guards.flows, &mut errors);
         let mut grants = grants;
         grants.sort_by(|a, b| a.name.cmp(&b.name));
         let mut holders: HashMap<PrincipalId, Holder> = HashMap::new();
@@ -226,6 +226,14 @@ impl Policy {
         self.environment
     }
 
+    /// Flow rules that name no tool and no label that is installed. Where everything is installed that the operator counts on, they are
+    /// mistakes.
+    pub fn misspelt(&self) -> Vec<PolicyError> {
+        let mut errors = Vec::new();
+        misspelt(&self.guards.flows, &self.tools, &mut errors);
+        errors
+    }
+
     /// What holds for every grant.
     pub fn guards(&self) -> &Guards {
         &self.guards
@@ -239,6 +247,11 @@ impl Policy {
     /// The installed tools, in the order of their served names.
     pub fn tools(&self) -> impl Iterator<Item = &ToolRule> {
         self.tools.values().map(|tool| &tool.rule)
+    }
+
+    /// Whether a grant lasts for so long from its first use.
+    pub fn counts_sessions(&self, grant: &GrantName) -> bool {
+        self.grants.iter().any(|known| known.name == *grant && known.session.is_some())
     }
 
     /// Whether a grant covers a tool, live or not.
@@ -321,15 +334,20 @@ fn offered(schema: &Value, words: &mut BTreeSet<String>) {
     }
 }
 
-/// A rule that names what is not there is a misspelt rule, and would protect nothing.
-fn check_flows(flows: &[FlowRule], tools: &BTreeMap<ServedName, Arc<PreparedTool>>, errors: &mut Vec<PolicyError>) {
+/// Verdicts go by a rule's name.
+fn check_flows(flows: &[FlowRule], errors: &mut Vec<PolicyError>) {
     let mut names = BTreeSet::new();
+    for rule in flows.iter().filter(|rule| !names.insert(&rule.name)) {
+        let fault = "is there twice\nhelp: a rule of the same name as a built-in one needs that one in `without_flows`".to_owned();
+        errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
+    }
+}
+
+/// A rule that names what is not there is a misspelt rule, and would protect nothing.
+fn misspelt(flows: &[FlowRule], tools: &BTreeMap<ServedName, Arc<PreparedTool>>, errors: &mut Vec<PolicyError>) {
     let built_in: BTreeSet<String> = flow::defaults().iter().map(|rule| rule.when.label().to_string()).collect();
     for rule in flows {
         let mut fault = |fault: String| errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
-        if !names.insert(&rule.name) {
-            fault("is there twice\nhelp: a rule of the same name as a built-in one needs that one in `without_flows`".to_owned());
-        }
         let label = rule.when.label();
         let produced = tools.values().any(|tool| tool.rule.manifest_tool.labels.produces.contains(label));
         if !produced && !built_in.contains(label.as_str()) {

@@ -11,6 +11,7 @@ use serde_json::Value;
 use crate::{
     ApprovalRule, Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Timestamp, Verdict,
     approval::{Agreed, ApprovalId, Subject},
+    breaker::Trip,
     egress::Plan,
     layer::Objection,
     policy::PreparedTool,
@@ -76,6 +77,7 @@ pub struct Denied {
     pub(super) objection: Objection,
     pub(super) verdicts: Vec<Verdict>,
     pub(super) arguments_digest: Option<String>,
+    pub(super) trip: Option<Trip>,
 }
 
 /// The getters that a permit and a deferral share.
@@ -253,8 +255,8 @@ impl Deferred {
         &self.permit.asked.tool.rule.approval
     }
 
-    /// What people agree to, with the plan of the call that was run dry.
-    pub fn subject(&self, plan: &Plan, now: Timestamp) -> Subject {
+    /// What people agree to: the call, with its arguments as they may be shown, and the plan of its dry run.
+    pub fn subject(&self, arguments: Value, plan: &Plan, now: Timestamp) -> Subject {
         let rule = self.rule();
         let expires = now.plus_millis(rule.lasts.as_millis());
         Subject {
@@ -264,7 +266,8 @@ impl Deferred {
             plugin: self.plugin().clone(),
             plugin_digest: self.digest().to_owned(),
             tool: self.served().clone(),
-            arguments: self.arguments().clone(),
+            arguments,
+            arguments_digest: self.arguments_digest().to_owned(),
             plan: plan.to_json(),
             plan_digest: plan.digest(),
             why: self.why.clone(),
@@ -289,6 +292,11 @@ impl Denied {
     /// The layer whose no is the answer.
     pub fn layer(&self) -> Layer {
         self.layer
+    }
+
+    /// What makes the breaker open with this call, where that is the answer: then the principal is to be paused.
+    pub fn trip(&self) -> Option<Trip> {
+        self.trip
     }
 
     /// When trying again could help, in milliseconds from now.

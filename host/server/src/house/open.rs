@@ -96,7 +96,8 @@ impl House {
         };
         log.event(facts::config_loaded(&config), clock::now()).await?;
         let ledger = Ledger::open(&state.join("ledger.db"))?;
-        let serving = Serving { config: Arc::clone(&config), advisories, policy, plugins, refused };
+        let grants = GrantLives::of(&config, None);
+        let serving = Serving { config: Arc::clone(&config), advisories, policy, plugins, refused, grants };
         Ok(Self {
             environment: config.environment,
             http: config.http.clone(),
@@ -308,7 +309,7 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
         let pinned = lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
         for (name, tool) in &manifest.tool {
             let switches =
-                settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value).unwrap_or_default();
+                settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value.clone()).unwrap_or_default();
             let Ok(served) = ServedName::of(&manifest.plugin.name, name) else { continue };
             tools.push(ToolRule {
                 served,
@@ -321,6 +322,7 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
                 enabled: switches.enabled.unwrap_or_else(|| default_enabled(tool.effect)),
                 dry_run: switches.dry_run.unwrap_or_else(|| default_dry_run(tool.effect)),
                 approval: switches.approval.unwrap_or_else(|| default_approval(tool.effect)),
+                roles: switches.roles,
             });
         }
         if let Some(settings) = settings {
@@ -360,7 +362,7 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
     let grants = config.grants.iter().map(|grant| &grant.value);
     let grants =
         if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
-    Policy::new(config.environment, grants, tools).map_err(|errors| {
+    let fault = |errors: Vec<PolicyError>| {
         let place =
             |name: &GrantName| config.grants.iter().find(|grant| grant.value.name == *name).map(|grant| grant.place.to_string());
         let placed = |error: &PolicyError| {
@@ -368,7 +370,10 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
             format!("{place}: {error}")
         };
         ConfigError::new(errors.iter().map(placed).collect())
-    })
+    };
+    let policy = Policy::new(config.environment, grants, tools, config.guards.clone()).map_err(fault)?;
+    let misspelt = if complete { policy.misspelt() } else { Vec::new() };
+    if misspelt.is_empty() { Ok(policy) } else { Err(fault(misspelt)) }
 }
 
 /// What is left of a grant while some plugins are not served: less, or the same.
