@@ -66,6 +66,11 @@ impl Budget {
             && self.effect.is_none_or(|least| effect >= least)
     }
 
+    /// What one call by a principal spends of it, whatever its targets.
+    pub fn charge(&self, principal: &PrincipalId, grant: &GrantName) -> Charge {
+        Charge::new(self.key(principal, grant), self.measure.clone(), BTreeSet::new())
+    }
+
     /// The ledger's key: stable over restarts and changes of the limit, so that neither gives back what is spent.
     pub fn key(&self, principal: &PrincipalId, grant: &GrantName) -> BudgetKey {
         let mut tools: Vec<&str> = self.tools.iter().map(ToolPattern::as_str).collect();

@@ -57,7 +57,7 @@ fn text(house: &House, serving: &Serving) -> String {
                 (false, None) => tools.join(", "),
                 (false, Some(effect)) => format!("{} that {effect} or worse", tools.join(", ")),
             };
-            text.push_str(&format!("  budget   {} calls in {} of {of}\n", budget.calls, budget.per));
+            text.push_str(&format!("  budget   {} in {} of {of}\n", budget.measure, budget.per));
         }
         let rows: Vec<Vec<String>> = covered(serving.policy(), grant)
             .map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)])
@@ -122,8 +122,10 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
         return format!("denied: no target granted for {}", missing.join(", "));
     }
     let mut words = Vec::new();
-    if tool.approval == casemate_policy::ApprovalMode::Operator {
-        words.push("needs an approval");
+    match tool.approval.mode {
+        casemate_policy::ApprovalMode::None => {}
+        casemate_policy::ApprovalMode::InBand => words.push("needs the agreement of the person at the client"),
+        casemate_policy::ApprovalMode::Operator => words.push("needs an approval"),
     }
     words.push(if tool.dry_run && effect > Effect::Read { "dry run: plans, sends nothing above read" } else { "yes" });
     words.join("; ")

@@ -29,7 +29,7 @@ use tokio::sync::watch;
 use super::{
     House, facts,
     heads::{self, Heads, Keeper},
-    serving::{Ended, MadeOf, Plugins, Served, Serving},
+    serving::{Ended, GrantLives, MadeOf, Plugins, Served, Serving},
     store::{self, Keys},
 };
 use crate::{

@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     House, facts,
     open::{Kept, Names, Refused, Shelf, rules},
-    serving::{Ended, Plugins, Serving},
+    serving::{Ended, GrantLives, Plugins, Serving},
     store,
 };
 use crate::{advisories::Advisories, clock, config::Config, exit::Failure};
