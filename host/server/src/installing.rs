@@ -145,7 +145,7 @@ impl<'a> Installing<'a> {
         if let Reason::Rollback(_) = reason {
             highwater.danger_allow_rollback(&package);
         }
-        agreed.remember(&mut highwater, &package)?;
+        agreed.remember(&mut highwater, &self.lock, &package)?;
         let mut locked = package.locked(source);
         // What was gone back from on purpose is not to come again with the next update.
         locked.pinned = matches!(reason, Reason::Rollback(_)) || self.lock.plugin(&id).is_some_and(|before| before.pinned);

@@ -26,7 +26,7 @@ use crate::{
 /// releases and components, and expires: a host that is kept from newer lists stops trusting the old one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Add a signature to the list in this file instead, where its publisher's keyset asks for several.
+    /// Add a signature to the list in this file instead, where it takes several.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["publisher", "previous", "key_fingerprint", "release", "component", "reason", "expires", "out"])]
     sign: Option<PathBuf>,
     /// Whose list it is.

@@ -10,7 +10,13 @@ mod show;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use casemate_audit::EventKind;
-use casemate_signing::{Environment, Timestamp, key::Fingerprint, manifest::PublisherName, trust::TrustStore};
+use casemate_signing::{
+    Environment, Timestamp,
+    highwater::{DocumentRollbackError, HighWater},
+    key::Fingerprint,
+    manifest::PublisherName,
+    trust::TrustStore,
+};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -128,7 +134,7 @@ fn environments(trust: &TrustStore, publisher: &PublisherName) -> BTreeSet<Envir
 fn remember(
     context: &Context,
     environments: &BTreeSet<Environment>,
-    accept: impl Fn(&mut casemate_signing::highwater::HighWater) -> Result<(), casemate_signing::highwater::DocumentRollbackError>,
+    accept: impl Fn(&mut HighWater) -> Result<(), DocumentRollbackError>,
     keep: bool,
 ) -> Result<(), Failure> {
     for place in environments {
@@ -141,6 +147,21 @@ fn remember(
         }
     }
     Ok(())
+}
+
+/// Every key of a publisher that a revocation list took back, as these environments remember it.
+fn taken_back(
+    context: &Context,
+    environments: &BTreeSet<Environment>,
+    publisher: &PublisherName,
+) -> Result<BTreeSet<Fingerprint>, Failure> {
+    let mut keys = BTreeSet::new();
+    for place in environments {
+        let state = context.folders.state(*place);
+        let highwater = store::highwater(&state, &store::keys(&state)?)?;
+        keys.extend(highwater.taken_back(publisher).copied());
+    }
+    Ok(keys)
 }
 
 /// Long before anything here: no document has expired then.

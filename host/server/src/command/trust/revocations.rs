@@ -7,6 +7,7 @@ use std::{
 
 use casemate_signing::{
     document::MAX_DOCUMENT,
+    highwater::HighWater,
     manifest::PublisherName,
     revocation::RevocationList,
     trust::{Publisher, TrustStore},
@@ -46,6 +47,12 @@ pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Opti
     let Some(source) = source else {
         on_record(context, &reached, "revocations", publisher, json!({ "source": null }))?;
         store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
+        // After the trust file: whatever comes between leaves the list missed, and never let go while it is watched.
+        let let_go = |highwater: &mut HighWater| {
+            highwater.let_list_go(publisher);
+            Ok(())
+        };
+        remember(context, &reached, let_go, true)?;
         store::forget_revocations(&context.folders, publisher)?;
         print::note(format_args!("the revocation list of {publisher} is not watched any more"));
         return Ok(Exit::Done);
