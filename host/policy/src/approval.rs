@@ -18,12 +18,7 @@ use casemate_signing::{
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::{
-    GrantName, PrincipalId, ServedName, Timestamp, Window,
-    call::hex,
-    name::shared_name,
-    text::quote,
-};
+use crate::{GrantName, PrincipalId, ServedName, Timestamp, Window, call::hex, name::shared_name, text::quote};
 
 /// DSSE payload type of a [`Statement`].
 pub const PAYLOAD_TYPE: &str = "application/vnd.casemate.approval+json";

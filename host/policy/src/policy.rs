@@ -338,7 +338,8 @@ fn offered(schema: &Value, words: &mut BTreeSet<String>) {
 fn check_flows(flows: &[FlowRule], errors: &mut Vec<PolicyError>) {
     let mut names = BTreeSet::new();
     for rule in flows.iter().filter(|rule| !names.insert(&rule.name)) {
-        let fault = "is there twice\nhelp: a rule of the same name as a built-in one needs that one in `without_flows`".to_owned();
+        let fault =
+            "is there twice\nhelp: a rule of the same name as a built-in one needs that one in `without_flows`".to_owned();
         errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
     }
 }

@@ -39,11 +39,7 @@ pub(crate) struct Ends {
 
 impl Ends {
     pub(crate) fn of(settings: &CallSettings) -> Self {
-        Self {
-            cancel: settings.cancel.clone(),
-            unloaded: settings.unloaded.clone(),
-            grant_ended: settings.grant_ended.clone(),
-        }
+        Self { cancel: settings.cancel.clone(), unloaded: settings.unloaded.clone(), grant_ended: settings.grant_ended.clone() }
     }
 
     /// What has ended the call, if anything has. A plugin that is no longer served comes first: the operator has to know of it.

@@ -39,7 +39,11 @@ impl Look for Budget {
                 reason: Reason::BudgetExhausted,
                 message: format!("the budget of {} per {window} is spent", charge.measure()),
                 for_model,
-                for_operator: format!("raise `{}` of the budget `{key}` under `{}`", charge.measure().setting(), case.grant_table()),
+                for_operator: format!(
+                    "raise `{}` of the budget `{key}` under `{}`",
+                    charge.measure().setting(),
+                    case.grant_table()
+                ),
                 retry_after_ms: retry,
             });
         }

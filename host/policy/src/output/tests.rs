@@ -57,7 +57,12 @@ fn text_is_shown_with_nothing_hidden() {
 fn labels_say_what_a_result_carries() {
     let labels = |requests: &[&str]| {
         let rules = OutputRules::new(&tool(None, requests), 1000).unwrap();
-        check(text("x"), &rules, rules.max_bytes(), &redactor()).unwrap().labels().iter().map(ToString::to_string).collect::<Vec<_>>()
+        check(text("x"), &rules, rules.max_bytes(), &redactor())
+            .unwrap()
+            .labels()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     assert_eq!(labels(&["r"]), ["sensitive", "untrusted"]);
     assert_eq!(labels(&[]), ["sensitive"]);
@@ -117,10 +122,11 @@ fn secrets_are_taken_out_of_texts_values_and_keys() {
     let output = check(text("key: s3cr3t-key-value!"), &plain(), plain().max_bytes(), &redactor()).unwrap();
     assert_eq!(output.content(), [Content::Text("key: ‹secret api_key›!".to_owned())]);
     assert_eq!(output.redactions(), 1);
-    let output = check(structured(r#"{"name":"s3cr3t-key-value"}"#), &with_schema(), with_schema().max_bytes(), &redactor()).unwrap();
+    let output =
+        check(structured(r#"{"name":"s3cr3t-key-value"}"#), &with_schema(), with_schema().max_bytes(), &redactor()).unwrap();
     assert_eq!(output.structured(), Some(&json!({"name": "‹secret api_key›"})));
     let open = OutputRules::new(&tool(Some(json!({"type": "object"})), &["r"]), 1000).unwrap();
-    let output = check(structured(r#"{"s3cr3t-key-value":["s3cr3t-key-value"]}"#), &open, &redactor()).unwrap();
+    let output = check(structured(r#"{"s3cr3t-key-value":["s3cr3t-key-value"]}"#), &open, open.max_bytes(), &redactor()).unwrap();
     assert_eq!(output.structured(), Some(&json!({"‹secret api_key›": ["‹secret api_key›"]})));
 }
 
@@ -165,7 +171,9 @@ fn links_are_plain_https() {
         }],
         structured: None,
     };
-    let output = check(link("https://www.virus.test/gui/file/abc?x=1", Some("text/html")), &plain(), plain().max_bytes(), &redactor()).unwrap();
+    let output =
+        check(link("https://www.virus.test/gui/file/abc?x=1", Some("text/html")), &plain(), plain().max_bytes(), &redactor())
+            .unwrap();
     assert!(matches!(output.content(), [Content::Link { name, .. }] if name == "a b\\u{202e}"));
     for uri in [
         "http://a.test/",
@@ -205,7 +213,9 @@ fn failures_are_bounded_clean_and_without_secrets() {
 
 #[test]
 fn withheld_results_say_nothing_of_themselves_to_the_model() {
-    let withheld = check(structured(r#"{"name":1,"leak":"s3cr3t-key-value"}"#), &with_schema(), with_schema().max_bytes(), &redactor()).unwrap_err();
+    let withheld =
+        check(structured(r#"{"name":1,"leak":"s3cr3t-key-value"}"#), &with_schema(), with_schema().max_bytes(), &redactor())
+            .unwrap_err();
     assert!(!withheld.for_model().contains("leak"));
 }
 

@@ -130,7 +130,8 @@ fn environments(trust: &TrustStore, publisher: &PublisherName) -> BTreeSet<Envir
 }
 
 /// Remember, in each of these environments, which document was accepted. Older ones are refused from then on, whatever the trust file
-/// says.
+/// says; so the document is kept before its mark is: a server that looks in between finds one that is newer than its mark, and a
+/// program that stops in between leaves one, whose mark the next look raises. With `keep` false it is only looked at.
 fn remember(
     context: &Context,
     environments: &BTreeSet<Environment>,
@@ -138,12 +139,12 @@ fn remember(
     keep: bool,
 ) -> Result<(), Failure> {
     for place in environments {
-        let state = context.folders.state(*place);
-        let keys = store::keys(&state)?;
-        let mut highwater = store::highwater(&state, &keys)?;
+        let keys = store::keys(&context.folders.state(*place))?;
+        let before = store::highwater(&context.folders, *place, &keys)?;
+        let mut highwater = before.clone();
         accept(&mut highwater).map_err(|error| Failure::denied(format!("in `{place}`: {error}")))?;
-        if keep {
-            store::keep_highwater(&state, &keys, &highwater)?;
+        if keep && highwater != before {
+            store::keep_highwater(&context.folders, *place, &keys, &highwater)?;
         }
     }
     Ok(())

@@ -29,6 +29,7 @@ use tokio::sync::watch;
 use super::{
     House, facts,
     heads::{self, Heads, Keeper},
+    pending,
     serving::{Ended, GrantLives, MadeOf, Plugins, Served, Serving},
     store::{self, Keys},
 };
@@ -139,13 +140,9 @@ impl<'a> Shelf<'a> {
     /// # Errors
     /// When any of it cannot be read or believed: then nothing may.
     pub(crate) fn open(folders: &'a Folders, environment: Environment, keys: &Keys) -> Result<Self, Failure> {
-        Ok(Self {
-            folders,
-            environment,
-            trust: store::trust(folders)?,
-            lock: store::lock(folders)?,
-            highwater: store::highwater(&folders.state(environment), keys)?,
-        })
+        // Marks of documents before the documents, which are written the other way round: one that is newer than its mark is well.
+        let (lock, highwater) = pending::installed(folders, environment, keys)?;
+        Ok(Self { folders, environment, trust: store::trust(folders)?, lock, highwater })
     }
 
     /// Of what was served, what may still be: verified anew, on the way that every start takes. What may not ends here, before

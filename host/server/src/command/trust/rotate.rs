@@ -44,11 +44,11 @@ pub(super) fn run(mut trust: TrustStore, publisher: &PublisherName, files: &[Pat
     remember(context, &reached, |highwater| highwater.accept_keyset(newest), false)?;
     let facts = json!({ "from": from, "keyset": newest.version(), "digest": newest.digest().to_string() });
     on_record(context, &reached, "rotate", publisher, facts)?;
-    remember(context, &reached, |highwater| highwater.accept_keyset(newest), true)?;
     for (keyset, file) in &documents {
         store::replace(&store::keyset_of(&context.folders, publisher, keyset.version()), file)?;
     }
     store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
+    remember(context, &reached, |highwater| highwater.accept_keyset(newest), true)?;
 
     if let Err(failure) = store::attach(&context.folders, &mut trust, publisher) {
         print::note(format_args!(
