@@ -151,7 +151,11 @@ impl Way<'_> {
         let most = u64::try_from(limits.response_bytes).unwrap_or(u64::MAX).saturating_mul(limits.requests);
         let writes = permit.effect() > Effect::Read && permit.mode() == Mode::Real;
         // Where there is nothing to write there is nothing to wait for, and the thread keeps its work.
-        if permit.charges().is_empty() && permit.agreed().is_none() && !writes && !self.serving.policy().counts_sessions(permit.grant()) {
+        if permit.charges().is_empty()
+            && permit.agreed().is_none()
+            && !writes
+            && !self.serving.policy().counts_sessions(permit.grant())
+        {
             return ledger.charge(permit, most, now);
         }
         block_in_place(|| {
@@ -214,7 +218,9 @@ impl Way<'_> {
         let recorded = self.house.log.withdrawn(permit, facts, withdrawal, clock::now()).await;
         let message = error.to_string();
         let remedy = match (&error, retry_after_ms) {
-            (ChargeError::Approval { .. }, _) => "An approval is good for one call. If this one has not been made, ask for another approval by calling again.",
+            (ChargeError::Approval { .. }, _) => {
+                "An approval is good for one call. If this one has not been made, ask for another approval by calling again."
+            }
             (_, Some(_)) => "Wait before calling again.",
             _ => "",
         };
@@ -358,8 +364,8 @@ fn settle(house: &House, receipt: Receipt, ending: &Ending, facts: &RunFacts) ->
 /// Whether a call costs nothing: it never ran, or all it tried was to reach an upstream that could not be reached. What ran
 /// and was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
 fn is_free(ending: &Ending, facts: &RunFacts) -> bool {
-    let never_ran =
-        matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded | Fault::GrantEnded)) && facts.spent.fuel == 0;
+    let never_ran = matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded | Fault::GrantEnded))
+        && facts.spent.fuel == 0;
     let unreachable = |exchange: &Exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. });
     never_ran || (!facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))
 }
@@ -380,14 +386,7 @@ struct Examined {
 }
 
 /// What the client is told of how a call ended, and what the log is.
-fn examine(
-    served: &Served,
-    rules: &OutputRules,
-    line: &Line,
-    ending: Ending,
-    facts: &RunFacts,
-    audit_id: &str,
-) -> Examined {
+fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, facts: &RunFacts, audit_id: &str) -> Examined {
     let plugin = served.plugin.id().to_string();
     let redactor = served.plugin.redactor();
     let effects = Effects::of(facts);

@@ -146,7 +146,10 @@ pub(crate) fn denied(denied: &Denied, audit_id: &str) -> Reply {
 pub(crate) fn waiting(deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>, audit_id: &str) -> Reply {
     let mut message = format!("{}; it waits as approval {id}", deferred.why().join("; "));
     if let Some(plan) = plan {
-        message.push_str(&format!("\nWhat it would send above read:\n{}", marked(&requests(plan), deferred.plugin().name.as_str(), audit_id)));
+        message.push_str(&format!(
+            "\nWhat it would send above read:\n{}",
+            marked(&requests(plan), deferred.plugin().name.as_str(), audit_id)
+        ));
     }
     let remedy = format!("Tell the user that approval {id} is needed, and make exactly the same call again once it is given.");
     let mut reply = Refused {

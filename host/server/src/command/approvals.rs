@@ -103,9 +103,9 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
 }
 
 fn find(ledger: &Ledger, id: &ApprovalId, now: Timestamp) -> Result<Approval, Failure> {
-    ledger
-        .approval(id, now)?
-        .ok_or_else(|| Failure::invalid(format!("there is no approval `{id}`\nhelp: `casemate approvals list --all` shows every one")))
+    ledger.approval(id, now)?.ok_or_else(|| {
+        Failure::invalid(format!("there is no approval `{id}`\nhelp: `casemate approvals list --all` shows every one"))
+    })
 }
 
 fn list(approvals: &[Approval], config: &Config, now: Timestamp) -> String {
@@ -173,7 +173,10 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
         || match said {
             Said::Deny => format!("denied {}: nothing will run under it", say.id),
             Said::Approve if u32::try_from(have).is_ok_and(|have| have >= need) => {
-                format!("approved {}: {have} of {need}. The caller makes the same call again, before {}.", say.id, approval.open.subject.expires)
+                format!(
+                    "approved {}: {have} of {need}. The caller makes the same call again, before {}.",
+                    say.id, approval.open.subject.expires
+                )
             }
             Said::Approve => format!("agreed to {}: {have} of {need}", say.id),
         },
@@ -184,7 +187,9 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
 
 fn agrees(said: Said) -> Result<bool, Failure> {
     if !io::stdin().is_terminal() {
-        return Err(Failure::invalid("there is no terminal to ask on\nhelp: look at it with `casemate approvals show`, then add --yes"));
+        return Err(Failure::invalid(
+            "there is no terminal to ask on\nhelp: look at it with `casemate approvals show`, then add --yes",
+        ));
     }
     let _ = write!(io::stderr(), "\n{} this call? [y/N] ", if said == Said::Approve { "Approve" } else { "Deny" });
     let mut answer = String::new();

@@ -66,14 +66,23 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
                 .map(|approver| {
                     let principals: Vec<&str> = approver.principals.iter().map(|principal| principal.as_str()).collect();
                     let roles: Vec<&str> = approver.roles.iter().map(|role| role.as_str()).collect();
-                    vec![approver.name.to_string(), approver.key.fingerprint().to_string(), roles.join(", "), principals.join(", ")]
+                    vec![
+                        approver.name.to_string(),
+                        approver.key.fingerprint().to_string(),
+                        roles.join(", "),
+                        principals.join(", "),
+                    ]
                 })
                 .collect();
             let value = || {
-                rows.iter().map(|row| match row.as_slice() {
-                    [name, key, roles, principals] => json!({ "name": name, "fingerprint": key, "roles": roles, "principals": principals }),
-                    _ => json!(null),
-                }).collect()
+                rows.iter()
+                    .map(|row| match row.as_slice() {
+                        [name, key, roles, principals] => {
+                            json!({ "name": name, "fingerprint": key, "roles": roles, "principals": principals })
+                        }
+                        _ => json!(null),
+                    })
+                    .collect()
             };
             let text = || {
                 if rows.is_empty() {
@@ -90,7 +99,9 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
 
 fn enrol(name: &ApproverName, key: &PublicKey, context: &Context) {
     let key = base64::Engine::encode(&base64::engine::general_purpose::STANDARD, key.as_bytes());
-    print::note("Put this into casemate.toml; `principals` lists the callers that are this person, who cannot approve their own calls:");
+    print::note(
+        "Put this into casemate.toml; `principals` lists the callers that are this person, who cannot approve their own calls:",
+    );
     print::result(
         context.format,
         || format!("[approvers.{name}]\nkey = \"{key}\"\nprincipals = []"),

@@ -38,13 +38,17 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             let paused = ledger.paused()?;
             let rows = || {
                 let head = ["PRINCIPAL", "SINCE", "WHY"].map(str::to_owned).to_vec();
-                let row = |paused: &casemate_ledger::Paused| vec![paused.principal.clone(), paused.pause.since.to_string(), paused.pause.trip.clone()];
+                let row = |paused: &casemate_ledger::Paused| {
+                    vec![paused.principal.clone(), paused.pause.since.to_string(), paused.pause.trip.clone()]
+                };
                 std::iter::once(head).chain(paused.iter().map(row)).collect::<Vec<_>>()
             };
             print::result(
                 context.format,
                 || if paused.is_empty() { "Nobody is paused.".to_owned() } else { print::table(&rows()) },
-                || paused.iter().map(|paused| json!({ "principal": paused.principal, "since": paused.pause.since.to_string(), "why": paused.pause.trip })).collect(),
+                || {
+                    paused.iter().map(|paused| json!({ "principal": paused.principal, "since": paused.pause.since.to_string(), "why": paused.pause.trip })).collect()
+                },
             );
         }
         Command::Resume { principal, reason } => {

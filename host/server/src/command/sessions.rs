@@ -67,11 +67,22 @@ fn text(sessions: &[Session]) -> String {
         let rows: Vec<Vec<String>> = session
             .labels
             .iter()
-            .map(|held| vec![format!("  {}", held.label), format!("from {}", held.tool), format!("first {}", held.first), format!("last {}", held.last), format!("audit {}", held.audit_id)])
+            .map(|held| {
+                vec![
+                    format!("  {}", held.label),
+                    format!("from {}", held.tool),
+                    format!("first {}", held.first),
+                    format!("last {}", held.last),
+                    format!("audit {}", held.audit_id),
+                ]
+            })
             .collect();
         text.push_str(&print::table(&rows));
         if session.values > 0 {
-            text.push_str(&format!("  {} seen first in results\n", print::counted(usize::try_from(session.values).unwrap_or(usize::MAX), "value")));
+            text.push_str(&format!(
+                "  {} seen first in results\n",
+                print::counted(usize::try_from(session.values).unwrap_or(usize::MAX), "value")
+            ));
         }
     }
     text

@@ -56,6 +56,11 @@ impl GrantLives {
 }
 
 impl Serving {
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The prepared rules.
     pub fn policy(&self) -> &Policy {
         &self.policy

@@ -13,15 +13,20 @@ use super::{ApprovalRule, BTreeSet, Config, Said, Timestamp, Value, json};
 pub(super) fn rule(approval: &Approval, config: &Config) -> ApprovalRule {
     let subject = &approval.open.subject;
     let tool = subject.tool.as_str().strip_prefix(&format!("{}_", subject.plugin.name));
-    let switches = config.plugins.get(&subject.plugin.name).and_then(|plugin| {
-        plugin.tools.iter().find(|(name, _)| Some(name.as_str()) == tool).map(|(_, located)| &located.value)
-    });
+    let switches = config
+        .plugins
+        .get(&subject.plugin.name)
+        .and_then(|plugin| plugin.tools.iter().find(|(name, _)| Some(name.as_str()) == tool).map(|(_, located)| &located.value));
     switches.and_then(|switches| switches.approval.clone()).unwrap_or_else(|| ApprovalRule::of(ApprovalMode::Operator))
 }
 
 /// Who has agreed, of those whose word counts.
 pub(super) fn people(approval: &Approval, config: &Config) -> BTreeSet<ApproverName> {
-    statements(approval, config).into_iter().filter(|statement| statement.said == Said::Approve).map(|statement| statement.approver).collect()
+    statements(approval, config)
+        .into_iter()
+        .filter(|statement| statement.said == Said::Approve)
+        .map(|statement| statement.approver)
+        .collect()
 }
 
 fn statements(approval: &Approval, config: &Config) -> Vec<Statement> {
@@ -75,7 +80,14 @@ pub(super) fn text(approval: &Approval, config: &Config, now: Timestamp) -> Stri
     text.push_str(&format!("\nwhat it will send above read: {} (plan sha256:{})\n", requests.len(), subject.plan_digest));
     for (number, request) in requests.iter().enumerate() {
         let word = |name: &str| visible(request.get(name).and_then(Value::as_str).unwrap_or_default()).into_owned();
-        text.push_str(&format!("\n{}. {} {}   [{}]\n{}\n", number + 1, word("method"), word("url"), word("effect"), indented(request)));
+        text.push_str(&format!(
+            "\n{}. {} {}   [{}]\n{}\n",
+            number + 1,
+            word("method"),
+            word("url"),
+            word("effect"),
+            indented(request)
+        ));
     }
     for statement in statements(approval, config) {
         let said = if statement.said == Said::Approve { "agreed" } else { "denied" };
