@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use casemate_policy::{Charge, Deferred, Denied, Permit, Timestamp, Verdict};
+use casemate_policy::{Charge, Deferred, Denied, Permit, Timestamp, Verdict, approval::ApprovalId};
 use serde_json::Value;
 
 use crate::{EventId, OpenIntent, Outcome, canonical::Object, record::Draft};

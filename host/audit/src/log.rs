@@ -12,7 +12,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use casemate_policy::{Deferred, Denied, Permit, Timestamp};
+use casemate_policy::{Deferred, Denied, Permit, Timestamp, approval::ApprovalId};
 use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
