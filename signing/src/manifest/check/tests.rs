@@ -421,11 +421,7 @@ fn contracts_that_one_request_could_match_are_refused() {
     check_overlap(body(json!(true)), body(sha("b")), false);
     check_overlap(body(sha("a")), body(sha("b")), false);
     check_overlap(body(json!("A")), body(json!({ "pattern": "^[a-z]$" })), false);
-    check_overlap(body(json!("a")), json!({ "forbid": { "body": ["/op"] } }), false);
-    check_overlap(json!({ "closed": true, "allow": { "body": ["/other"] } }), body(json!("a")), false);
     check_overlap(query(json!({ "q": "a" })), query(json!({ "q": "b" })), false);
-    check_overlap(query(json!({ "q": "a" })), json!({}), false);
-    check_overlap(json!({ "require": { "query": { "q": "a" } } }), json!({}), false);
     // Not for certain.
     check_overlap(json!({}), json!({}), true);
     check_overlap(json!({}), literal("/x/abc"), true);
@@ -436,10 +432,254 @@ fn contracts_that_one_request_could_match_are_refused() {
     check_overlap(body(json!("a")), body(json!({ "pattern": "^[a-z]$" })), true);
     check_overlap(body(json!({ "pattern": "^a$" })), body(json!({ "pattern": "^b$" })), true);
     check_overlap(body(json!("a")), json!({ "require": { "body": { "/other": "b" } } }), true);
+    check_overlap(body(json!({ "scope": "target" })), body(json!("a")), true);
+    // Certain, but the gate finds a contract by what is required, and holds the rest against it afterwards.
+    check_overlap(body(json!("a")), json!({ "forbid": { "body": ["/op"] } }), true);
+    check_overlap(json!({ "closed": true, "allow": { "body": ["/other"] } }), body(json!("a")), true);
+    check_overlap(query(json!({ "q": "a" })), json!({}), true);
+    check_overlap(json!({ "require": { "query": { "q": "a" } } }), json!({}), true);
     check_overlap(json!({ "closed": true, "allow": { "body": ["/op"] } }), body(json!("a")), true);
     check_overlap(json!({ "closed": true, "allow": { "body": ["/op/x"] } }), body(json!("a")), true);
     check_overlap(query(json!({})), query(json!({ "q": "a" })), true);
     check_overlap(json!({ "query": { "q": "^a$" } }), json!({ "query": { "r": "^a$" } }), true);
+}
+
+/// Both dimensions of `create-operation` are limited: one in its body, one by what the read of an agent establishes.
+fn linked(established: Value) -> Vec<(&'static str, Value)> {
+    vec![
+        ("@create-operation/scope/target", established),
+        ("/tool/create_operation/requests", json!(["agent", "create-operation", "note"])),
+    ]
+}
+
+fn agent(key: Value) -> Value {
+    json!({ "from": "agent", "key": key, "value": "/links/*/host" })
+}
+
+#[test]
+fn what_a_read_establishes_is_something_that_can_be_asked() {
+    let paw = json!({ "paw": { "body": "/paw" } });
+    let at = "@create-operation.scope.target";
+    let with = |place: &'static str, value: Value, rule: Rule| {
+        let mut changes = linked(agent(paw.clone()));
+        changes.push((place, value));
+        (changes, at, rule)
+    };
+    check_each(vec![
+        (linked(json!({ "from": "gone", "key": {}, "value": "/a" })), at, Rule::FromUnknown(name("gone"))),
+        (linked(agent(json!({}))), at, Rule::KeyMissing { read: name("agent"), parameter: "paw".into() }),
+        (
+            linked(agent(json!({ "paw": { "body": "/paw" }, "other": { "body": "/other" } }))),
+            "@create-operation.scope.target.key.other",
+            Rule::KeyUnknown { read: name("agent"), parameter: "other".into() },
+        ),
+        (
+            linked(agent(json!({ "paw": { "query": "paw" } }))),
+            "@create-operation.scope.target.key.paw",
+            Rule::PlaceNotInQuery("paw".into()),
+        ),
+        (linked(agent(json!({ "paw": { "form": "paw" } }))), "@create-operation.scope.target.key.paw", Rule::PlaceNotForm),
+        (
+            linked(agent(json!({ "paw": { "body": "paw" } }))),
+            "@create-operation.scope.target.key.paw",
+            Rule::Pointer(Pointer::parse("paw").unwrap_err()),
+        ),
+        (
+            linked(json!({ "from": "agent", "key": paw, "value": "host" })),
+            "@create-operation.scope.target.value",
+            Rule::Pointer(Pointer::parse("host").unwrap_err()),
+        ),
+        (
+            vec![
+                ("@create-operation/scope/target", json!({ "from": "list-agents", "key": {}, "value": "/a" })),
+                ("/tool/create_operation/requests", json!(["create-operation", "list-agents", "note"])),
+            ],
+            at,
+            Rule::FromWithoutParameter(name("list-agents")),
+        ),
+        with("@agent/method", json!("HEAD"), Rule::FromNotRead(name("agent"))),
+        (
+            vec![("@create-operation/scope/target", agent(paw.clone()))],
+            "tool.create_operation.requests",
+            Rule::FromNotUsable { contract: name("create-operation"), read: name("agent") },
+        ),
+    ]);
+    // With the errors that these are for other reasons, too.
+    let rules = |place: &'static str, value: Value| {
+        let (changes, ..) = with(place, value, Rule::NoTools);
+        let places: Vec<(String, Value)> = changes.into_iter().map(|(place, value)| (full(place), value)).collect();
+        let changes: Vec<(&str, Value)> = places.iter().map(|(place, value)| (place.as_str(), value.clone())).collect();
+        findings(changed(&changes)).into_iter().map(|error| error.rule).collect::<Vec<_>>()
+    };
+    for (place, value) in
+        [("@agent/effect", json!("write")), ("@agent/content_type", json!("text/plain")), ("@agent/method", json!("DELETE"))]
+    {
+        assert!(rules(place, value.clone()).contains(&Rule::FromNotRead(name("agent"))), "{place} {value}");
+    }
+    let itself = json!({ "group": { "from": "agent", "key": { "paw": { "path": "paw" } }, "value": "/group" } });
+    assert_eq!(rules("@agent/scope", itself), [Rule::FromChained(name("agent"))]);
+    assert_eq!(rules("/tool/create_operation/idempotent", json!(true)), [], "and without a fault there is none");
+}
+
+#[test]
+fn a_requirement_is_established_by_the_same_rules() {
+    let required = |established: Value| {
+        vec![
+            ("@create-operation/require", json!({ "body": { "/command": established } })),
+            ("/tool/create_operation/requests", json!(["agent", "create-operation", "note"])),
+        ]
+    };
+    let at = "@create-operation.require./command";
+    check_each(vec![
+        (required(json!({ "from": "gone", "key": {}, "value": "/a" })), at, Rule::FromUnknown(name("gone"))),
+        // Not what a read establishes, and nothing else that can be required.
+        (required(json!({ "from": "agent", "key": {} })), at, Rule::Requirement),
+        (required(json!({ "from": "agent", "key": {}, "value": "/a", "x": 1 })), at, Rule::Requirement),
+        (
+            vec![("@create-operation/require", json!({ "body": { "/command": agent(json!({ "paw": { "body": "/paw" } })) } }))],
+            "tool.create_operation.requests",
+            Rule::FromNotUsable { contract: name("create-operation"), read: name("agent") },
+        ),
+    ]);
+    let fine: Vec<(String, Value)> =
+        required(agent(json!({ "paw": { "body": "/paw" } }))).into_iter().map(|(place, value)| (full(place), value)).collect();
+    let fine: Vec<(&str, Value)> = fine.iter().map(|(place, value)| (place.as_str(), value.clone())).collect();
+    assert_eq!(findings(changed(&fine)), []);
+}
+
+#[test]
+fn an_established_dimension_needs_no_argument_and_a_chosen_one_does() {
+    let changes = |scope: Value| {
+        let scope = scope.as_object().unwrap().iter().map(|(name, at)| (format!("@create-operation/scope/{name}"), at.clone()));
+        let mut changes: Vec<(String, Value)> = scope.collect();
+        changes.push(("/tool/create_operation/requests".to_owned(), json!(["agent", "create-operation", "note"])));
+        changes.push(("/tool/create_operation/scope".to_owned(), Value::Null));
+        let changes: Vec<(String, Value)> = changes.into_iter().map(|(place, value)| (full(&place), value)).collect();
+        let changes: Vec<(&str, Value)> = changes.iter().map(|(place, value)| (place.as_str(), value.clone())).collect();
+        findings(changed(&changes)).into_iter().map(|error| error.rule).collect::<Vec<_>>()
+    };
+    let established = agent(json!({ "paw": { "body": "/paw" } }));
+    assert_eq!(changes(json!({ "group": established, "target": established })), []);
+    let unbound = |dimension: &str| Rule::DimensionNotBound { contract: name("create-operation"), dimension: name(dimension) };
+    assert_eq!(changes(json!({ "group": { "body": "/group" }, "target": established })), [unbound("group")]);
+    assert_eq!(changes(json!({ "group": established, "target": { "body": "/host" } })), [unbound("target")]);
+    // Required to be within the grant at a place of the request, too: that one is chosen.
+    let mut both = changed(&[
+        (&full("@create-operation/require"), json!({ "body": { "/other": { "scope": "target" } } })),
+        (&full("@create-operation/scope/target"), established),
+        ("/tool/create_operation/requests", json!(["agent", "create-operation", "note"])),
+    ]);
+    let rules = |manifest: &Value| findings(manifest.clone()).into_iter().map(|error| error.rule).collect::<Vec<_>>();
+    assert_eq!(rules(&both), [unbound("target")]);
+    both["tool"]["create_operation"]["scope"]["target"] = json!({ "argument": "/group" });
+    assert_eq!(rules(&both), []);
+}
+
+#[test]
+fn an_answer_is_assumed_to_what_is_not_sent_in_a_dry_run() {
+    let assume = |status: u64, body: Value| json!({ "status": status, "body": body });
+    let at = "@create-operation.assume";
+    let create = |assume: Value| vec![("@create-operation/assume", assume)];
+    check_each(vec![
+        (vec![("@agent/assume", assume(200, json!({})))], "@agent.assume", Rule::AssumeOnRead),
+        (vec![("@search/assume", assume(200, json!({})))], "@search.assume", Rule::AssumeOnRead),
+        (create(assume(199, json!({}))), at, Rule::AssumeStatus(199)),
+        (create(assume(300, json!({}))), at, Rule::AssumeStatus(300)),
+        (create(assume(0, json!({}))), at, Rule::AssumeStatus(0)),
+        (create(assume(200, json!("x".repeat((16 << 10) - 1)))), at, Rule::AssumeBody { bytes: (16 << 10) + 1, max: 16 << 10 }),
+        (
+            create(assume(200, json!({ "id": 9_007_199_254_740_993_u64 }))),
+            "upstream.server.request[4].assume.body.id",
+            Rule::InexactNumber("9007199254740993".to_owned()),
+        ),
+    ]);
+    for fine in [assume(200, json!({ "id": "x" })), assume(299, json!("x".repeat((16 << 10) - 2))), json!({ "status": 204 })] {
+        assert_eq!(findings(changed(&[(&full("@create-operation/assume"), fine)])), []);
+    }
+}
+
+#[test]
+fn volatile_is_what_is_named_and_nothing_that_limits() {
+    let at = |place: &str| format!("@create-operation.volatile.{place}");
+    let create = |volatile: Value, more: Vec<(&'static str, Value)>| {
+        let named = [
+            ("@create-operation/query", json!({ "t": "^[0-9]{1,9}$" })),
+            ("@create-operation/headers", json!({ "x-request-id": "^[a-z]{1,9}$" })),
+            ("@create-operation/allow", json!({ "body": ["/nonce", "/meta"] })),
+        ];
+        let changes = named.into_iter().chain(more).chain([("@create-operation/volatile", volatile)]);
+        changes.collect::<Vec<_>>()
+    };
+    let key = || {
+        vec![
+            ("@create-operation/scope/target", agent(json!({ "paw": { "body": "/meta/paw" } }))),
+            ("/tool/create_operation/requests", json!(["agent", "create-operation", "note"])),
+        ]
+    };
+    let query_key = || {
+        vec![
+            ("@create-operation/scope/target", agent(json!({ "paw": { "query": "t" } }))),
+            ("/tool/create_operation/requests", json!(["agent", "create-operation", "note"])),
+        ]
+    };
+    let require = |body: Value| vec![("@create-operation/require", json!({ "body": body }))];
+    for (volatile, more, place, rule) in [
+        (json!({ "query": ["u"] }), vec![], "query.u", Rule::PlaceNotInQuery("u".into())),
+        (json!({ "headers": ["accept"] }), vec![], "headers.accept", Rule::PlaceNotInHeaders("accept".into())),
+        (json!({ "headers": ["X-Request-Id"] }), vec![], "headers.X-Request-Id", Rule::PlaceNotInHeaders("X-Request-Id".into())),
+        (json!({ "body": ["/other"] }), vec![], "body./other", Rule::VolatileNotAllowed("/other".into())),
+        (json!({ "body": ["/met"] }), vec![], "body./met", Rule::VolatileNotAllowed("/met".into())),
+        (json!({ "body": ["nonce"] }), vec![], "body.nonce", Rule::Pointer(Pointer::parse("nonce").unwrap_err())),
+        (json!({ "body": [""] }), vec![], "body.", Rule::Pointer(Pointer::parse("").unwrap_err())),
+        (json!({ "body": ["/group"] }), vec![], "body./group", Rule::VolatileHeld("/group".into())),
+        (json!({ "body": ["/group/0"] }), vec![], "body./group/0", Rule::VolatileHeld("/group/0".into())),
+        (json!({ "body": ["/meta"] }), key(), "body./meta", Rule::VolatileHeld("/meta".into())),
+        (json!({ "body": ["/meta/paw"] }), key(), "body./meta/paw", Rule::VolatileHeld("/meta/paw".into())),
+        (json!({ "query": ["t"] }), query_key(), "query.t", Rule::VolatileHeld("t".into())),
+        (json!({ "body": ["/nonce"] }), require(json!({ "/nonce": "a" })), "body./nonce", Rule::VolatileHeld("/nonce".into())),
+        (json!({ "body": ["/meta"] }), require(json!({ "/meta/a": "a" })), "body./meta", Rule::VolatileHeld("/meta".into())),
+        (
+            json!({ "query": ["t"] }),
+            vec![("@create-operation/require", json!({ "query": { "t": "1" } }))],
+            "query.t",
+            Rule::VolatileHeld("t".into()),
+        ),
+        (
+            json!({ "headers": ["x-request-id"] }),
+            vec![
+                ("@create-operation/scope/target", json!({ "header": "x-request-id" })),
+                ("/tool/create_operation/scope/target", json!({ "argument": "/group" })),
+            ],
+            "headers.x-request-id",
+            Rule::VolatileHeld("x-request-id".into()),
+        ),
+    ] {
+        check_each(vec![(create(volatile, more), at(place).as_str(), rule)]);
+    }
+    check_each(vec![
+        (vec![("@list-agents/volatile", json!({ "query": ["page"] }))], "@list-agents.volatile", Rule::VolatileOnRead),
+        (vec![("@note/volatile", json!({ "body": ["kind"] }))], "@note.volatile.body.kind", Rule::VolatileHeld("kind".into())),
+        (vec![("@note/volatile", json!({ "body": ["/text"] }))], "@note.volatile.body./text", Rule::FieldName("/text".into())),
+    ]);
+    let unread = findings(changed(&[
+        (&full("@create-operation/content_type"), json!("application/octet-stream")),
+        (&full("@create-operation/forbid"), Value::Null),
+        (&full("@create-operation/scope"), json!({ "group": { "header": "x-group" } })),
+        (&full("@create-operation/headers"), json!({ "x-group": "^[a-z]{1,9}$" })),
+        (&full("@create-operation/volatile"), json!({ "body": ["/a"] })),
+    ]));
+    let rule = Rule::BodyNotParsed("volatile.body");
+    assert_eq!(unread, [RuleError { at: "upstream.server.request.create-operation.volatile".into(), rule }]);
+    for (volatile, more) in [
+        (json!({ "query": ["t"], "headers": ["x-request-id"], "body": ["/nonce", "/meta/a"] }), vec![]),
+        (json!({ "body": ["/nonce"] }), key()),
+    ] {
+        let changes: Vec<(String, Value)> =
+            create(volatile, more).into_iter().map(|(place, value)| (full(place), value)).collect();
+        let changes: Vec<(&str, Value)> = changes.iter().map(|(place, value)| (place.as_str(), value.clone())).collect();
+        assert_eq!(findings(changed(&changes)), []);
+    }
+    assert_eq!(findings(changed(&[(&full("@note/volatile"), json!({ "body": ["text"] }))])), []);
 }
 
 #[test]
@@ -520,14 +760,18 @@ fn unknown_keys_are_refused_everywhere() {
         "@replay/require/x",
         "@replay/forbid/x",
         "@replay/allow/x",
+        "@replay/assume/x",
+        "@replay/volatile/x",
         "/tool/agents/x",
         "/tool/replay/scope/target/x",
         "/tool/agents/labels/x",
         "/upstream/server/credential/x",
     ] {
         let mut changes = vec![(full(place), json!(1))];
-        if place.ends_with("forbid/x") || place.ends_with("labels/x") {
+        if place.ends_with("forbid/x") || place.ends_with("labels/x") || place.ends_with("volatile/x") {
             changes.insert(0, (full(place.trim_end_matches("/x")), json!({})));
+        } else if place.ends_with("assume/x") {
+            changes.insert(0, (full(place.trim_end_matches("/x")), json!({ "status": 200 })));
         }
         let changes: Vec<(&str, Value)> = changes.iter().map(|(place, value)| (place.as_str(), value.clone())).collect();
         assert!(serde_json::from_value::<Manifest>(changed(&changes)).is_err(), "{place}");
