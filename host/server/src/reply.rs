@@ -182,7 +182,7 @@ fn marked(text: &str, plugin: &str, audit_id: &str) -> String {
 ///
 /// The requests are the plugin's words, and may be an upstream's from an answer it read: marked, and without secrets.
 pub(crate) fn planned(plan: &Plan, redactor: &Redactor, plugin: &str, audit_id: &str) -> Reply {
-    let json = each_text(plan.to_json(), &|text| visible(&redactor.redact(text).0).into_owned());
+    let json = each_text(plan.to_short_json(), &|text| visible(&redactor.redact(text).0).into_owned());
     let digest = plan.digest();
     let text = format!(
         "planned: this was a dry run. Nothing above read was sent. With dry_run off, this call would send:\n{}\nPlan digest: {digest}\nAudit id: {audit_id}",
