@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use contract::{
-    Allow, DigestRequirement, Forbid, Method, NoScope, PatternRequirement, Place, RequestContract, Require, Requirement,
-    ScopeBindings, ScopeRequirement,
+    Allow, Assume, Binding, DigestRequirement, Established, Forbid, Method, NoScope, PatternRequirement, Place, RequestContract,
+    Require, Requirement, ScopeBindings, ScopeRequirement, Volatile,
 };
 pub use effect::Effect;
 pub use name::{

@@ -12,7 +12,7 @@ use std::{
 use casemate_policy::{
     ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Policy, Principal, Reading, Readings, ServedName,
     Timestamp, ToolRule, decide,
-    egress::{Authority, Gate, Outgoing, UpstreamBinding, Verdict},
+    egress::{Conduct, Gate, Outgoing, UpstreamBinding, Verdict},
     needs, visible,
 };
 use casemate_signing::{
@@ -170,6 +170,7 @@ fn decisions(criterion: &mut Criterion) {
 fn requests(criterion: &mut Criterion) {
     let (manifest, policy) = (manifest(3), policy(10));
     let gate = Gate::new(&manifest, &BTreeMap::from([("server".parse().unwrap(), UpstreamBinding::default())])).unwrap();
+    let gate = Arc::new(gate);
     let call = Call::new("plugin-3_isolate", json!({ "hash": SHA256, "group": "lab-7" }));
     let isolate = decide(&policy, &principal(), &call, &readings(&policy, &call, 0), NOW);
     let call = Call::new("plugin-3_file", json!({ "hash": SHA256 }));
@@ -201,7 +202,7 @@ fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("gate");
     for (name, decision, request, sent) in cases {
         let Decision::Permit(permit) = decision else { panic!("{name}: not permitted") };
-        let check = || gate.check(&Authority::of(permit), black_box(request.clone()));
+        let check = || Conduct::new(Arc::clone(&gate), permit, None).check(black_box(request.clone()));
         let verdict = check();
         assert_eq!(matches!(verdict, Verdict::Send(_)), sent, "{name}: {verdict:?}");
         group.bench_function(name, |bencher| bencher.iter(check));

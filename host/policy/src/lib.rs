@@ -6,7 +6,7 @@
 //! Three questions are answered, each before the thing it is about can happen:
 //!
 //! - [`decide`]: may this call happen? Independent layers look at it; all are asked, one no is enough.
-//! - [`egress::Gate::check`]: may this request leave? Asked of every request a running plugin makes.
+//! - [`egress::Conduct::check`]: may this request leave? Asked of every request a running plugin makes.
 //! - [`output::check`]: may this result be shown? Asked of everything a plugin returns.
 
 pub mod address;

@@ -105,6 +105,8 @@ pub enum Fault {
     },
     /// The plugin trapped or broke the contract. The text is the operator's; guest backtraces are in it.
     Trap(String),
+    /// The plan that was agreed to cannot be held to. The text is the operator's.
+    Plan(String),
     /// The caller no longer wants it.
     Cancelled,
     /// Its plugin is no longer served.
@@ -185,6 +187,8 @@ pub struct RunFacts {
     pub spent: Spent,
     /// Every request that passed the gate, in order.
     pub exchanges: Vec<Exchange>,
+    /// Requests of the plan that was agreed to and that were not sent.
+    pub unsent: usize,
     /// What the plugin logged: unchecked text.
     pub log: Vec<LogLine>,
 }

@@ -7,7 +7,9 @@ use casemate_ledger::{ApprovalError, ChargeError, Observation, Receipt};
 use casemate_policy::{
     Call, Decision, Deferred, Denied, GrantName, Layer, Mode, Permit, Principal, ServedName,
     approval::Subject,
-    decide, needs,
+    decide,
+    egress::RefusalReason,
+    needs,
     output::{OutputRules, check, check_failure},
     session::Values,
 };
@@ -390,11 +392,14 @@ fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, fa
     let plugin = served.plugin.id().to_string();
     let redactor = served.plugin.redactor();
     let effects = Effects::of(facts);
-    let mut outcome = record::outcome(line.call_id, facts);
+    let mut outcome = record::outcome(&line.call_id, facts);
     if effects == Effects::Unknown {
         outcome.outcome = Outcome::Unknown;
     }
     let mut outside = matches!(ending, Ending::Failed(_) | Ending::Planned(_));
+    if facts.unsent > 0 {
+        outcome.detail = Some(format!("{} of the requests that were approved were not sent", facts.unsent));
+    }
     let reply = match ending {
         Ending::Returned(raw) => {
             outcome.output_bytes = record::size(&raw);
@@ -425,6 +430,20 @@ fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, fa
             outcome.ending = "planned".into();
             outcome.plan_digest = Some(plan.digest());
             reply::planned(&plan, redactor, &plugin, audit_id)
+        }
+        Ending::Refused(refusal) if refusal.reason() == RefusalReason::PlanMismatch => {
+            if effects != Effects::Unknown {
+                outcome.outcome = Outcome::Denied;
+            }
+            outcome.ending = "plan-mismatch".into();
+            outcome.detail = Some(refusal.for_operator().to_owned());
+            tracing::warn!(
+                audit_id,
+                tool = line.tool,
+                detail = refusal.for_operator(),
+                "an approved call deviated from its plan"
+            );
+            reply::plan_mismatch(&refusal, effects, audit_id)
         }
         Ending::Refused(refusal) => {
             if effects != Effects::Unknown {

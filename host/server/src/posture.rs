@@ -109,7 +109,10 @@ impl Look<'_> {
                 Severity::Medium,
                 "grant-without-budget",
                 place,
-                format!("grant `{name}` allows `{}` without a budget: a loop is not stopped before the breaker", grant.max_effect),
+                format!(
+                    "grant `{name}` allows `{}` without a budget: a loop is not stopped before the breaker",
+                    grant.max_effect
+                ),
                 "budget = [{ effect = \"write\", calls = 10, per = \"1h\" }]",
             );
         }
@@ -184,7 +187,11 @@ impl Look<'_> {
 
     /// Whether those who call could ever get it approved.
     fn approvers(&mut self, rule: &ToolRule, place: &str) {
-        let callers = self.policy.grants().filter(|grant| self.policy.covers(&grant.name, &rule.served)).flat_map(|grant| &grant.principals);
+        let callers = self
+            .policy
+            .grants()
+            .filter(|grant| self.policy.covers(&grant.name, &rule.served))
+            .flat_map(|grant| &grant.principals);
         let approvers = &self.config.guards.approvers;
         let needed = usize::try_from(rule.approval.quorum.max(1)).unwrap_or(usize::MAX);
         let fewest = callers.map(|principal| approvers.able(&rule.approval, principal)).min();
@@ -260,9 +267,17 @@ impl Look<'_> {
                 format!("leave `{}` out of `without_flows`", rule.name),
             );
         }
-        for (name, rate) in [("denials", guards.breaker.denials), ("variants", guards.breaker.variants), ("burst", guards.breaker.burst)] {
+        for (name, rate) in
+            [("denials", guards.breaker.denials), ("variants", guards.breaker.variants), ("burst", guards.breaker.burst)]
+        {
             if rate.is_none() {
-                self.add(Severity::Medium, "breaker-off", &file, format!("`breaker.{name}` is off"), format!("leave `breaker.{name}` out"));
+                self.add(
+                    Severity::Medium,
+                    "breaker-off",
+                    &file,
+                    format!("`breaker.{name}` is off"),
+                    format!("leave `breaker.{name}` out"),
+                );
             }
         }
     }
@@ -301,7 +316,8 @@ fn looks_like_staging(origin: &str) -> bool {
     const WORDS: [&str; 12] =
         ["staging", "stage", "stg", "dev", "test", "lab", "sandbox", "demo", "qa", "uat", "localhost", "preprod"];
     let host = origin.split_once("://").map_or(origin, |(_, rest)| rest);
-    host.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word.to_ascii_lowercase().as_str())) || is_loopback(origin)
+    host.split(|c: char| !c.is_ascii_alphanumeric()).any(|word| WORDS.contains(&word.to_ascii_lowercase().as_str()))
+        || is_loopback(origin)
 }
 
 fn is_loopback(origin: &str) -> bool {

@@ -107,6 +107,7 @@ pub(crate) fn fault(fault: &Fault, ended: Option<Ended>) -> (&'static str, Strin
         Fault::Address { detail } => ("address-refused", detail.clone()),
         Fault::Trap(text) => ("plugin-fault", text.clone()),
         Fault::GrantEnded => ("grant-ended", "the grant ended, or is no longer what it was when the call began".to_owned()),
+        Fault::Plan(text) => ("plan-unreadable", text.clone()),
         Fault::Cancelled => ("cancelled", "the caller no longer wanted it".to_owned()),
         Fault::Busy { whose, places } => ("busy", format!("all {places} of {whose} places were taken")),
     }

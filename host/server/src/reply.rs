@@ -218,7 +218,7 @@ fn marked(text: &str, plugin: &str, audit_id: &str) -> String {
 ///
 /// The requests are the plugin's words, and may be an upstream's from an answer it read: marked, and without secrets.
 pub(crate) fn planned(plan: &Plan, redactor: &Redactor, plugin: &str, audit_id: &str) -> Reply {
-    let json = each_text(plan.to_json(), &|text| visible(&redactor.redact(text).0).into_owned());
+    let json = each_text(plan.to_short_json(), &|text| visible(&redactor.redact(text).0).into_owned());
     let digest = plan.digest();
     let text = format!(
         "planned: this was a dry run. Nothing above read was sent. With dry_run off, this call would send:\n{}\nPlan digest: {digest}\nAudit id: {audit_id}",
@@ -282,6 +282,19 @@ pub(crate) fn gate(_: &Refusal, effects: Effects, audit_id: &str) -> Reply {
     .reply(audit_id)
 }
 
+/// The call was approved, and then was not what was approved.
+pub(crate) fn plan_mismatch(refusal: &Refusal, effects: Effects, audit_id: &str) -> Reply {
+    Refused {
+        decision: "denied",
+        reason: "plan-mismatch",
+        message: &format!("the call was ended before it sent what nobody had approved: {}", refusal.for_operator()),
+        remedy: "The approval is used up. Call again: it is planned anew, and a person sees what has changed.",
+        effects,
+        retry_after_ms: None,
+    }
+    .reply(audit_id)
+}
+
 /// The call ended, and how could not be written down: its result is not given out.
 pub(crate) fn unrecorded(effects: Effects, audit_id: &str) -> Reply {
     Refused {
@@ -334,6 +347,12 @@ pub(crate) fn fault(fault: &Fault, effects: Effects, audit_id: &str) -> Reply {
             "grant-ended",
             "the grant ended while the call ran".to_owned(),
             "Ask the operator for another grant; retrying will not help.",
+            None,
+        ),
+        Fault::Plan(_) => (
+            "plan-unreadable",
+            "what was approved can no longer be read; nothing was sent".to_owned(),
+            "Call again: it has to be approved anew.",
             None,
         ),
         Fault::Cancelled => ("cancelled", "the call was cancelled".to_owned(), "", None),

@@ -265,13 +265,16 @@ fn what_is_shown_is_what_could_be_called() {
     let shown = |house: &House, who: &str| {
         visible(&house.policy(), &principal(who), NOW).iter().map(|r| r.served.to_string()).collect::<Vec<_>>()
     };
-    assert_eq!(shown(&house, "local"), ["lab_operate", "lab_read_file", "lab_replay", "lab_search", "lab_tag"]);
+    assert_eq!(
+        shown(&house, "local"),
+        ["lab_case", "lab_link", "lab_operate", "lab_read_file", "lab_replay", "lab_search", "lab_tag"]
+    );
     assert!(shown(&house, "token:stranger").is_empty());
-    assert_eq!(shown(&house.clone().rule("lab_tag", |r| r.enabled = false), "local").len(), 4);
-    assert_eq!(shown(&house.clone().rule("lab_tag", |r| r.pinned = false), "local").len(), 4);
+    assert_eq!(shown(&house.clone().rule("lab_tag", |r| r.enabled = false), "local").len(), 6);
+    assert_eq!(shown(&house.clone().rule("lab_tag", |r| r.pinned = false), "local").len(), 6);
     assert_eq!(shown(&house.clone().grant(|g| g.max_effect = Effect::Read), "local"), ["lab_read_file", "lab_search"]);
     assert!(shown(&house.clone().grant(|g| g.expires = Some(NOW)), "local").is_empty());
-    assert_eq!(shown(&house.clone().grant(|g| g.expires = Some(NOW.plus_millis(1))), "local").len(), 5);
+    assert_eq!(shown(&house.clone().grant(|g| g.expires = Some(NOW.plus_millis(1))), "local").len(), 7);
     for tool in shown(&house, "local") {
         assert_eq!(code(&house.ask("local", &tool, good_arguments(&tool))), None, "{tool}");
     }

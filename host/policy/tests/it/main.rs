@@ -2,10 +2,14 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
 mod decide;
+mod established;
 mod fixture;
 mod gate;
+mod held;
 mod hostile;
 mod plan;
 mod prepare;
 mod properties;
+mod smuggling;
+mod told_apart;
 mod wide_open;

@@ -29,6 +29,7 @@ pub enum Command {
         /// Where the private key goes; default: NAME.key.
         #[arg(long, value_name = "FILE")]
         key: Option<PathBuf>,
+        /// Where the passphrase comes from.
         #[command(flatten)]
         passphrase: Passphrase,
         /// Leave the private key unencrypted. For development alone.

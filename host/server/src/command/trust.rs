@@ -159,7 +159,7 @@ fn taken_back(
     let mut keys = BTreeSet::new();
     for place in environments {
         let state = context.folders.state(*place);
-        let highwater = store::highwater(&state, &store::keys(&state)?)?;
+        let highwater = store::highwater(&context.folders, *place, &store::keys(&state)?)?;
         keys.extend(highwater.taken_back(publisher).copied());
     }
     Ok(keys)
