@@ -404,7 +404,7 @@ mod tests {
                     scope.group = [\"lab\"]\nbudget = [{ tools = \"*\", calls = 4, per = \"1m\" }]";
         let config = parse(text).unwrap();
         let grant = &config.grants[0].value;
-        assert_eq!(grant.budgets[0].calls, 4);
+        assert_eq!(grant.budgets[0].measure, Measure::Calls(4));
         assert_eq!(grant.expires.unwrap().to_string(), "2027-01-01T00:00:00.000Z");
         assert_eq!(grant.scope.len(), 1);
     }
