@@ -147,6 +147,35 @@ fn a_url_that_is_no_place_for_a_list_is_refused() {
 }
 
 #[test]
+fn a_token_in_a_url_is_shown_nowhere() {
+    let house = House::new(&Guest::new("empty_answer"));
+    let published = house.folder().join("published.json");
+    fs::copy(harmless(&house), &published).unwrap();
+    let url = format!("{}?token=verysecret", web(Some(published.clone())));
+    let run = |arguments: &[&str]| {
+        let ran = house.casemate(arguments);
+        assert!(!format!("{}{}", ran.stdout, ran.stderr).contains("verysecret"), "{ran:#?}");
+        ran
+    };
+    run(&["trust", "revocations", "fortress", "--from", &url]).done();
+    let shown = run(&["trust", "show", "fortress"]).done();
+    assert!(shown.stdout.contains("/revoked.json?…"), "{shown:#?}");
+    run(&["trust", "show", "fortress", "--format", "json"]).done();
+    fs::write(&published, "{}").unwrap();
+    run(&["trust", "refresh"]).refused(&["revocations-invalid: ", "/revoked.json?…"]);
+    let kept = fs::read_to_string(house.folder().join("trust.toml")).unwrap();
+    assert!(kept.contains("verysecret"), "where it is needed, it is: {kept}");
+    assert!(house.audit().iter().all(|record| !record.to_string().contains("verysecret")));
+    assert!(house.audit().iter().any(|record| record.to_string().contains("/revoked.json?…")));
+    for url in
+        ["http://lists.example/x?token=verysecret", "https://me:verysecret@lists.example/x", "ftp://verysecret@lists.example"]
+    {
+        assert_ne!(run(&["trust", "revocations", "fortress", "--from", url]).code, 0);
+        assert_eq!(run(&["install", url]).code, 3);
+    }
+}
+
+#[test]
 fn a_list_is_extended_only_if_its_publisher_signed_it() {
     let house = House::new(&Guest::new("empty_answer"));
     let stranger = House::new(&Guest::new("empty_answer"));

@@ -32,7 +32,7 @@ async fn transfer() -> Result<(), Box<dyn Error>> {
             let pulled =
                 client.pull(&reference, &mut |progress| eprintln!("{} of {} bytes", progress.done, progress.total)).await?;
             fs::write(file, pulled.component)?;
-            fs::write(signature, pulled.bundle)?;
+            fs::write(signature, pulled.bundles.join(&b'\n'))?;
             println!("{}", pulled.reference);
         }
         other => return Err(format!("`{other}` is neither publish nor pull").into()),

@@ -66,7 +66,9 @@ impl Authority {
 impl FromStr for Authority {
     type Err = InvalidAuthority;
     fn from_str(text: &str) -> Result<Self, InvalidAuthority> {
-        read(text).ok_or_else(|| InvalidAuthority(crate::request::shown(text)))
+        // What stands before an `@` is a user, and often a password.
+        let shown = || crate::request::shown(text.rsplit('@').next().unwrap_or_default());
+        read(text).ok_or_else(|| InvalidAuthority(shown()))
     }
 }
 

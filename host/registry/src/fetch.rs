@@ -6,7 +6,7 @@ use url::Url;
 use crate::{
     authority::{Authority, InvalidAuthority},
     client::{Ask, Client},
-    request::RequestError,
+    request::{RequestError, shown_url},
     session::is_bare,
 };
 
@@ -51,7 +51,7 @@ impl Client {
 }
 
 fn host(url: &Url) -> Result<Authority, FetchError> {
-    let refused = || FetchError::Url(crate::request::shown(url.as_str()));
+    let refused = || FetchError::Url(shown_url(url.as_str()));
     let name = url.host_str().filter(|_| is_bare(url)).ok_or_else(refused)?;
     let host: Authority = match url.port() {
         Some(port) => format!("{name}:{port}").parse()?,
@@ -78,6 +78,15 @@ mod tests {
         }
         for bad in ["http://acme.example/x", "ftp://acme.example/x", "https://user:secret@acme.example/x", "file:///etc/passwd"] {
             assert_eq!(code(bad), Some(Some("fetch-url")), "{bad}");
+        }
+    }
+
+    #[test]
+    fn a_refusal_shows_no_credential() {
+        for bad in ["https://user:secret@acme.example/x", "ftp://acme.example/x?token=secret", "https://secret@acme.example/x"] {
+            let refused =
+                Url::parse(bad).ok().and_then(|url| host(&url).err()).map(|error| error.to_string()).unwrap_or_default();
+            assert!(refused.contains("acme.example/x") && !refused.contains("secret"), "{refused}");
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Fetch: packages from and to OCI registries; what arrives is bytes, and nothing of it is believed.
 //!
 //! A package in a registry is the CNCF Wasm layout untouched (an image manifest with one layer `application/wasm`), with each
-//! signature as an OCI 1.1 referrer, so that any registry keeps it and any client moves it. [`Client::pull`] gives back the two
-//! files that a package is on disk; whether they may be used is for `casemate_signing` to say.
+//! signature as an OCI 1.1 referrer, so that any registry keeps it and any client moves it. [`Client::pull`] gives back the component
+//! and every bundle that is attached to it; whether they may be used is for `casemate_signing` to say.
 //!
 //! What holds here, whatever a registry answers:
 //!
@@ -45,8 +45,8 @@ pub use page::PageError;
 pub use pull::{Progress, PullError, Pulled};
 pub use push::{PushError, Pushed, Upload};
 pub use reference::{InvalidReference, Reference, Repository, Tag, Version};
-pub use referrers::ReferrersError;
-pub use request::RequestError;
+pub use referrers::{LeftOut, ReferrersError};
+pub use request::{RequestError, shown_url};
 pub use settings::{HostRule, Lookup, Settings};
 pub use tags::TagsError;
 pub use token::AuthError;

@@ -8,7 +8,7 @@ use crate::{
     client::Client,
     manifest,
     reference::{Reference, Version},
-    referrers::{self, ReferrersError},
+    referrers::{self, Bundles, LeftOut, ReferrersError},
     request::RequestError,
     session::{Access, Session},
 };
@@ -55,8 +55,10 @@ pub struct Progress {
 pub struct Pulled {
     /// The component, of at most `casemate_signing::manifest::check::MAX_COMPONENT` bytes.
     pub component: Vec<u8>,
-    /// The signature file, of at most `casemate_signing::bundle::MAX_BUNDLE` bytes; several bundles stand one a line.
-    pub bundle: Vec<u8>,
+    /// Each bundle that is attached to it, as it was sent, of at most `casemate_signing::bundle::MAX_BUNDLE` bytes; at least one.
+    pub bundles: Vec<Vec<u8>>,
+    /// What was listed as a signature of it, and is none.
+    pub left_out: Vec<LeftOut>,
     /// The manifest's digest.
     pub digest: Digest,
     /// Exactly this package, wherever its tag goes.
@@ -65,8 +67,8 @@ pub struct Pulled {
 
 impl fmt::Debug for Pulled {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (component, bundle) = (self.component.len(), self.bundle.len());
-        write!(f, "Pulled {{ {}, component: {component} bytes, bundle: {bundle} bytes }}", self.reference)
+        let (component, bundles) = (self.component.len(), self.bundles.len());
+        write!(f, "Pulled {{ {}, component: {component} bytes, {bundles} bundles }}", self.reference)
     }
 }
 
@@ -83,10 +85,10 @@ async fn pull(client: &Client, reference: &Reference, progress: &mut (dyn FnMut(
     let package = manifest::fetch(&mut session, version, PACKAGE).await?;
     let layer = package.manifest.component().map_err(RequestError::from)?;
     // What is not signed is not worth its download.
-    let bundle = referrers::bundle(&mut session, &package.descriptor).await?;
+    let Bundles { bundles, left_out } = referrers::bundles(&mut session, &package.descriptor).await?;
     let answer = session.blob(&format!("blobs/{}", layer.digest), COMPONENT).await?;
     let total = layer.size;
     let component = answer.exactly(COMPONENT, layer, |done| progress(Progress { done, total })).await?;
     let digest = package.descriptor.digest;
-    Ok(Pulled { component, bundle, digest, reference: reference.at(Version::Digest(digest)) })
+    Ok(Pulled { component, bundles, left_out, digest, reference: reference.at(Version::Digest(digest)) })
 }

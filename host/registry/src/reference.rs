@@ -6,7 +6,7 @@ use casemate_signing::digest::Digest;
 
 use crate::{
     authority::{Authority, InvalidAuthority},
-    request::shown,
+    request::{shown, shown_url},
 };
 
 const SCHEME: &str = "oci://";
@@ -112,11 +112,11 @@ impl Reference {
 impl FromStr for Reference {
     type Err = InvalidReference;
     fn from_str(text: &str) -> Result<Self, InvalidReference> {
-        let rest = text.strip_prefix(SCHEME).ok_or_else(|| InvalidReference::Scheme(shown(text)))?;
-        let (host, path) = rest.split_once('/').ok_or_else(|| InvalidReference::NoRepository(shown(text)))?;
+        let rest = text.strip_prefix(SCHEME).ok_or_else(|| InvalidReference::Scheme(shown_url(text)))?;
+        let (host, path) = rest.split_once('/').ok_or_else(|| InvalidReference::NoRepository(shown_url(text)))?;
         let registry: Authority = host.parse()?;
         let (path, version) = match path.split_once('@') {
-            Some((path, _)) if path.contains(':') => return Err(InvalidReference::TagAndDigest(shown(text))),
+            Some((path, _)) if path.contains(':') => return Err(InvalidReference::TagAndDigest(shown_url(text))),
             Some((path, digest)) => {
                 let digest = digest.parse().map_err(|_| InvalidReference::Digest(shown(digest)))?;
                 (path, Some(Version::Digest(digest)))
@@ -214,6 +214,19 @@ mod tests {
             &format!("oci://ghcr.io/acme/plugin@{DIGEST}"),
         ] {
             assert_eq!(text.parse::<Reference>().unwrap().to_string(), text);
+        }
+    }
+
+    #[test]
+    fn a_refusal_shows_no_credential() {
+        for text in [
+            "https://user:secret@ghcr.io/acme/plugin:1",
+            "https://ghcr.io/acme/plugin?token=secret",
+            "oci://user:secret@ghcr.io/acme/plugin",
+            "oci://user:secret@ghcr.io",
+        ] {
+            let refused = text.parse::<Reference>().unwrap_err().to_string();
+            assert!(!refused.contains("secret") && refused.contains("ghcr.io"), "{refused}");
         }
     }
 

@@ -1,10 +1,13 @@
 //! The signatures of a package: manifests that name it as their subject, each with one bundle.
 //!
+//! Whoever may push to a repository may attach something to a package in it. So what is no signature, though it is listed as one, is
+//! left out, and said; only where nothing else is there is it the package that is refused. What is left is not believed either.
+//!
 //! The distribution specification, "Listing Referrers", and for registries that know nothing of it "Referrers Tag Schema".
 
 use casemate_signing::{
     bundle::{MAX_BUNDLE, MEDIA_TYPE},
-    strict_json,
+    digest::Digest,
 };
 use reqwest::{
     StatusCode,
@@ -23,6 +26,10 @@ use crate::{
 
 /// As many as one payload may have.
 pub(crate) const MAX_SIGNATURES: usize = 16;
+/// Those and whatever others attached: each costs two requests.
+const MAX_LISTED: usize = 64;
+/// Bytes of all bundles together. A bundle has some thousand; the small ones are read first.
+const MAX_TOTAL: u64 = 4 * MAX_BUNDLE as u64;
 /// A package has as many referrers as it has signatures, reports and attestations: some dozens.
 const MAX_PAGES: usize = 8;
 const LIST: &str = "the list of signatures";
@@ -37,7 +44,9 @@ pub enum ReferrersError {
     )]
     NotSigned(Authority),
     /// More than are read.
-    #[error("the package has {0} signatures, and at most {MAX_SIGNATURES} are read")]
+    #[error(
+        "the package has {0} signatures, and at most {MAX_LISTED} are read\nhelp: whoever runs the registry can take away what is not the publisher's"
+    )]
     TooMany(usize),
     /// Listed for this package, and about another.
     #[error("`{0}` lists a signature that is about another package\nhelp: do not use this registry until its operator knows why")]
@@ -45,12 +54,9 @@ pub enum ReferrersError {
     /// Listed as a signature, and something else.
     #[error("`{0}` lists a signature that is not one Sigstore bundle")]
     Type(Authority),
-    /// All of them together.
-    #[error("the package's signatures are larger than {MAX_BUNDLE} bytes")]
+    /// One of them, or all of them together.
+    #[error("a signature is larger than {MAX_BUNDLE} bytes, or all are larger than {MAX_TOTAL}")]
     TooLarge,
-    /// Several, and not each a JSON text.
-    #[error("the package has several signatures, of which one is not strict JSON")]
-    Json,
 }
 
 impl ReferrersError {
@@ -62,9 +68,24 @@ impl ReferrersError {
             Self::Subject(_) => "signature-subject",
             Self::Type(_) => "signature-type",
             Self::TooLarge => "signature-too-large",
-            Self::Json => "signature-json",
         }
     }
+}
+
+/// What was listed as a signature, and is not brought along.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Its manifest.
+    pub manifest: Digest,
+    /// Why, in one line.
+    pub reason: String,
+}
+
+/// The bundles of a package, each as it was sent, and what was left out.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Bundles {
+    pub(crate) bundles: Vec<Vec<u8>>,
+    pub(crate) left_out: Vec<LeftOut>,
 }
 
 /// Either, while a list is read.
@@ -86,6 +107,31 @@ impl From<ReferrersError> for Fault {
     }
 }
 
+impl Fault {
+    /// Whether it is about one attachment, which whoever attached it can have made so; else it is the registry that fails, or lies.
+    fn is_of_one(&self) -> bool {
+        match self {
+            Self::Referrers(ReferrersError::Subject(_) | ReferrersError::Type(_) | ReferrersError::TooLarge) => true,
+            Self::Referrers(ReferrersError::NotSigned(_) | ReferrersError::TooMany(_)) => false,
+            Self::Request(error) => matches!(
+                error,
+                RequestError::NotFound { .. }
+                    | RequestError::Manifest(_)
+                    | RequestError::TooLarge { .. }
+                    | RequestError::Length { .. }
+            ),
+        }
+    }
+
+    fn left_out(&self, manifest: Digest) -> LeftOut {
+        let (code, said) = match self {
+            Self::Request(error) => (error.code(), error.to_string()),
+            Self::Referrers(error) => (error.code(), error.to_string()),
+        };
+        LeftOut { manifest, reason: format!("{code}: {}", said.lines().next().unwrap_or_default()) }
+    }
+}
+
 impl From<Fault> for crate::pull::PullError {
     fn from(fault: Fault) -> Self {
         match fault {
@@ -95,18 +141,45 @@ impl From<Fault> for crate::pull::PullError {
     }
 }
 
-/// The signature file of the package that `subject` describes: one bundle, or several one a line.
-pub(crate) async fn bundle(session: &mut Session<'_>, subject: &Descriptor) -> Result<Vec<u8>, Fault> {
-    let signatures = signatures(session, subject).await?;
-    let mut bundles = Vec::new();
-    let mut left = MAX_BUNDLE as u64;
-    for signature in &signatures {
-        let Some(layer) = layer(session, signature, subject).await? else { continue };
-        left = left.checked_sub(layer.size).ok_or(ReferrersError::TooLarge)?;
-        let answer = session.blob(&format!("blobs/{}", layer.digest), SIGNATURE).await?;
-        bundles.push(answer.exactly(SIGNATURE, &layer, |_| ()).await?);
+/// The bundles of the package that `subject` describes. Where none of them is one, the first of them says why.
+pub(crate) async fn bundles(session: &mut Session<'_>, subject: &Descriptor) -> Result<Bundles, Fault> {
+    let mut found = Bundles::default();
+    let mut first = None;
+    let mut leave_out = |fault: Fault, manifest: Digest, found: &mut Bundles| {
+        if !fault.is_of_one() {
+            return Err(fault);
+        }
+        found.left_out.push(fault.left_out(manifest));
+        first.get_or_insert(fault);
+        Ok(())
+    };
+    let mut layers = Vec::new();
+    for signature in signatures(session, subject).await? {
+        match layer(session, &signature, subject).await {
+            Ok(layer) => layers.extend(layer.map(|layer| (layer, signature.digest))),
+            Err(fault) => leave_out(fault, signature.digest, &mut found)?,
+        }
     }
-    Ok(one_a_line(bundles, session.registry())?)
+    // So that one large attachment leaves no room for what the publisher signed.
+    layers.sort_by_key(|(layer, manifest)| (layer.size, *manifest));
+    let mut left = MAX_TOTAL;
+    for (layer, manifest) in &layers {
+        match bundle(session, layer, &mut left).await {
+            Ok(bundle) => found.bundles.push(bundle),
+            Err(fault) => leave_out(fault, *manifest, &mut found)?,
+        }
+    }
+    match first {
+        _ if !found.bundles.is_empty() => Ok(found),
+        Some(fault) => Err(fault),
+        None => Err(ReferrersError::NotSigned(session.registry().clone()).into()),
+    }
+}
+
+async fn bundle(session: &mut Session<'_>, layer: &Descriptor, left: &mut u64) -> Result<Vec<u8>, Fault> {
+    *left = left.checked_sub(layer.size).ok_or(ReferrersError::TooLarge)?;
+    let answer = session.blob(&format!("blobs/{}", layer.digest), SIGNATURE).await?;
+    Ok(answer.exactly(SIGNATURE, layer, |_| ()).await?)
 }
 
 /// Where the signatures of a package are listed, in a registry without the referrers API.
@@ -141,7 +214,7 @@ async fn signatures(session: &mut Session<'_>, subject: &Descriptor) -> Result<V
     signatures.dedup_by_key(|descriptor| descriptor.digest);
     match signatures.len() {
         0 => Err(ReferrersError::NotSigned(session.registry().clone()).into()),
-        count if count > MAX_SIGNATURES => Err(ReferrersError::TooMany(count).into()),
+        count if count > MAX_LISTED => Err(ReferrersError::TooMany(count).into()),
         _ => Ok(signatures),
     }
 }
@@ -206,23 +279,4 @@ async fn layer(session: &mut Session<'_>, signature: &Descriptor, subject: &Desc
         return Err(ReferrersError::TooLarge.into());
     }
     Ok(Some(layer.clone()))
-}
-
-/// One bundle stays as it is. What is signed inside a bundle is base64, so the JSON around it may be written anew.
-fn one_a_line(bundles: Vec<Vec<u8>>, registry: &Authority) -> Result<Vec<u8>, ReferrersError> {
-    let bundles = match <[Vec<u8>; 1]>::try_from(bundles) {
-        Ok([only]) => return Ok(only),
-        Err(bundles) => bundles,
-    };
-    let mut lines = Vec::new();
-    for bundle in &bundles {
-        let value = strict_json::parse(bundle).map_err(|_| ReferrersError::Json)?;
-        lines.extend_from_slice(value.to_string().as_bytes());
-        lines.push(b'\n');
-    }
-    match lines.len() {
-        0 => Err(ReferrersError::NotSigned(registry.clone())),
-        length if length > MAX_BUNDLE => Err(ReferrersError::TooLarge),
-        _ => Ok(lines),
-    }
 }

@@ -3,6 +3,7 @@
 use std::{error::Error, net::IpAddr, time::Duration};
 
 use casemate_policy::address::Class;
+use url::Url;
 
 use crate::{authority::Authority, manifest::ManifestError, page::PageError, resolve::Prohibited, token::AuthError};
 
@@ -256,4 +257,44 @@ pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
 /// A text that others wrote, short and without anything that a terminal would act on.
 pub(crate) fn shown(text: &str) -> String {
     text.chars().take(SHOWN).map(|c| if c.is_ascii_graphic() || c == ' ' { c } else { '?' }).collect()
+}
+
+/// A URL for people and logs: without the user, the password, the query and the fragment, any of which may be a credential. Where a
+/// query or fragment was, `?…` stands; of what is no URL, its scheme alone is shown.
+pub fn shown_url(text: &str) -> String {
+    let Some((scheme, _)) = text.split_once("://") else { return shown(text) };
+    let bare = Url::parse(text).ok().and_then(|url| {
+        let port = url.port().map_or_else(String::new, |port| format!(":{port}"));
+        let more = if url.query().is_some() || url.fragment().is_some() { "?…" } else { "" };
+        Some((format!("{}://{}{port}{}", url.scheme(), url.host_str()?, url.path()), more))
+    });
+    match bare {
+        Some((bare, more)) => shown(&bare) + more,
+        None => shown(scheme) + "://…",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_shown_without_what_may_be_a_credential() {
+        for (text, expected) in [
+            ("https://lists.example/revoked.json", "https://lists.example/revoked.json"),
+            ("https://lists.example:8443/a?token=secret", "https://lists.example:8443/a?…"),
+            ("https://lists.example/a#secret", "https://lists.example/a?…"),
+            ("https://me:secret@lists.example/a", "https://lists.example/a"),
+            ("https://secret@lists.example/@scope/a", "https://lists.example/@scope/a"),
+            ("https://me:sec@ret@lists.example/a", "https://lists.example/a"),
+            ("oci://me:secret@ghcr.io/acme/plugin:1", "oci://ghcr.io/acme/plugin:1"),
+            // Whoever wrote these meant a password, and no reader agrees where it ends.
+            ("https://me:sec?ret@lists.example/a", "https://…"),
+            ("https://me:sec/ret@lists.example/a", "https://…"),
+            ("https://me:secret@", "https://…"),
+            ("no URL", "no URL"),
+        ] {
+            assert_eq!(shown_url(text), expected, "{text}");
+        }
+    }
 }

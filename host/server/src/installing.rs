@@ -4,6 +4,7 @@
 //! and state change in one step: until both name a package, nothing loads it.
 
 pub(crate) mod acquire;
+mod attached;
 pub(crate) mod consent;
 mod names;
 
@@ -99,7 +100,7 @@ impl<'a> Installing<'a> {
 
     /// Verify what was acquired.
     pub(crate) fn verify(&self, acquired: Acquired) -> Result<Candidate, Failure> {
-        let Acquired { package, files, source } = acquired;
+        let Acquired { package, files, source, .. } = acquired;
         let package = package
             .verify(&self.trust, self.config.environment, clock::now())
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;

@@ -64,7 +64,7 @@ impl Origin {
     pub fn parse(text: &str) -> Result<Self, OriginFault> {
         let (scheme, authority) = text.split_once("://").ok_or_else(|| OriginFault::Scheme(quote(text, 80)))?;
         if authority.contains(['/', '?', '#', '\\']) {
-            return Err(OriginFault::More(quote(text, 80)));
+            return Err(OriginFault::More(shown(authority)));
         }
         Self::from_parts(scheme, authority)
     }
@@ -78,7 +78,7 @@ impl Origin {
             _ => return Err(OriginFault::Scheme(quote(scheme, 80))),
         };
         if authority.contains('@') {
-            return Err(OriginFault::More(quote(authority, 80)));
+            return Err(OriginFault::More(shown(authority)));
         }
         // The last colon outside brackets, if any, begins the port.
         let (host, port) = match authority.rsplit_once(':') {
@@ -114,6 +114,19 @@ impl Origin {
     }
 }
 
+/// An authority and what follows it, without what may be a credential: a user and a password, a query.
+fn shown(text: &str) -> String {
+    let (authority, more) = match text.split_once(['/', '?', '#', '\\']) {
+        Some((authority, _)) => (authority, "/…"),
+        None => (text, ""),
+    };
+    let bare = match authority.rsplit_once('@') {
+        Some((_, host)) => format!("…@{host}{more}"),
+        None => format!("{authority}{more}"),
+    };
+    quote(&bare, 80)
+}
+
 /// Decimal, not zero, no leading zero, no sign.
 fn parse_port(text: &str) -> Option<u16> {
     let plain = text.bytes().all(|b| b.is_ascii_digit()) && !text.starts_with('0');
@@ -144,6 +157,16 @@ mod tests {
             ("http://[2001:db8::1]", "http://[2001:db8::1]"),
         ] {
             assert_eq!(Origin::parse(text).unwrap().to_string(), shown);
+        }
+    }
+
+    #[test]
+    fn a_refusal_shows_no_credential() {
+        for text in
+            ["https://me:secret@proxy.example", "https://proxy.example/x?token=secret", "https://me:secret@proxy.example/x"]
+        {
+            let refused = Origin::parse(text).unwrap_err().to_string();
+            assert!(refused.contains("proxy.example") && !refused.contains("secret"), "{refused}");
         }
     }
 

@@ -187,7 +187,7 @@ pub(crate) async fn pull(reference: &Reference, settings: Settings) -> Result<Pu
 pub(crate) async fn code(registry: &Registry, settings: Settings) -> &'static str {
     match pull(&registry.at(":1.0.0"), settings).await {
         Ok(pulled) => {
-            assert_eq!((pulled.component.as_slice(), pulled.bundle.as_slice()), (COMPONENT, SIGNATURE));
+            assert_eq!((pulled.component.as_slice(), pulled.bundles.as_slice()), (COMPONENT, &[SIGNATURE.to_vec()][..]));
             "ok"
         }
         Err(error) => {

@@ -19,7 +19,7 @@ async fn a_package_comes_as_it_was_published() {
     let mut heard = Vec::new();
     let client = Client::new(settings()).unwrap();
     let pulled = client.pull(&registry.at(":1.0.0"), &mut |progress| heard.push(progress)).await.unwrap();
-    assert_eq!((pulled.component.as_slice(), pulled.bundle.as_slice()), (COMPONENT, SIGNATURE));
+    assert_eq!((pulled.component.as_slice(), pulled.bundles.as_slice()), (COMPONENT, &[SIGNATURE.to_vec()][..]));
     assert_eq!(pulled.reference, registry.at(&format!("@{}", pulled.digest)));
     assert_eq!(heard.last().unwrap().done, COMPONENT.len() as u64);
     assert_eq!(heard.last().unwrap().total, COMPONENT.len() as u64);

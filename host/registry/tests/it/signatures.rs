@@ -76,23 +76,108 @@ async fn a_package_is_not_its_own_signature() {
 }
 
 #[tokio::test]
-async fn several_signatures_stand_one_a_line() {
+async fn several_signatures_come_as_they_were_sent() {
     let registry = Registry::empty().await;
+    let texts = [&b"{\"b\":2}"[..], b"{\n  \"a\": 1\n}\n", b"neither JSON nor anything"];
     registry.change(|store| {
         let package = store.package(|_| ());
-        for bundle in [&b"{\n  \"a\": 1\n}\n"[..], b"{\"b\":2}"] {
-            store.sign(&package, bundle, |_| ());
-        }
+        texts.iter().for_each(|bundle| store.sign(&package, bundle, |_| ()));
     });
     let pulled = pull(&registry.at(":1.0.0"), settings()).await.unwrap();
-    let mut lines: Vec<&str> = std::str::from_utf8(&pulled.bundle).unwrap().lines().collect();
-    lines.sort_unstable();
-    assert_eq!(lines, [r#"{"a":1}"#, r#"{"b":2}"#]);
+    assert_eq!(pulled.bundles, texts.map(<[u8]>::to_vec), "the small ones first");
+    assert_eq!(pulled.left_out, []);
     assert_eq!(pull(&registry.at(":1.0.0"), settings()).await.unwrap(), pulled, "always in the same order");
 }
 
+/// A package with one good signature, and what somebody else attached to it.
+async fn beside_a_good_one(attach: impl Fn(&mut Store, &(String, usize))) -> (Vec<Vec<u8>>, Vec<String>) {
+    let registry = Registry::empty().await;
+    registry.change(|store| {
+        // Through the fallback tag, which lists whatever it is told to.
+        store.referrers = false;
+        let package = store.package(|_| ());
+        store.sign(&package, SIGNATURE, |_| ());
+        attach(store, &package);
+    });
+    let pulled = pull(&registry.at(":1.0.0"), settings()).await.unwrap();
+    let codes = pulled.left_out.iter().map(|left_out| left_out.reason.split(':').next().unwrap().to_owned());
+    (pulled.bundles, codes.collect())
+}
+
 #[tokio::test]
-async fn several_signatures_are_each_one_text_and_not_too_many() {
+async fn what_somebody_else_attached_does_not_keep_the_package_away() {
+    let changes = [
+        ("signature-subject", "/subject/digest", json!(Digest::of(b"other"))),
+        ("signature-type", "/layers", json!([])),
+        ("signature-type", "/layers/0/mediaType", json!("application/json")),
+        ("signature-too-large", "/layers/0/size", json!(1024 * 1024 + 1)),
+        ("length-differs", "/layers/0/size", json!(3)),
+        ("not-found", "/layers/0/digest", json!(Digest::of(b"nowhere"))),
+    ];
+    for (code, place, value) in changes {
+        let change = |manifest: &mut Value| *manifest.pointer_mut(place).unwrap() = value.clone();
+        let attached = beside_a_good_one(|store, package| store.sign(package, b"{\"bad\":1}", change)).await;
+        assert_eq!(attached, (vec![SIGNATURE.to_vec()], vec![code.to_owned()]));
+    }
+    // Listed, and not there; or there, and no manifest.
+    for (text, code) in [(None, "not-found"), (Some("[]"), "manifest-shape")] {
+        let (bundles, codes) = beside_a_good_one(|store, package| {
+            let tag = fallback(&package.0);
+            let mut index: Value = serde_json::from_slice(&store.manifests[&tag].1).unwrap();
+            let digest = Digest::of(text.unwrap_or("nothing").as_bytes()).to_string();
+            let descriptor = json!({ "mediaType": IMAGE, "digest": digest, "size": 2, "artifactType": BUNDLE });
+            index["manifests"].as_array_mut().unwrap().push(descriptor);
+            store.manifest(Some(&tag), INDEX, &index);
+            if let Some(text) = text {
+                store.manifests.insert(digest, (IMAGE.to_owned(), text.into()));
+            }
+        })
+        .await;
+        assert_eq!((bundles, codes), (vec![SIGNATURE.to_vec()], vec![code.to_owned()]));
+    }
+}
+
+#[tokio::test]
+async fn many_and_large_attachments_leave_room_for_a_good_signature() {
+    let (bundles, left_out) = beside_a_good_one(|store, package| {
+        for at in 0..40_u8 {
+            store.sign(package, &vec![at; 1024 * 1024 - usize::from(at)], |_| ());
+        }
+    })
+    .await;
+    assert_eq!(bundles.first().unwrap(), SIGNATURE, "the small ones first");
+    assert!(bundles.iter().map(Vec::len).sum::<usize>() <= 4 << 20);
+    assert!(left_out.iter().all(|code| code == "signature-too-large") && bundles.len() + left_out.len() == 41);
+}
+
+#[tokio::test]
+async fn a_registry_that_lies_is_not_read_past() {
+    // These are not of an attachment's making: the registry sends other bytes than it was asked for, or none.
+    for (code, answer) in [
+        (
+            "digest-differs",
+            (|| reply(200, &[], SIGNATURE.iter().rev().copied().collect::<Vec<u8>>())) as fn() -> axum::response::Response,
+        ),
+        ("status", || reply(500, &[], "")),
+        ("denied", || reply(403, &[], "")),
+    ] {
+        let registry = Registry::new().await;
+        let signature = Digest::of(SIGNATURE).to_string();
+        registry.fault(move |seen| seen.is("GET", &signature).then(answer));
+        registry.change(|store| {
+            let package = store.package(|_| ());
+            store.sign(&package, b"{\"good\":1}", |_| ());
+        });
+        assert_eq!(code_of(&registry).await, code);
+    }
+}
+
+async fn code_of(registry: &Registry) -> &'static str {
+    pull(&registry.at(":1.0.0"), settings()).await.map_or_else(|error| error.code(), |_| "ok")
+}
+
+#[tokio::test]
+async fn more_attachments_than_are_read_are_refused() {
     let many = |count: usize| {
         move |store: &mut Store| {
             let package = store.package(|_| ());
@@ -102,18 +187,9 @@ async fn several_signatures_are_each_one_text_and_not_too_many() {
         }
     };
     let registry = Registry::empty().await;
-    registry.change(many(16));
-    assert_eq!(pull(&registry.at(":1.0.0"), settings()).await.unwrap().bundle.split(|byte| *byte == b'\n').count(), 17);
-    store(many(17), "signatures-many").await;
-    let texts = |texts: [Vec<u8>; 2]| {
-        move |store: &mut Store| {
-            let package = store.package(|_| ());
-            texts.iter().for_each(|text| store.sign(&package, text, |_| ()));
-        }
-    };
-    store(texts([b"{\"a\":1}\n{\"a\":2}".to_vec(), b"{}".to_vec()]), "signature-json").await;
-    store(texts([b"{\"a\":1,\"a\":2}".to_vec(), b"{}".to_vec()]), "signature-json").await;
-    store(texts([vec![b' '; 600_000], vec![b'\n'; 600_000]]), "signature-too-large").await;
+    registry.change(many(64));
+    assert_eq!(pull(&registry.at(":1.0.0"), settings()).await.unwrap().bundles.len(), 64);
+    store(many(65), "signatures-many").await;
 }
 
 /// A list of the registry's making.

@@ -53,12 +53,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             Some(host) => vec![(found(host, &source.to_string(), context, &installing.config)?, None)],
             None => vec![(source.clone(), None)],
         },
-        None => installing
-            .lock
-            .plugins()
-            .iter()
-            .map(|(id, locked)| Ok((locked.source.parse().map_err(Failure::invalid)?, Some(id.clone()))))
-            .collect::<Result<_, Failure>>()?,
+        None => installing.lock.plugins().iter().map(|(id, locked)| (Source::from(locked), Some(id.clone()))).collect(),
     };
     let mut done = Vec::new();
     let mut failed = None;

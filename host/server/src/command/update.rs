@@ -89,7 +89,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
 fn one(args: &Args, context: &Context, installing: &mut Installing<'_>, id: PluginId, locked: Locked) -> Result<Done, Failure> {
     let source = match &args.from {
         Some(source) => source.clone(),
-        None => newest(&locked.source.parse().map_err(Failure::invalid)?, &id.name, context, installing)?,
+        None => newest(&Source::from(&locked), &id.name, context, installing)?,
     };
     let candidate = installing.verify(acquire::from(&source, context, &installing.config)?)?;
     if *candidate.package.id() != id {
@@ -163,6 +163,7 @@ fn newest(source: &Source, name: &PluginName, context: &Context, installing: &In
     let found = match source {
         // Exactly one package was asked for, and is what it is.
         Source::Registry(reference) if matches!(reference.version(), Some(casemate_registry::Version::Digest(_))) => None,
+        Source::Neither(_) => None,
         Source::Registry(reference) => best(
             registries::tags(reference, context, &installing.config)?
                 .into_iter()

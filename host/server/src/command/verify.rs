@@ -147,6 +147,7 @@ fn explain(acquired: acquire::Acquired, context: &Context, config: &Config) -> O
 /// The steps, in order, until one refuses; what there is to say after the last.
 fn steps(acquired: acquire::Acquired, context: &Context, config: &Config, rows: &mut Vec<Row>) -> Result<&'static str, Failure> {
     let trust = store::trust(&context.folders)?;
+    rows.extend(acquired.left_out.iter().map(|line| Row::passed("attached", format!("left out: {line}"))));
     let verified = acquired
         .package
         .verify_explained(&trust, config.environment, clock::now(), &mut |step| rows.push(step.into()))

@@ -1,18 +1,24 @@
 //! Getting a package's two files: from a file, from a folder, from a registry. Nothing of them is believed yet.
 
 use std::{
+    convert::Infallible,
     fmt,
     path::{Path, PathBuf},
     str::FromStr,
 };
 
-use casemate_registry::Reference;
-use casemate_signing::package::Untrusted;
+use casemate_policy::text::visible;
+use casemate_registry::{InvalidReference, Pulled, Reference};
+use casemate_signing::{lock::Locked, package::Untrusted};
 
-use crate::{command::Context, config::Config, exit::Failure, house::store, registries};
-
-/// What a reference to a registry begins with.
-const SCHEME: &str = "oci://";
+use super::attached::{Chosen, choose};
+use crate::{
+    command::{Context, print},
+    config::Config,
+    exit::Failure,
+    house::store,
+    registries,
+};
 
 /// Where a package is.
 #[derive(Debug, Clone)]
@@ -21,13 +27,26 @@ pub(crate) enum Source {
     Path(PathBuf),
     /// A registry.
     Registry(Reference),
+    /// Neither: a URL of another kind, and what is wrong with it. Refused when it is asked for something, in the registry's words: a
+    /// parser of arguments would repeat the URL, which may hold a password.
+    Neither(InvalidReference),
 }
 
 impl FromStr for Source {
-    type Err = casemate_registry::InvalidReference;
+    type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        if text.starts_with(SCHEME) { text.parse().map(Self::Registry) } else { Ok(Self::Path(text.into())) }
+        if !text.contains("://") {
+            return Ok(Self::Path(text.into()));
+        }
+        Ok(text.parse().map_or_else(Self::Neither, Self::Registry))
+    }
+}
+
+impl From<&Locked> for Source {
+    fn from(locked: &Locked) -> Self {
+        let Ok(source) = locked.source.parse();
+        source
     }
 }
 
@@ -36,6 +55,7 @@ impl fmt::Display for Source {
         match self {
             Self::Path(path) => path.display().fmt(f),
             Self::Registry(reference) => reference.fmt(f),
+            Self::Neither(error) => error.fmt(f),
         }
     }
 }
@@ -45,6 +65,8 @@ pub(crate) struct Acquired {
     pub(crate) package: Untrusted,
     pub(super) files: [Vec<u8>; 2],
     pub(crate) source: String,
+    /// What is attached to it in its registry and is not in the signature file, each with its reason in one line.
+    pub(crate) left_out: Vec<String>,
 }
 
 /// Get it from wherever it is.
@@ -52,11 +74,16 @@ pub(crate) fn from(source: &Source, context: &Context, config: &Config) -> Resul
     match source {
         Source::Path(path) if path.is_dir() => from_file(&only_package(path)?),
         Source::Path(path) => from_file(path),
+        Source::Neither(error) => Err(Failure::invalid(error)),
         Source::Registry(reference) => {
-            let pulled = registries::pull(reference, context, config)?;
-            let files = [pulled.component, pulled.bundle];
-            let [component, bundle] = files.clone();
-            Ok(Acquired { package: Untrusted::new(component, bundle), files, source: source.to_string() })
+            let Pulled { component, bundles, left_out, .. } = registries::pull(reference, context, config)?;
+            let trust = store::trust(&context.folders)?;
+            let Chosen { file: bundle, left_out } = choose(bundles, &left_out, &component, &trust);
+            for line in &left_out {
+                print::note(visible(&format!("left out of the signatures: {line}")));
+            }
+            let package = Untrusted::new(component.clone(), bundle.clone());
+            Ok(Acquired { package, files: [component, bundle], source: source.to_string(), left_out })
         }
     }
 }
@@ -66,13 +93,13 @@ pub(crate) fn from_file(path: &Path) -> Result<Acquired, Failure> {
     let (package, files) = store::package(path)?;
     // Absolute, so that an update looks in the same place whatever folder it is run from.
     let source = std::path::absolute(path)?.display().to_string();
-    Ok(Acquired { package, files, source })
+    Ok(Acquired { package, files, source, left_out: Vec::new() })
 }
 
 /// What is installed here.
 pub(crate) fn installed(path: &Path) -> Result<Acquired, Failure> {
     let (package, files) = store::installed_package(path)?;
-    Ok(Acquired { package, files, source: path.display().to_string() })
+    Ok(Acquired { package, files, source: path.display().to_string(), left_out: Vec::new() })
 }
 
 /// The one package in a folder.

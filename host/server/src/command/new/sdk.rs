@@ -59,7 +59,7 @@ impl Sdk {
         let Some(url) = &args.sdk_git else { return Ok(Self::Registry(args.sdk_version.clone())) };
         // A quote would end the one that the scaffold's CI puts around it.
         if !matches!(url.scheme(), "https" | "ssh" | "file") || url.password().is_some() || url.as_str().contains('\'') {
-            return Err(NoSdk::Url(url.to_string()));
+            return Err(NoSdk::Url(casemate_registry::shown_url(url.as_str())));
         }
         let is_commit = |text: &String| COMMIT.contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         if let Some(other) = args.sdk_rev.as_ref().filter(|text| !is_commit(text)) {
@@ -158,7 +158,8 @@ mod tests {
             &format!("`{}` does not hold the crate casemate-plugin", env!("CARGO_MANIFEST_DIR")),
         );
         for url in ["http://example.com/a", "ext::sh", "https://me:secret@example.com/a", "https://example.com/a'$(id)'"] {
-            assert!(matches!(Sdk::choose(&args(None, Some(url), None)), Err(NoSdk::Url(_))), "{url}");
+            let refused = Sdk::choose(&args(None, Some(url), None));
+            assert!(matches!(&refused, Err(NoSdk::Url(shown)) if !shown.contains("secret")), "{url}");
         }
         for commit in ["main", "--x", "0123ab", "v1.0.0", "0123abc\"", &"0".repeat(65)] {
             assert!(matches!(Sdk::choose(&args(None, Some("https://a/b"), Some(commit))), Err(NoSdk::Commit(_))), "{commit}");

@@ -5,12 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
+use casemate_registry::shown_url;
 use casemate_signing::{
     document::MAX_DOCUMENT,
     highwater::HighWater,
     manifest::PublisherName,
     revocation::RevocationList,
-    trust::{Publisher, TrustStore},
+    trust::{Publisher, TrustError, TrustStore},
 };
 use serde_json::json;
 
@@ -42,7 +43,12 @@ pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Opti
         Some(path) => Some(absolute(path)?),
         None => None,
     };
-    trust.want_revocations(publisher, source.clone()).map_err(Failure::invalid)?;
+    trust.want_revocations(publisher, source.clone()).map_err(|error| match error {
+        TrustError::RevocationSource(place) => {
+            Failure::invalid(TrustError::RevocationSource(source.as_deref().map_or(place, shown)))
+        }
+        other => Failure::invalid(other),
+    })?;
     let reached = environments(&trust, publisher);
     let Some(source) = source else {
         on_record(context, &reached, "revocations", publisher, json!({ "source": null }))?;
@@ -59,7 +65,7 @@ pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Opti
     };
     let file = fetch(&source, context)?;
     let list = judge(&mut trust, publisher, &source, &file, context)?;
-    let facts = json!({ "source": source, "list": list.version(), "digest": list.digest().to_string() });
+    let facts = json!({ "source": shown(&source), "list": list.version(), "digest": list.digest().to_string() });
     on_record(context, &reached, "revocations", publisher, facts)?;
     store::replace(&store::revocations_of(&context.folders, publisher), &file)?;
     store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
@@ -192,7 +198,7 @@ fn judge(
     file: &[u8],
     context: &Context,
 ) -> Result<RevocationList, Failure> {
-    let refused = |code: &str, why: &dyn std::fmt::Display| Failure::denied(format!("`{source}`: {code}: {why}"));
+    let refused = |code: &str, why: &dyn std::fmt::Display| Failure::denied(format!("`{}`: {code}: {why}", shown(source)));
     let list = trust.attach_revocations(publisher, file).map_err(|error| refused(error.code(), &error))?.clone();
     if list.is_expired(clock::now()) {
         let why = format!("list {} expired at {}\nhelp: ask the publisher for a newer one", list.version(), list.expires());
@@ -200,6 +206,11 @@ fn judge(
     }
     remember(context, &environments(trust, publisher), |highwater| highwater.accept_revocations(&list), false)?;
     Ok(list)
+}
+
+/// A place, for people and logs: a URL without what may be a credential.
+pub(super) fn shown(place: &str) -> String {
+    if is_url(place) { shown_url(place) } else { place.to_owned() }
 }
 
 fn is_url(place: &str) -> bool {

@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use super::{
     super::{Context, print, revoke::line},
     join,
+    revocations::shown,
 };
 use crate::{
     clock,
@@ -58,7 +59,7 @@ fn page(name: &PublisherName, publisher: &Publisher) -> String {
 
 /// Its revocation list, where one is watched.
 fn list(publisher: &Publisher) -> String {
-    let Some(source) = publisher.revocation_source() else { return "  revocations   not watched\n".to_owned() };
+    let Some(source) = publisher.revocation_source().map(shown) else { return "  revocations   not watched\n".to_owned() };
     let Some(list) = publisher.revocations() else {
         return format!("  revocations   {source}\n                MISSING: nothing of theirs loads; casemate trust refresh\n");
     };
@@ -109,6 +110,6 @@ fn value(name: &PublisherName, publisher: &Publisher) -> Value {
         "threshold": publisher.threshold(),
         "keyset": keyset,
         "keys": keys.collect::<Vec<_>>(),
-        "revocations": { "source": publisher.revocation_source(), "list": list },
+        "revocations": { "source": publisher.revocation_source().map(shown), "list": list },
     })
 }
