@@ -31,6 +31,15 @@ pub enum Measure {
 }
 
 impl Measure {
+    /// The setting that says so.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Calls(_) => "calls",
+            Self::Bytes(_) => "bytes",
+            Self::Distinct(..) => "max",
+        }
+    }
+
     /// The most of it.
     pub fn limit(&self) -> u64 {
         match self {

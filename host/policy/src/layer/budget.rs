@@ -3,7 +3,7 @@
 //! This is a look at readings taken a moment ago; the ledger holds the limits again when it charges, atomically.
 
 use super::{Case, Finding, Look, Objection};
-use crate::{Layer, Reason};
+use crate::{Layer, Reading, Reason};
 
 pub(super) struct Budget;
 
@@ -23,7 +23,10 @@ impl Look for Budget {
                     format!("the ledger gave no reading for `{key}`"),
                 );
             };
-            if charge.fits(reading) {
+            // The charge that uses an approval gives back what its plan cost, and only then spends.
+            let planned = case.agreed.map_or(0, |agreed| case.readings.of_plan(&agreed.id, key));
+            let reading = Reading { spent: reading.spent.saturating_sub(planned), ..*reading };
+            if charge.fits(&reading) {
                 continue;
             }
             let window = key.window();
@@ -39,7 +42,11 @@ impl Look for Budget {
                 reason: Reason::BudgetExhausted,
                 message: format!("the budget of {} per {window} is spent", charge.measure()),
                 for_model,
-                for_operator: format!("raise the limit of the budget `{key}` under `{}`", case.grant_table()),
+                for_operator: format!(
+                    "raise `{}` of the budget `{key}` under `{}`",
+                    charge.measure().setting(),
+                    case.grant_table()
+                ),
                 retry_after_ms: retry,
             });
         }

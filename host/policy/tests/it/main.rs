@@ -5,6 +5,8 @@ mod decide;
 mod fixture;
 mod gate;
 mod hostile;
+mod past;
+mod people;
 mod plan;
 mod prepare;
 mod properties;
