@@ -2,18 +2,28 @@
 //!
 //! An approval is `open` from the moment it is asked for. It leaves that state once, in one transaction: `taken` by the call that uses it, together
 //! with the call's budgets; `denied` by an approver; `withdrawn` by the operator. Whether enough people agreed is not kept: `casemate_policy`
-//! counts the signed votes anew each time. So whatever is written here by hand, and wherever a crash falls, no approval is used twice and none
-//! is used that was not given.
+//! counts the signed votes anew each time. So wherever a crash falls, no approval is used twice, and none is used that was not given.
+//!
+//! Whoever can write the file can do less than an approver, and more than nobody. Subjects and votes are held together by signatures: a row
+//! that was edited is no approval, and a vote that was moved, copied or made up does not count. What has no signature rests on the file's
+//! permissions alone: the answer of the person at the client (`in_band`), and the state. A row that was `taken` and says `open` again is, byte
+//! for byte, the row it was before it was taken, so no signature, counter or second table in the same file could tell the two apart: whoever
+//! edits the one puts back the other. What is out of that hand's reach is the audit log, signed and chained in files of its own, where a call
+//! that ran twice under one approval stands twice.
 
 use std::{fmt, sync::Arc};
 
 use casemate_policy::{
-    PrincipalId, ServedName, Timestamp,
+    BudgetKey, PrincipalId, ServedName, Timestamp,
     approval::{Agreed, ApprovalId, OpenApproval, Said, Statement, Subject, Vote},
 };
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
-use crate::{Ledger, Receipt, ledger::give_back, schema::LedgerError};
+use crate::{
+    Ledger, Receipt,
+    ledger::{cut, give_back},
+    schema::LedgerError,
+};
 
 /// Open approvals of one principal: an agent cannot bury the one that matters under a thousand.
 pub const MAX_OPEN: u32 = 50;
@@ -143,7 +153,7 @@ impl Ledger {
             if open >= MAX_OPEN {
                 return Err(ApprovalError::TooMany { principal: subject.principal.clone() });
             }
-            transaction.execute(
+            let new = transaction.execute(
                 "INSERT OR IGNORE INTO approvals (id, subject, digest, principal, arguments, tool, state, in_band, requested_ms, expires_ms, spends)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6, 'open', 0, ?7, ?8, ?9)",
                 params![
@@ -158,6 +168,11 @@ impl Ledger {
                     spends
                 ],
             )?;
+            if new == 0 {
+                // The same was asked for in the same millisecond.
+                must_be_open(transaction, &id, now)?;
+                must_be_about(transaction, &id, &digest)?;
+            }
             Ok(id)
         })
     }
@@ -165,10 +180,11 @@ impl Ledger {
     /// Write down what an approver said. A `deny` closes the approval. The signature is not checked here: it is each time it counts.
     ///
     /// # Errors
-    /// When the approval is closed, or that person agreed before.
+    /// When the approval is closed or about something else, or that person agreed before.
     pub fn vote(&self, id: &ApprovalId, statement: &Statement, vote: &Vote, now: Timestamp) -> Result<(), ApprovalError> {
         self.write(true, |transaction| {
             must_be_open(transaction, id, now)?;
+            must_be_about(transaction, id, &statement.subject.digest().ok_or(ApprovalError::NoForm)?)?;
             let approver = statement.approver.as_str();
             let new = transaction.execute(
                 "INSERT OR IGNORE INTO votes (approval, approver, payload, signature, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
@@ -221,7 +237,7 @@ impl Ledger {
         self.read(|transaction| {
             let found = transaction
                 .prepare_cached(&format!("SELECT {COLUMNS} FROM approvals WHERE id = ?1"))?
-                .query_row([id.as_str()], |row| Found::of(row))
+                .query_row([id.as_str()], Found::of)
                 .optional()?;
             found.map(|found| found.approval(transaction, now)).transpose().map(Option::flatten)
         })
@@ -234,7 +250,7 @@ impl Ledger {
                 .prepare_cached(&format!(
                     "SELECT {COLUMNS} FROM approvals WHERE ?1 OR (state = 'open' AND expires_ms > ?2) ORDER BY requested_ms DESC, id"
                 ))?
-                .query_map(params![all, now.as_millis()], |row| Found::of(row))?
+                .query_map(params![all, now.as_millis()], Found::of)?
                 .collect::<Result<_, _>>()?;
             found.into_iter().filter_map(|found| found.approval(transaction, now).transpose()).collect()
         })
@@ -253,13 +269,32 @@ pub(crate) fn open_for(
         .prepare_cached(&format!(
             "SELECT {COLUMNS} FROM approvals WHERE principal = ?1 AND arguments = ?2 AND state = 'open' AND tool = ?3 AND expires_ms > ?4 ORDER BY requested_ms, id"
         ))?
-        .query_map(params![principal.as_str(), arguments_digest, tool.as_str(), now.as_millis()], |row| Found::of(row))?
+        .query_map(params![principal.as_str(), arguments_digest, tool.as_str(), now.as_millis()], Found::of)?
         .collect::<Result<_, _>>()?;
     let mut open = Vec::new();
     for found in found {
         open.extend(found.approval(transaction, now)?.map(|approval| approval.open));
     }
     Ok(open)
+}
+
+/// How many calls of a budget, of those that still count, were spent to plan the call of an approval.
+pub(crate) fn planned(
+    transaction: &Transaction<'_>,
+    id: &ApprovalId,
+    key: &BudgetKey,
+    now: Timestamp,
+) -> Result<u64, rusqlite::Error> {
+    let spends: String =
+        transaction.prepare_cached("SELECT spends FROM approvals WHERE id = ?1")?.query_row([id.as_str()], |row| row.get(0))?;
+    let mut calls = 0;
+    for spend in spends.split_whitespace().filter_map(|id| id.parse::<i64>().ok()) {
+        let counts: bool = transaction
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM spends WHERE id = ?1 AND budget = ?2 AND at_ms > ?3)")?
+            .query_row(params![spend, key.as_str(), cut(key, now)], |row| row.get(0))?;
+        calls += u64::from(counts);
+    }
+    Ok(calls)
 }
 
 /// Use an approval up, in the transaction that charges for the call. What was spent to plan the call is given back: the call pays now.
@@ -355,6 +390,13 @@ fn state(transaction: &Transaction<'_>, id: &ApprovalId, now: Timestamp) -> Resu
 
 fn must_be_open(transaction: &Transaction<'_>, id: &ApprovalId, now: Timestamp) -> Result<(), ApprovalError> {
     state(transaction, id, now)?.map_err(|fault| ApprovalError::Closed { id: id.clone(), fault })
+}
+
+fn must_be_about(transaction: &Transaction<'_>, id: &ApprovalId, digest: &str) -> Result<(), ApprovalError> {
+    let same: bool = transaction
+        .prepare_cached("SELECT EXISTS (SELECT 1 FROM approvals WHERE id = ?1 AND digest = ?2)")?
+        .query_row(params![id.as_str(), digest], |row| row.get(0))?;
+    if same { Ok(()) } else { Err(ApprovalError::Closed { id: id.clone(), fault: Closed::Changed }) }
 }
 
 /// The one way out of `open`.

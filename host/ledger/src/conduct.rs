@@ -1,19 +1,17 @@
 //! Conduct: what the breaker looks at, and the pauses that only a person ends.
 
-use std::{collections::VecDeque, sync::PoisonError};
+use std::sync::PoisonError;
 
 use casemate_policy::{
     PrincipalId, ServedName, Timestamp, Window,
-    breaker::{BreakerReading, BreakerRules, Pause, Trip},
+    breaker::{self, BreakerReading, BreakerRules, Pause, Trip},
 };
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::{Ledger, schema::LedgerError};
 
 /// Calls of one principal that are remembered to recognise a burst.
-const MAX_CALLS: usize = 100_000;
-/// Refusals and payloads are kept for so long at most.
-const KEPT_MS: u64 = 7 * 86_400_000;
+const MAX_CALLS: usize = breaker::MOST as usize;
 
 /// A principal that is paused, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,7 +26,7 @@ impl Ledger {
     /// Count a call of this principal, whatever becomes of it. Other processes count their own.
     pub fn count_call(&self, principal: &PrincipalId, now: Timestamp) {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = calls.entry(principal.clone()).or_insert_with(VecDeque::new);
+        let calls = calls.entry(principal.clone()).or_default();
         if calls.len() == MAX_CALLS {
             calls.pop_front();
         }
@@ -63,11 +61,16 @@ impl Ledger {
 
     fn note(&self, principal: &PrincipalId, kind: &str, tool: &str, arguments: &str, now: Timestamp) -> Result<(), LedgerError> {
         self.write(false, |transaction| {
+            // What no rule looks back on.
             transaction
                 .prepare_cached("DELETE FROM conduct WHERE at_ms <= ?1")?
-                .execute([now.as_millis().saturating_sub_unsigned(KEPT_MS)])?;
+                .execute([now.as_millis().saturating_sub_unsigned(breaker::LONGEST_MS)])?;
+            // The same payload again is no other one, and takes no more room.
             transaction
-                .prepare_cached("INSERT INTO conduct (principal, kind, tool, arguments, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .prepare_cached(
+                    "INSERT INTO conduct (principal, kind, tool, arguments, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT (principal, tool, arguments) WHERE kind = 'variant' DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+                )?
                 .execute(params![principal.as_str(), kind, tool, arguments, now.as_millis()])?;
             Ok(())
         })
@@ -75,13 +78,16 @@ impl Ledger {
 
     /// Pause a principal, if it is not paused; gives whether it is now and was not.
     pub fn pause(&self, principal: &PrincipalId, trip: Trip, now: Timestamp) -> Result<bool, LedgerError> {
-        self.write(true, |transaction| {
+        let paused = self.write(true, |transaction| -> Result<_, LedgerError> {
             let new = transaction.execute(
                 "INSERT OR IGNORE INTO pauses (principal, since_ms, trip) VALUES (?1, ?2, ?3)",
                 params![principal.as_str(), now.as_millis(), trip.to_string()],
             )?;
             Ok(new > 0)
-        })
+        })?;
+        // The burst has had its consequence. Whoever resumes the principal may be another process, and cannot reach this count.
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(principal);
+        Ok(paused)
     }
 
     /// End a pause, and forget what led to it; gives whether there was one.

@@ -3,7 +3,7 @@
 use std::{
     collections::{HashMap, VecDeque},
     path::Path,
-    sync::{Mutex, MutexGuard, PoisonError},
+    sync::{Mutex, MutexGuard, PoisonError, atomic::AtomicU32},
 };
 
 use casemate_policy::{
@@ -18,10 +18,10 @@ use crate::{
 };
 
 /// What no longer counts is kept for another day: a clock that is set back must find it again.
-const KEPT_MS: i64 = 86_400_000;
+pub(crate) const KEPT_MS: i64 = 86_400_000;
 
-/// So many charges between two purges of what is not even kept.
-const PURGE_EVERY: u32 = 1024;
+/// So many charges or observations between two purges of what is not even kept.
+pub(crate) const PURGE_EVERY: u32 = 1024;
 
 /// What is remembered of every principal. Share it in an `Arc`; what changes it waits for each other, and for the disk.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ pub struct Ledger {
     writer: Mutex<Inner>,
     /// Calls of the last while, by principal: a burst is over before it is worth writing down.
     pub(crate) calls: Mutex<HashMap<PrincipalId, VecDeque<i64>>>,
+    /// Observations since it was opened.
+    pub(crate) observed: AtomicU32,
 }
 
 #[derive(Debug)]
@@ -112,6 +114,7 @@ impl Ledger {
             reader: reader.map(Mutex::new),
             writer: Mutex::new(Inner { connection, durable: false, charges: 0 }),
             calls: Mutex::default(),
+            observed: AtomicU32::new(0),
         }
     }
 
@@ -154,7 +157,8 @@ impl Ledger {
                 }
                 Measure::Bytes(limit) => {
                     let spent = fits(&transaction, charge, now)?.spent;
-                    let amount = most.min(limit.saturating_sub(spent)).min(i64::MAX.unsigned_abs());
+                    // All amounts of a budget together are a number that SQLite can add up.
+                    let amount = most.min(limit.min(&i64::MAX.unsigned_abs()).saturating_sub(spent));
                     receipt.bytes = Some(receipt.bytes.map_or(amount, |bytes| bytes.min(amount)));
                     receipt.reserved.push(enter(&transaction, charge, amount, None, now)?);
                 }
@@ -163,7 +167,8 @@ impl Ledger {
         transaction.commit()?;
         inner.charges = inner.charges.wrapping_add(1);
         if inner.charges.is_multiple_of(PURGE_EVERY) {
-            purge(&inner.connection, now)?;
+            // The charge stands, whatever becomes of this; the next one tries again.
+            drop(purge(&inner.connection, now));
         }
         Ok(receipt)
     }
@@ -243,7 +248,7 @@ impl Inner {
 }
 
 /// Spends at or before this no longer count.
-fn cut(key: &BudgetKey, now: Timestamp) -> i64 {
+pub(crate) fn cut(key: &BudgetKey, now: Timestamp) -> i64 {
     now.as_millis().saturating_sub_unsigned(key.window().as_millis())
 }
 
@@ -252,10 +257,17 @@ fn cut(key: &BudgetKey, now: Timestamp) -> i64 {
 /// Spends of the future, as they look after a clock was set back, count: time gives back no budget early.
 pub(crate) fn reading(transaction: &Transaction<'_>, charge: &Charge, now: Timestamp) -> Result<Reading, rusqlite::Error> {
     let (key, since) = (charge.key(), cut(charge.key(), now));
-    let what =
-        if matches!(charge.measure(), Measure::Distinct(..)) { "count(DISTINCT target)" } else { "coalesce(sum(amount), 0)" };
+    let spent = match charge.measure() {
+        // A target counts until its last use no longer does.
+        Measure::Distinct(..) => {
+            "SELECT count(*), min(last) FROM (SELECT max(at_ms) AS last FROM spends WHERE budget = ?1 AND at_ms > ?2 GROUP BY target)"
+        }
+        Measure::Calls(_) | Measure::Bytes(_) => {
+            "SELECT coalesce(sum(amount), 0), min(at_ms) FROM spends WHERE budget = ?1 AND at_ms > ?2"
+        }
+    };
     let (spent, oldest) = transaction
-        .prepare_cached(&format!("SELECT {what}, min(at_ms) FROM spends WHERE budget = ?1 AND at_ms > ?2"))?
+        .prepare_cached(spent)?
         .query_row(params![key.as_str(), since], |row| Ok((row.get::<_, i64>(0)?, row.get::<_, Option<i64>>(1)?)))?;
     let mut fresh = 0_u32;
     for target in charge.targets() {
@@ -316,21 +328,31 @@ pub(crate) fn give_back(transaction: &Transaction<'_>, spends: impl Iterator<Ite
     Ok(())
 }
 
-/// When so many of the counted spends have left the window that one fits again. Of bytes and targets: when the oldest has.
+/// When so much of what is counted has left the window that the charge fits; none where it never does.
 fn free_at(
     transaction: &Transaction<'_>,
     charge: &Charge,
     reading: &Reading,
     now: Timestamp,
 ) -> Result<Option<Timestamp>, rusqlite::Error> {
-    let limit = charge.measure().limit();
-    if limit == 0 {
-        return Ok(None);
-    }
-    let over = if matches!(charge.measure(), Measure::Calls(_)) { reading.spent.saturating_sub(limit) } else { 0 };
+    let (limit, spent) = (charge.measure().limit(), reading.spent);
+    let (needed, freed) = match charge.measure() {
+        Measure::Calls(_) | Measure::Bytes(_) => (
+            // Below the limit by one at least.
+            (limit > 0).then(|| spent.saturating_sub(limit).saturating_add(1)),
+            "SELECT until_ms FROM (SELECT until_ms, sum(amount) OVER (ORDER BY at_ms, id) AS freed FROM spends WHERE budget = ?1 AND at_ms > ?2)
+             WHERE freed >= ?3 ORDER BY freed LIMIT 1",
+        ),
+        Measure::Distinct(..) => (
+            (u64::from(reading.fresh) <= limit).then(|| spent.saturating_add(reading.fresh.into()).saturating_sub(limit)),
+            "SELECT gone FROM (SELECT max(until_ms) AS gone FROM spends WHERE budget = ?1 AND at_ms > ?2 GROUP BY target)
+             ORDER BY gone LIMIT 1 OFFSET ?3 - 1",
+        ),
+    };
+    let Some(needed) = needed else { return Ok(None) };
     let until: Option<i64> = transaction
-        .prepare_cached("SELECT until_ms FROM spends WHERE budget = ?1 AND at_ms > ?2 ORDER BY at_ms LIMIT 1 OFFSET ?3")?
-        .query_row(params![charge.key().as_str(), cut(charge.key(), now), i64::try_from(over).unwrap_or(i64::MAX)], |row| {
+        .prepare_cached(freed)?
+        .query_row(params![charge.key().as_str(), cut(charge.key(), now), i64::try_from(needed).unwrap_or(i64::MAX)], |row| {
             row.get(0)
         })
         .optional()?;

@@ -10,6 +10,7 @@
 mod approvals;
 mod conduct;
 mod ledger;
+mod observations;
 mod readings;
 mod schema;
 mod sessions;
@@ -17,5 +18,6 @@ mod sessions;
 pub use approvals::{Approval, ApprovalError, Closed, MAX_OPEN, State};
 pub use conduct::Paused;
 pub use ledger::{ChargeError, Ledger, Receipt};
+pub use observations::{MAX_SEEN, Observation};
 pub use schema::LedgerError;
-pub use sessions::{HeldLabel, Observation, Session};
+pub use sessions::{HeldLabel, Session};

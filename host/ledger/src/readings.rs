@@ -1,6 +1,6 @@
 //! Readings: everything a decision needs to know, as of one moment.
 
-use casemate_policy::{Charge, Needs, Reading, Readings, Timestamp, session::SessionRules};
+use casemate_policy::{Charge, Measure, Needs, Reading, Readings, Timestamp, session::SessionRules};
 
 use crate::{Ledger, approvals, ledger, schema::LedgerError, sessions};
 
@@ -23,7 +23,13 @@ impl Ledger {
             readings.breaker(self.breaker_reading(transaction, &needs.breaker, &needs.principal, tool, digest, now)?);
             if let (true, Some(tool), Some(digest)) = (needs.approvals, tool, digest) {
                 let open = approvals::open_for(transaction, &needs.principal, tool, digest, now)?;
-                open.into_iter().for_each(|approval| readings.approval(approval));
+                for approval in open {
+                    for charge in needs.charges.iter().filter(|charge| matches!(charge.measure(), Measure::Calls(_))) {
+                        let planned = approvals::planned(transaction, &approval.id, charge.key(), now)?;
+                        readings.planned(approval.id.clone(), charge.key().clone(), planned);
+                    }
+                    readings.approval(approval);
+                }
             }
             Ok(readings)
         })

@@ -38,7 +38,8 @@ const FIRST: &str = "
 /// What version 2 added.
 ///
 /// - `spends`: how much, and which target; a target without text is a call or an amount of bytes.
-/// - `sessions`, `labels`, `seen`: what a principal has read under a grant. `seen.label` is null where the caller said the value itself first.
+/// - `sessions`, `labels`, `seen`, `sizes`: what a principal has read under a grant. `seen.label` has the labels of the result
+///   in which a value was first, with blanks between them, and is null where the caller said it before; `sizes` counts its rows.
 /// - `conduct`, `pauses`: what the breaker looks at.
 /// - `approvals`, `votes`: an approval leaves the state `open` once, and never comes back.
 const SECOND: &str = "
@@ -71,6 +72,12 @@ const SECOND: &str = "
         PRIMARY KEY (principal, grant_name, value)
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX seen_by_time ON seen (at_ms);
+    CREATE TABLE sizes (
+        principal TEXT NOT NULL,
+        grant_name TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        PRIMARY KEY (principal, grant_name)
+    ) STRICT, WITHOUT ROWID;
     CREATE TABLE conduct (
         id INTEGER PRIMARY KEY,
         principal TEXT NOT NULL,
@@ -81,6 +88,7 @@ const SECOND: &str = "
     ) STRICT;
     CREATE INDEX conduct_by_principal ON conduct (principal, kind, tool, at_ms);
     CREATE INDEX conduct_by_time ON conduct (at_ms);
+    CREATE UNIQUE INDEX conduct_by_payload ON conduct (principal, tool, arguments) WHERE kind = 'variant';
     CREATE TABLE pauses (
         principal TEXT PRIMARY KEY,
         since_ms INTEGER NOT NULL,
@@ -114,11 +122,12 @@ const SECOND: &str = "
 ";
 
 /// Every table must have these columns, in whatever order they came about.
-const COLUMNS: [&str; 8] = [
+const COLUMNS: [&str; 9] = [
     "SELECT id, budget, at_ms, until_ms, amount, target FROM spends LIMIT 0",
     "SELECT principal, grant_name, since_ms FROM sessions LIMIT 0",
     "SELECT principal, grant_name, label, tool, first_ms, last_ms, audit_id, overflow FROM labels LIMIT 0",
     "SELECT principal, grant_name, value, label, tool, at_ms FROM seen LIMIT 0",
+    "SELECT principal, grant_name, size FROM sizes LIMIT 0",
     "SELECT id, principal, kind, tool, arguments, at_ms FROM conduct LIMIT 0",
     "SELECT principal, since_ms, trip FROM pauses LIMIT 0",
     "SELECT id, subject, digest, principal, arguments, tool, state, in_band, requested_ms, expires_ms, closed_ms, closed_by, spends FROM approvals LIMIT 0",

@@ -1,12 +1,13 @@
-//! What a decision costs: all layers over one call, in a house with ten plugins and in one with a hundred.
+//! What a decision costs: all layers over one call, in a house with ten plugins and in one with a hundred and a thousand grants.
 //!
-//! `cargo bench -p casemate-policy`. A decision must not cost more because more is installed: both are indexed.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
+//! `cargo bench -p casemate-policy`. A decision must not cost more because more is installed or granted: both are indexed.
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark")]
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     hint::black_box,
     sync::Arc,
+    time::Instant,
 };
 
 use casemate_policy::{
@@ -73,8 +74,13 @@ fn manifest(number: usize) -> Manifest {
     .unwrap()
 }
 
-/// A policy over `plugins` plugins, with three grants of which two cover what is called.
-fn policy(plugins: usize) -> Policy {
+/// Houses that are measured: plugins, and grants.
+const HOUSES: [(usize, usize); 2] = [(10, 3), (100, 1000)];
+/// Decisions of which the slowest hundredth is looked at.
+const DECISIONS: usize = 20_000;
+
+/// A policy over `plugins` plugins, with three grants of which two cover what is called, and `grants` in all: the others are other people's.
+fn policy(plugins: usize, grants: usize) -> Policy {
     let rules = (0..plugins).map(manifest).flat_map(|manifest| {
         let dimensions: Arc<BTreeMap<_, _>> =
             Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect());
@@ -112,11 +118,16 @@ fn policy(plugins: usize) -> Policy {
             })
             .collect(),
     };
-    let grants = vec![
+    let others = (3..grants).map(|number| Grant {
+        principals: [format!("token:agent-{number}").parse().unwrap()].into(),
+        ..grant(&format!("other-{number}"), &format!("plugin-{}_*", number % plugins), Effect::Execute, &[(10, "1h")])
+    });
+    let own = [
         grant("analyst", "*", Effect::Read, &[(4, "1m"), (500, "1d")]),
         grant("responder", "plugin-*_isolate", Effect::Execute, &[(10, "1h")]),
         grant("reviewer", "plugin-9_*", Effect::Read, &[]),
     ];
+    let grants = own.into_iter().chain(others).collect();
     Policy::new(Environment::Dev, grants, rules.collect(), Guards::default()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
@@ -136,6 +147,20 @@ fn readings(policy: &Policy, call: &Call, spent: u64) -> Readings {
     readings
 }
 
+/// Print the median and the slowest hundredth, in microseconds, of finding out what has to be known and deciding.
+fn percentiles(name: &str, decided: impl Fn() -> Decision) {
+    let mut times: Vec<u128> = (0..DECISIONS)
+        .map(|_| {
+            let began = Instant::now();
+            drop(black_box(decided()));
+            began.elapsed().as_nanos()
+        })
+        .collect();
+    times.sort_unstable();
+    let at = |hundredths: usize| times.get(times.len() * hundredths / 100).copied().unwrap_or_default() / 1000;
+    println!("{name}: p50 {} µs, p99 {} µs of {DECISIONS} decisions", at(50), at(99));
+}
+
 fn decisions(criterion: &mut Criterion) {
     let lookup = json!({ "hash": SHA256, "limit": 20, "fields": ["names", "tags"] });
     let isolate = |group: &str| json!({ "hash": SHA256, "group": group });
@@ -147,9 +172,10 @@ fn decisions(criterion: &mut Criterion) {
         ("denied, budget", Call::new("plugin-3_file", lookup), 1000, "budget-exhausted"),
         ("denied, no such tool", Call::new("plugin-3_nothing", json!({})), 0, "unknown-tool"),
     ];
-    for plugins in [10, 100] {
-        let policy = policy(plugins);
-        let mut group = criterion.benchmark_group(format!("decide, {plugins} plugins"));
+    for (plugins, grants) in HOUSES {
+        let policy = policy(plugins, grants);
+        let house = format!("decide, {plugins} plugins, {grants} grants");
+        let mut group = criterion.benchmark_group(&house);
         for (name, call, spent, expected) in &cases {
             let readings = readings(&policy, call, *spent);
             let decided = || decide(&policy, &principal(), black_box(call), &readings, NOW);
@@ -159,6 +185,10 @@ fn decisions(criterion: &mut Criterion) {
                 Decision::Denied(denied) => denied.reason().code(),
             };
             assert_eq!(outcome, *expected, "{name}");
+            percentiles(&format!("{house}/{name}"), || {
+                black_box(needs(&policy, &principal(), call));
+                decided()
+            });
             group.bench_function(*name, |bencher| bencher.iter(decided));
         }
         group.bench_function("tools shown", |bencher| bencher.iter(|| visible(&policy, &principal(), NOW)));
@@ -168,7 +198,7 @@ fn decisions(criterion: &mut Criterion) {
 
 /// The gate: one request of a running plugin, of which the contract is found, the target read, and the URL written again.
 fn requests(criterion: &mut Criterion) {
-    let (manifest, policy) = (manifest(3), policy(10));
+    let (manifest, policy) = (manifest(3), policy(10, 3));
     let gate = Gate::new(&manifest, &BTreeMap::from([("server".parse().unwrap(), UpstreamBinding::default())])).unwrap();
     let gate = Arc::new(gate);
     let call = Call::new("plugin-3_isolate", json!({ "hash": SHA256, "group": "lab-7" }));

@@ -445,7 +445,8 @@ impl OpenApproval {
         let by = self.people(rule, approvers)?;
         // What was shown to the people who agreed counts, and what the operator says now: whichever is more.
         let quorum = rule.quorum.max(subject.quorum).max(1);
-        let in_band = self.in_band && rule.mode == ApprovalMode::InBand && quorum == 1;
+        // Nobody knows who sits at the client: a role is not met there.
+        let in_band = self.in_band && rule.mode == ApprovalMode::InBand && quorum == 1 && rule.roles.is_empty();
         if u32::try_from(by.len()).is_ok_and(|count| count >= quorum) || in_band {
             let mut by: Vec<String> = by.iter().map(ToString::to_string).collect();
             if in_band {

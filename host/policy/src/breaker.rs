@@ -32,9 +32,29 @@ impl Default for BreakerRules {
     }
 }
 
+/// The longest window that is watched: what is older is forgotten.
+pub const LONGEST_MS: u64 = 7 * 86_400_000;
+/// The most calls in a window that are counted.
+pub const MOST: u32 = 100_000;
+
 impl BreakerRules {
     /// Nothing is watched.
     pub const OFF: Self = Self { denials: None, variants: None, burst: None };
+
+    /// A rate that could never be reached, because less is remembered: its setting, and why.
+    pub(crate) fn fault(&self) -> Option<(&'static str, String)> {
+        let rates = [("denials", self.denials), ("variants", self.variants), ("burst", self.burst)];
+        rates.into_iter().find_map(|(setting, rate)| match rate? {
+            rate if rate.per.as_millis() > LONGEST_MS => Some((
+                setting,
+                format!("looks back {}, and conduct is remembered for a week\nhelp: `per` is at most `1w`", rate.per),
+            )),
+            rate if rate.count > MOST => {
+                Some((setting, format!("is {}, and so many are not counted\nhelp: `count` is at most {MOST}", rate.count)))
+            }
+            _ => None,
+        })
+    }
 }
 
 /// What is known of a principal's conduct. The counts are of the windows that end now, and leave out the call that is asked for.

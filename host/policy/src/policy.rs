@@ -164,6 +164,14 @@ pub enum PolicyError {
         /// Why.
         fault: String,
     },
+    /// A rate of the breaker that can never be reached.
+    #[error("`{setting}` under `[breaker]` {fault}")]
+    Breaker {
+        /// The setting.
+        setting: &'static str,
+        /// Why.
+        fault: String,
+    },
     /// A flow rule that can never apply.
     #[error("flow rule `{flow}` {fault}")]
     Flow {
@@ -178,7 +186,7 @@ impl PolicyError {
     /// The grant that cannot be used; none where it is not about one.
     pub fn grant(&self) -> Option<&GrantName> {
         match self {
-            Self::DuplicateTool { .. } | Self::Schema { .. } | Self::Flow { .. } => None,
+            Self::DuplicateTool { .. } | Self::Schema { .. } | Self::Breaker { .. } | Self::Flow { .. } => None,
             Self::DuplicateGrant { grant }
             | Self::Empty { grant, .. }
             | Self::NoSuchTool { grant, .. }
@@ -212,6 +220,7 @@ impl Policy {
             check_grant(grant, &tools, &mut errors);
             prepare_grant(grant, &tools, &mut holders, &mut errors);
         }
+        errors.extend(guards.breaker.fault().map(|(setting, fault)| PolicyError::Breaker { setting, fault }));
         errors.dedup();
         if errors.is_empty() { Ok(Self { environment, grants, tools, holders, guards }) } else { Err(errors) }
     }
@@ -276,7 +285,8 @@ impl Policy {
         let asks = |rule: &FlowRule| {
             matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&cover.tool.rule.served, cover.tool.rule.ceiling())
         };
-        if !self.guards.flows.iter().any(asks) {
+        // What is not well-formed is refused, however it came about, and may nest too deeply to be walked through.
+        if !self.guards.flows.iter().any(asks) || call.well_formed().is_err() {
             return Vec::new();
         }
         provenance::arguments(call.arguments(), &cover.known)
@@ -507,9 +517,15 @@ impl Cover {
         found.filter_map(|text| ScopeValue::parse(kind, &text).ok()).map(|value| value.to_string()).collect()
     }
 
+    /// Whether the grant confers one of the roles that the tool asks for, if it asks for any.
+    pub(crate) fn has_role(&self) -> bool {
+        let roles = &self.tool.rule.roles;
+        roles.is_empty() || !roles.is_disjoint(&self.roles)
+    }
+
     fn shows(&self, now: Timestamp) -> bool {
         let rule = &self.tool.rule;
-        self.is_live(now) && rule.enabled && rule.pinned && rule.manifest_tool.effect <= self.max_effect
+        self.is_live(now) && rule.enabled && rule.pinned && rule.manifest_tool.effect <= self.max_effect && self.has_role()
     }
 }
 

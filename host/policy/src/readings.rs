@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::{
     ApprovalMode, Call, Charge, GrantName, Policy, Principal, PrincipalId, Reading, ServedName, Timestamp,
-    approval::OpenApproval,
+    approval::{ApprovalId, OpenApproval},
     breaker::{BreakerReading, BreakerRules},
     budget::BudgetKey,
     policy::Cover,
@@ -59,6 +59,7 @@ pub struct Readings {
     sessions: BTreeMap<GrantName, SessionReading>,
     breaker: Option<BreakerReading>,
     approvals: Vec<OpenApproval>,
+    planned: BTreeMap<(ApprovalId, BudgetKey), u64>,
 }
 
 impl Readings {
@@ -78,6 +79,7 @@ impl Readings {
             sessions: needs.sessions.keys().map(|grant| (grant.clone(), SessionReading::default())).collect(),
             breaker: Some(BreakerReading::default()),
             approvals: Vec::new(),
+            planned: BTreeMap::new(),
         }
     }
 
@@ -99,6 +101,16 @@ impl Readings {
     /// Add an approval that is open.
     pub fn approval(&mut self, approval: OpenApproval) {
         self.approvals.push(approval);
+    }
+
+    /// How many of a budget's counted calls were spent to plan the call of an open approval. The ledger gives them back when the approval is
+    /// used: the call is not refused for its own plan.
+    pub fn planned(&mut self, approval: ApprovalId, key: BudgetKey, calls: u64) {
+        self.planned.insert((approval, key), calls);
+    }
+
+    pub(crate) fn of_plan(&self, approval: &ApprovalId, key: &BudgetKey) -> u64 {
+        self.planned.get(&(approval.clone(), key.clone())).copied().unwrap_or(0)
     }
 
     pub(crate) fn of_budget(&self, key: &BudgetKey) -> Option<&Reading> {

@@ -11,19 +11,13 @@ use casemate_ledger::{ChargeError, Ledger};
 use casemate_policy::Permit;
 use casemate_signing::manifest::Effect;
 
-use crate::fixture::{MOST, NOW, at, permit, spent};
+use crate::fixture::{MOST, NOW, at, file, permit, spent};
 
 /// Where this is set, a test process is the child of another and does its part.
 const PATH: &str = "CASEMATE_LEDGER_TEST_PATH";
 
 fn budgeted(calls: u32) -> Permit {
     permit("local", Effect::Read, &[(calls, "1h"), (calls * 2, "1d")])
-}
-
-fn file() -> (tempfile::TempDir, std::path::PathBuf) {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("ledger.db");
-    (folder, path)
 }
 
 /// How many of so many charges went through; anything but `Exhausted` is a failure.
@@ -65,7 +59,7 @@ fn connections_to_one_file_spend_exactly_the_budget() {
     assert_eq!(passed.into_inner(), 90);
 }
 
-fn child(path: &Path, test: &str) -> Child {
+pub(crate) fn child(path: &Path, test: &str) -> Child {
     Command::new(std::env::current_exe().unwrap())
         .args(["--exact", test, "--ignored", "--nocapture", "--test-threads", "1"])
         .env(PATH, path)
@@ -74,7 +68,7 @@ fn child(path: &Path, test: &str) -> Child {
         .unwrap()
 }
 
-fn path_from_parent() -> std::path::PathBuf {
+pub(crate) fn path_from_parent() -> std::path::PathBuf {
     std::env::var_os(PATH).unwrap().into()
 }
 

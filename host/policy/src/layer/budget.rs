@@ -3,7 +3,7 @@
 //! This is a look at readings taken a moment ago; the ledger holds the limits again when it charges, atomically.
 
 use super::{Case, Finding, Look, Objection};
-use crate::{Layer, Reason};
+use crate::{Layer, Reading, Reason};
 
 pub(super) struct Budget;
 
@@ -23,7 +23,10 @@ impl Look for Budget {
                     format!("the ledger gave no reading for `{key}`"),
                 );
             };
-            if charge.fits(reading) {
+            // The charge that uses an approval gives back what its plan cost, and only then spends.
+            let planned = case.agreed.map_or(0, |agreed| case.readings.of_plan(&agreed.id, key));
+            let reading = Reading { spent: reading.spent.saturating_sub(planned), ..*reading };
+            if charge.fits(&reading) {
                 continue;
             }
             let window = key.window();

@@ -11,9 +11,8 @@ impl Look for Enable {
     }
 
     fn look(&self, case: &Case<'_>) -> Finding {
-        let roles = &case.rule().roles;
-        if !roles.is_empty() && roles.is_disjoint(&case.cover.roles) {
-            let roles: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+        if !case.cover.has_role() {
+            let roles: Vec<&str> = case.rule().roles.iter().map(RoleName::as_str).collect();
             return Finding::deny(
                 Reason::RoleMissing,
                 format!("`{}` is for the roles: {}", case.rule().served, roles.join(", ")),

@@ -24,6 +24,14 @@ impl Look for Flow {
             return Finding::pass("no rule is about what was read before");
         }
         let Some(session) = case.session else { return case.session_unknown() };
+        // First what no approval lifts: nobody is asked about a call that is forbidden in any case.
+        let (lifted, forbidden): (Vec<_>, Vec<_>) = flows.partition(|flow| flow.unless_approved);
+        if let Some((what, why)) = forbidden.into_iter().find_map(|flow| applies(flow, case, session)) {
+            return Finding::Deny(Objection {
+                for_model: "do not try to reach the same another way: tell the user what you wanted to do and why".to_owned(),
+                ..objection(case, Reason::FlowForbidden, what, why)
+            });
+        }
         let mut last = Finding::pass("nothing that was read before forbids it");
         for label in refused {
             if let Some(read) = session.labels.get(label) {
@@ -38,14 +46,8 @@ impl Look for Flow {
                 };
             }
         }
-        for flow in flows {
+        for flow in lifted {
             let Some((what, why)) = applies(flow, case, session) else { continue };
-            if !flow.unless_approved {
-                return Finding::Deny(Objection {
-                    for_model: "do not try to reach the same another way: tell the user what you wanted to do and why".to_owned(),
-                    ..objection(case, Reason::FlowForbidden, what, why)
-                });
-            }
             last = match Finding::unless_agreed(case, objection(case, Reason::FlowNeedsApproval, what, why)) {
                 agreed @ Finding::Agreed(_) => agreed,
                 other => return other,

@@ -127,6 +127,9 @@ pub(crate) fn good_arguments(tool: &str) -> Value {
     }
 }
 
+/// Something that the ledger would say.
+type Known = Arc<dyn Fn(&mut Readings) + Send + Sync>;
+
 /// An operator's rules: everything on and for real, unless a test narrows it.
 #[derive(Clone)]
 pub(crate) struct House {
@@ -135,7 +138,7 @@ pub(crate) struct House {
     pub(crate) rules: Vec<ToolRule>,
     pub(crate) guards: Guards,
     /// What is known beyond that nothing has happened yet.
-    pub(crate) known: Vec<Arc<dyn Fn(&mut Readings) + Send + Sync>>,
+    pub(crate) known: Vec<Known>,
     pub(crate) now: Timestamp,
 }
 

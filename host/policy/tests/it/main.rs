@@ -7,6 +7,8 @@ mod fixture;
 mod gate;
 mod held;
 mod hostile;
+mod past;
+mod people;
 mod plan;
 mod prepare;
 mod properties;

@@ -1,10 +1,15 @@
 //! Rules that could not be enforced do not load.
 
-use casemate_policy::{Policy, PolicyError};
-use casemate_signing::Environment;
+use casemate_policy::{
+    Policy, PolicyError,
+    breaker::{BreakerRules, Rate},
+    flow::{FlowRule, FlowWhen},
+};
+use casemate_signing::{Environment, manifest::Effect};
 use serde_json::json;
 
 use crate::fixture::{House, budget, grant, rules};
+use crate::people::flow;
 
 fn errors(house: &House) -> Vec<PolicyError> {
     Policy::new(Environment::Dev, house.grants.clone(), house.rules.clone(), house.guards.clone()).unwrap_err()
@@ -52,6 +57,27 @@ fn scope_values_of_the_wrong_kind() {
         let house = House::open().grant(|g| drop(g.scope.insert(dimension.parse().unwrap(), vec![value.to_owned()])));
         check(house, &format!("grant `a-red-team`, `scope.{dimension}`: `{value}`"));
     }
+}
+
+#[test]
+fn rates_that_could_never_be_reached() {
+    let rate = |count, per: &str| Some(Rate { count, per: per.parse().unwrap() });
+    let house = |breaker| House::open().guard(|guards| guards.breaker = breaker);
+    check(house(BreakerRules { denials: rate(30, "8d"), ..BreakerRules::OFF }), "`denials` under `[breaker]` looks back 8d");
+    check(house(BreakerRules { variants: rate(20, "2w"), ..BreakerRules::OFF }), "help: `per` is at most `1w`");
+    check(house(BreakerRules { burst: rate(100_001, "1m"), ..BreakerRules::OFF }), "`burst` under `[breaker]` is 100001");
+    let most = BreakerRules { denials: rate(30, "1w"), variants: None, burst: rate(100_000, "1w") };
+    let _ = house(most).policy();
+}
+
+#[test]
+fn flow_rules_of_one_name() {
+    let named = |name: &str| {
+        let rule = FlowRule { name: name.parse().unwrap(), ..flow(FlowWhen::After, "untrusted", Effect::Write, true) };
+        House::open().guard(|guards| guards.flows.push(rule))
+    };
+    check(named("secret-then-write"), "flow rule `secret-then-write` is there twice");
+    let _ = named("another").policy();
 }
 
 #[test]

@@ -11,6 +11,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::fixture::{House, NOW, budget, form_body, gate, json_body, principal, request};
+use crate::people::{PASTS, demanding, happened, impatient, strict};
 
 const TOOLS: [&str; 6] = ["lab_read_file", "lab_search", "lab_tag", "lab_replay", "lab_operate", "lab_nothing"];
 
@@ -29,10 +30,17 @@ enum Restriction {
     Budget,
     Prod,
     DropPrincipal,
+    Flow,
+    HardFlow,
+    Refuses,
+    Breaker,
+    Role,
+    Session,
+    Quorum,
 }
 
 use Restriction as R;
-const RESTRICTIONS: [Restriction; 12] = [
+const RESTRICTIONS: [Restriction; 19] = [
     R::Expire,
     R::LowerEffect,
     R::DropTools,
@@ -45,6 +53,13 @@ const RESTRICTIONS: [Restriction; 12] = [
     R::Budget,
     R::Prod,
     R::DropPrincipal,
+    R::Flow,
+    R::HardFlow,
+    R::Refuses,
+    R::Breaker,
+    R::Role,
+    R::Session,
+    R::Quorum,
 ];
 
 fn restrict(house: House, restriction: Restriction, tool: &str) -> House {
@@ -66,6 +81,17 @@ fn restrict(house: House, restriction: Restriction, tool: &str) -> House {
         R::Budget => house.grant(|g| g.budgets = vec![budget(&[], 1, "1h")]),
         R::Prod => House { environment: Environment::Prod, ..house },
         R::DropPrincipal => house.grant(|g| g.principals = ["token:other".parse().unwrap()].into()),
+        R::Flow => house.guard(|guards| strict(guards, true)),
+        R::HardFlow => house.guard(|guards| strict(guards, false)),
+        R::Refuses => on_rule(house, |r| {
+            let mut tool = (*r.manifest_tool).clone();
+            tool.labels.refuses = ["untrusted".parse().unwrap()].into();
+            r.manifest_tool = tool.into();
+        }),
+        R::Breaker => house.guard(|guards| impatient(&mut guards.breaker)),
+        R::Role => on_rule(house, |r| r.roles = ["red_team".parse().unwrap()].into()),
+        R::Session => house.grant(|g| g.session = Some("1h".parse().unwrap())),
+        R::Quorum => on_rule(house, |r| r.approval = demanding()),
     }
 }
 
@@ -150,10 +176,16 @@ proptest! {
         arguments in arguments(),
         before in prop::collection::vec(prop::sample::select(RESTRICTIONS.to_vec()), 0..3),
         restriction in prop::sample::select(RESTRICTIONS.to_vec()),
+        past in prop::collection::vec(prop::sample::select(PASTS.to_vec()), 0..3),
     ) {
-        let house = before.into_iter().fold(House::open(), |house, restriction| restrict(house, restriction, tool));
+        let house = past.into_iter().fold(House::open().with_approvers(), happened);
+        let house = before.into_iter().fold(house, |house, restriction| restrict(house, restriction, tool));
         let narrowed = restrict(house.clone(), restriction, tool);
-        let (wide, narrow) = (power(&house.ask("local", tool, arguments.clone())), power(&narrowed.ask("local", tool, arguments)));
+        let (before, after) = (house.ask("local", tool, arguments.clone()), narrowed.ask("local", tool, arguments));
+        let (wide, narrow) = (power(&before), power(&after));
+        // Nor is anybody asked about what was denied, unless the restriction is that somebody is asked, or the call only planned.
+        let asked = matches!((&before, &after), (Decision::Denied(_), Decision::Deferred(_)));
+        prop_assert!(!asked || matches!(restriction, R::Approve | R::Quorum | R::DryRun), "{restriction:?}: a denial is a deferral");
         // Planning in place of asking or of the production rule lets reads through, which is what it is for.
         let planned = matches!(restriction, R::DryRun) && narrow == Some(Effect::Read);
         prop_assert!(narrow <= wide || planned, "{restriction:?}: {wide:?} → {narrow:?}");

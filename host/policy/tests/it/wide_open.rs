@@ -14,6 +14,7 @@ use casemate_signing::{Environment, manifest::Effect};
 use serde_json::json;
 
 use crate::fixture::{House, NOW, budget, code, gate, json_body};
+use crate::people::{objectors, paused};
 
 /// Careful: production, read at most, disabled, dry run, approval, budget spent, one group.
 fn careful() -> House {
@@ -98,10 +99,23 @@ fn dry_run() {
     check(Layer::DryRun, careful().rule("lab_operate", |r| r.dry_run = false));
 }
 
+#[test]
+fn flow() {
+    check(Layer::Flow, careful().guard(|guards| guards.flows.clear()).has_read(&["untrusted", "secret"]));
+}
+
+#[test]
+fn breaker() {
+    check(Layer::Breaker, careful().guard(|guards| guards.breaker = casemate_policy::breaker::BreakerRules::OFF));
+}
+
 /// The same with nothing but that one layer left closed: each stops the call alone.
 #[test]
 fn each_layer_alone_is_enough() {
-    let alone: [(Layer, House); 8] = [
+    let alone: [(Layer, House); 11] = [
+        (Layer::Flow, House::open().has_read(&["untrusted"])),
+        (Layer::Breaker, paused(House::open())),
+        (Layer::Enable, House::open().rule("lab_operate", |r| r.roles = ["red_team".parse().unwrap()].into())),
         (Layer::Identity, House::open().grant(|g| g.expires = Some(NOW))),
         (Layer::Catalog, House::open().rule("lab_operate", |r| r.pinned = false)),
         (Layer::Enable, House::open().rule("lab_operate", |r| r.enabled = false)),
@@ -121,6 +135,9 @@ fn each_layer_alone_is_enough() {
     for (layer, house) in alone {
         let decision = house.ask("local", "lab_operate", json!({"group": "prod"}));
         assert!(!matches!(decision, Decision::Permit(_)), "{layer}");
+        // No layer but this one has anything against a call that is otherwise in order.
+        let group = if matches!(layer, Layer::Scope | Layer::Input) { "blue-lab" } else { "red-lab" };
+        assert_eq!(objectors(&house.ask("local", "lab_operate", json!({ "group": group }))), [layer]);
     }
     let dry = House::open().rule("lab_operate", |r| r.dry_run = true);
     let verdict = dry.send("lab_operate", json_body("/api/operations", r#"{"group":"red-lab"}"#));
