@@ -13,6 +13,8 @@ mod identity;
 mod input;
 mod scope;
 
+pub(crate) use scope::targets;
+
 use std::borrow::Cow;
 
 use casemate_signing::Environment;

@@ -12,6 +12,7 @@
 pub mod address;
 mod budget;
 mod call;
+pub mod cedar;
 mod decide;
 pub mod egress;
 mod grant;

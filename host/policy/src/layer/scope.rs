@@ -77,7 +77,7 @@ impl Look for Scope {
 
 /// The targets at a place: a text, a whole number, or each element of a list of these; `None` for anything else.
 /// An empty list and `null` are no target at all.
-pub(super) fn targets(value: &Value) -> std::vec::IntoIter<Option<Cow<'_, str>>> {
+pub(crate) fn targets(value: &Value) -> std::vec::IntoIter<Option<Cow<'_, str>>> {
     let items = match value {
         Value::Null => Vec::new(),
         Value::Array(items) => items.iter().map(scalar).collect(),
