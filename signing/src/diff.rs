@@ -12,7 +12,9 @@ mod tool;
 
 use crate::{
     approval::Approval,
-    manifest::{Manifest, PluginId, ToolName},
+    digest::Digest,
+    manifest::{Manifest, ToolName},
+    statement,
 };
 
 /// Every difference between two manifests.
@@ -26,9 +28,9 @@ pub struct Changes {
     pub added_tools: Vec<ToolName>,
     /// Tools that the candidate does not have.
     pub removed_tools: Vec<ToolName>,
-    plugin: PluginId,
-    installed: Approval,
-    candidate: Approval,
+    agreed: Approval,
+    installed: Digest,
+    candidate: Digest,
 }
 
 /// One difference of authority.
@@ -76,9 +78,9 @@ impl Changes {
             texts: found.texts,
             added_tools: only_in(candidate, installed),
             removed_tools: only_in(installed, candidate),
-            plugin: candidate.id(),
-            installed: Approval::of(installed),
-            candidate: Approval::of(candidate),
+            agreed: Approval::of(installed),
+            installed: statement::digest(installed),
+            candidate: statement::digest(candidate),
         }
     }
 
@@ -100,37 +102,41 @@ impl Changes {
     /// The proof that nobody has to be asked, for [`crate::highwater::HighWater::renew`].
     pub fn renewal(&self) -> Option<Renewal> {
         (!self.needs_consent()).then(|| Renewal {
-            plugin: self.plugin.clone(),
-            installed: self.installed.clone(),
-            candidate: self.candidate.clone(),
+            agreed: self.agreed.clone(),
+            installed: self.installed,
+            candidate: self.candidate,
         })
     }
 }
 
-/// Proof that a candidate asks for nothing that the installed package did not. Only [`Changes::renewal`] makes one.
+/// Proof that a candidate asks for nothing that the installed package did not. Only [`Changes::renewal`] makes one, for the two
+/// statements that were compared: their digests are in it, and it says nothing of any other pair.
 ///
 /// ```compile_fail,E0451
-/// fn forged(approval: casemate_signing::approval::Approval) -> casemate_signing::diff::Renewal {
-///     casemate_signing::diff::Renewal { plugin: "acme/emulator".parse().unwrap(), installed: approval.clone(), candidate: approval }
+/// fn forged(agreed: casemate_signing::approval::Approval, one: casemate_signing::Digest) -> casemate_signing::diff::Renewal {
+///     casemate_signing::diff::Renewal { agreed, installed: one, candidate: one }
 /// }
 /// ```
 #[derive(Debug)]
 pub struct Renewal {
-    plugin: PluginId,
-    installed: Approval,
-    candidate: Approval,
+    agreed: Approval,
+    installed: Digest,
+    candidate: Digest,
 }
 
 impl Renewal {
-    pub(crate) fn plugin(&self) -> &PluginId {
-        &self.plugin
+    /// What agreeing to the installed package meant.
+    pub(crate) fn agreed(&self) -> &Approval {
+        &self.agreed
     }
 
-    pub(crate) fn installed(&self) -> &Approval {
+    /// The digest of the installed package's statement.
+    pub(crate) fn installed(&self) -> &Digest {
         &self.installed
     }
 
-    pub(crate) fn candidate(&self) -> &Approval {
+    /// The digest of the candidate's statement.
+    pub(crate) fn candidate(&self) -> &Digest {
         &self.candidate
     }
 }

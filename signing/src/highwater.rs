@@ -4,8 +4,11 @@
 //! so restoring an old lock file does not bring back an old release. Whoever can put back an old copy of this state
 //! as well has the host user's rights and is outside what a MAC can tell.
 
-use std::collections::BTreeMap;
+mod document;
 
+use std::collections::{BTreeMap, BTreeSet};
+
+pub use document::{DocumentKind, DocumentMark, DocumentRollbackError, MAX_LIST_JUMP};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use serde::{Deserialize, Serialize};
 use sha2::Sha256;
@@ -15,10 +18,10 @@ use crate::{
     approval::Approval,
     diff::Renewal,
     digest::Digest,
-    keyset::Keyset,
+    key::Fingerprint,
+    lock::LockFile,
     manifest::{PluginId, PublisherName},
     package::Verified,
-    revocation::RevocationList,
     strict_json::{self, StrictJsonError},
 };
 
@@ -99,6 +102,16 @@ pub enum RollbackError {
     },
 }
 
+impl RollbackError {
+    /// A stable word for logs and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Older { .. } => "release-older",
+            Self::Replaced { .. } => "release-replaced",
+        }
+    }
+}
+
 /// The highest release of a plugin that the host has accepted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -109,71 +122,34 @@ pub struct Mark {
     pub statement: Digest,
 }
 
-/// The highest version of a publisher's keyset or revocation list that the host has accepted.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct DocumentMark {
-    /// Its number.
-    pub version: u64,
-    /// The digest of its payload, so that a number is used once.
-    pub digest: Digest,
-}
-
-impl From<&Keyset> for DocumentMark {
-    fn from(keyset: &Keyset) -> Self {
-        Self { version: keyset.version(), digest: keyset.digest() }
-    }
-}
-
-impl From<&RevocationList> for DocumentMark {
-    fn from(list: &RevocationList) -> Self {
-        Self { version: list.version(), digest: list.digest() }
-    }
-}
-
-/// A document that the host has seen a newer one of, or another one with the same number.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DocumentRollbackError {
-    /// An older document.
-    #[error(
-        "version {version} of the {document} of `{publisher}` is older than version {mark}, which this host has seen\nhelp: fetch the newest one"
-    )]
-    Older {
-        /// What it is.
-        document: &'static str,
-        /// Whose.
-        publisher: PublisherName,
-        /// Its version.
-        version: u64,
-        /// The highest seen.
-        mark: u64,
-    },
-    /// Two documents that claim to be one version.
-    #[error(
-        "version {version} of the {document} of `{publisher}` is not the one this host knows\nhelp: ask the publisher which one is theirs"
-    )]
-    Replaced {
-        /// What it is.
-        document: &'static str,
-        /// Whose.
-        publisher: PublisherName,
-        /// The version both claim.
-        version: u64,
-    },
-}
-
 /// Why an agreement does not carry over to a package.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum RenewError {
     /// An old release, or a second one with its number.
     #[error(transparent)]
     Rollback(#[from] RollbackError),
-    /// The comparison is of other packages than these.
+    /// The comparison is of other packages than the one that is installed and the one that comes.
+    #[error(
+        "what was compared is not what is installed of `{0}` and what would replace it\nhelp: `casemate update` compares again"
+    )]
+    OtherPackages(PluginId),
+    /// What is installed is not what was agreed to here.
     #[error("what was compared is not what was agreed to for `{0}`\nhelp: `casemate install` shows what it asks for")]
     OtherAgreement(PluginId),
 }
 
-/// Release and version marks, exceptions, and approvals.
+impl RenewError {
+    /// A stable word for logs and scripts.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Rollback(error) => error.code(),
+            Self::OtherPackages(_) => "renewal-other-packages",
+            Self::OtherAgreement(_) => "renewal-other-agreement",
+        }
+    }
+}
+
+/// Release and version marks, keys that lists took back, exceptions, and approvals.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HighWater {
@@ -185,6 +161,15 @@ pub struct HighWater {
     keysets: BTreeMap<PublisherName, DocumentMark>,
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     revocations: BTreeMap<PublisherName, DocumentMark>,
+    /// What the newest list took back, so that no later one leaves it out.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    revoked_keys: BTreeMap<PublisherName, BTreeSet<Fingerprint>>,
+    /// Whose keyset the operator let go: its mark stays, and it is not missed.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    keysets_let_go: BTreeSet<PublisherName>,
+    /// Whose list the operator let go.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    revocations_let_go: BTreeSet<PublisherName>,
 }
 
 impl HighWater {
@@ -261,11 +246,15 @@ impl HighWater {
         Ok(())
     }
 
-    /// Accept a newer release without asking anybody: the comparison proved that it asks for nothing that was not agreed to.
-    pub fn renew(&mut self, package: &Verified, renewal: &Renewal) -> Result<(), RenewError> {
+    /// Accept a newer release without asking anybody: the comparison proved that it asks for nothing that was not agreed to. It counts
+    /// for the two packages that were compared and for no others: the one that `lock` names, before it names the new one, and this.
+    pub fn renew(&mut self, package: &Verified, lock: &LockFile, renewal: &Renewal) -> Result<(), RenewError> {
         let plugin = package.id();
-        let agreed = self.approvals.get(plugin);
-        if renewal.plugin() != plugin || agreed != Some(renewal.installed()) || package.approval() != renewal.candidate() {
+        let installed = lock.plugin(plugin).map(|locked| &locked.statement);
+        if installed != Some(renewal.installed()) || package.statement_digest() != renewal.candidate() {
+            return Err(RenewError::OtherPackages(plugin.clone()));
+        }
+        if self.approvals.get(plugin) != Some(renewal.agreed()) {
             return Err(RenewError::OtherAgreement(plugin.clone()));
         }
         Ok(self.accept(package)?)
@@ -275,43 +264,6 @@ impl HighWater {
     /// what it asks for needs an agreement as ever.
     pub fn danger_allow_rollback(&mut self, package: &Verified) {
         self.exceptions.insert(package.id().clone(), mark_of(package));
-    }
-
-    /// The highest keyset accepted of a publisher.
-    pub fn keyset(&self, publisher: &PublisherName) -> Option<&DocumentMark> {
-        self.keysets.get(publisher)
-    }
-
-    /// Whether a keyset is at least the mark, and the same document where it is equal.
-    pub fn admits_keyset(&self, publisher: &PublisherName, keyset: &DocumentMark) -> Result<(), DocumentRollbackError> {
-        admits_document("keyset", publisher, self.keysets.get(publisher), keyset)
-    }
-
-    /// Remember a keyset that was bound or rotated to.
-    pub fn accept_keyset(&mut self, keyset: &Keyset) -> Result<(), DocumentRollbackError> {
-        let mark = DocumentMark::from(keyset);
-        self.admits_keyset(keyset.publisher(), &mark)?;
-        self.keysets.insert(keyset.publisher().clone(), mark);
-        Ok(())
-    }
-
-    /// The highest revocation list accepted of a publisher.
-    pub fn revocations(&self, publisher: &PublisherName) -> Option<&DocumentMark> {
-        self.revocations.get(publisher)
-    }
-
-    /// Whether a revocation list is at least the mark, and the same document where it is equal.
-    pub fn admits_revocations(&self, publisher: &PublisherName, list: &DocumentMark) -> Result<(), DocumentRollbackError> {
-        admits_document("revocation list", publisher, self.revocations.get(publisher), list)
-    }
-
-    /// Remember a revocation list that was attached.
-    pub fn accept_revocations(&mut self, list: &RevocationList) -> Result<(), DocumentRollbackError> {
-        let mark = DocumentMark::from(list);
-        let publisher = &list.fields().publisher;
-        self.admits_revocations(publisher, &mark)?;
-        self.revocations.insert(publisher.clone(), mark);
-        Ok(())
     }
 
     /// Take an approval back, and with it an exception. The release mark stays: removing a plugin does not allow an old release of it.
@@ -325,127 +277,5 @@ fn mark_of(package: &Verified) -> Mark {
     Mark { release: package.manifest().plugin.release, statement: *package.statement_digest() }
 }
 
-fn admits_document(
-    document: &'static str,
-    publisher: &PublisherName,
-    mark: Option<&DocumentMark>,
-    offered: &DocumentMark,
-) -> Result<(), DocumentRollbackError> {
-    let version = offered.version;
-    match mark {
-        Some(mark) if version < mark.version => {
-            Err(DocumentRollbackError::Older { document, publisher: publisher.clone(), version, mark: mark.version })
-        }
-        Some(mark) if version == mark.version && offered.digest != mark.digest => {
-            Err(DocumentRollbackError::Replaced { document, publisher: publisher.clone(), version })
-        }
-        _ => Ok(()),
-    }
-}
-
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use super::*;
-
-    fn key() -> HostKey {
-        HostKey::from_bytes(&[5; HOST_KEY_BYTES])
-    }
-
-    fn state() -> HighWater {
-        let plugin: PluginId = "acme/emulator".parse().unwrap();
-        let mark = Mark { release: 7, statement: Digest::of(b"seven") };
-        let approval =
-            Approval { capabilities: Digest::of(b"all"), tools: [("start".parse().unwrap(), Digest::of(b"text"))].into() };
-        HighWater { marks: [(plugin.clone(), mark)].into(), approvals: [(plugin, approval)].into(), ..HighWater::new() }
-    }
-
-    #[test]
-    fn what_is_sealed_is_opened_by_the_same_key_only() {
-        let sealed = state().seal(&key());
-        assert_eq!(HighWater::open(&sealed, &key()), Ok(state()));
-        let other = HostKey::from_bytes(&[6; HOST_KEY_BYTES]);
-        assert_eq!(HighWater::open(&sealed, &other), Err(StateError::Tampered));
-    }
-
-    #[test]
-    fn any_changed_byte_is_noticed() {
-        let sealed = state().seal(&key());
-        for at in 0..sealed.len() {
-            for bit in 0..8 {
-                let mut changed = sealed.clone();
-                if let Some(byte) = changed.get_mut(at) {
-                    *byte ^= 1 << bit;
-                }
-                let opened = HighWater::open(&changed, &key());
-                assert!(matches!(opened, Err(StateError::NotAuthenticated | StateError::Tampered)), "byte {at} bit {bit}");
-            }
-        }
-        for length in 0..sealed.len() {
-            assert!(HighWater::open(sealed.get(..length).unwrap(), &key()).is_err(), "{length} bytes");
-        }
-        assert_eq!(HighWater::open(&[&sealed[..], b" "].concat(), &key()), Err(StateError::Tampered));
-    }
-
-    #[test]
-    fn a_state_without_a_mac_is_refused() {
-        let state = serde_json::to_vec(&state()).unwrap();
-        assert_eq!(HighWater::open(&state, &key()), Err(StateError::NotAuthenticated));
-        assert_eq!(HighWater::open(b"", &key()), Err(StateError::NotAuthenticated));
-        let zero = [HEADER, b" ", "0".repeat(HEX_MAC).as_bytes(), b"\n", &state].concat();
-        assert_eq!(HighWater::open(&zero, &key()), Err(StateError::Tampered));
-    }
-
-    #[test]
-    fn an_authentic_state_of_another_shape_is_refused() {
-        let seal = |state: &str| {
-            let mac = Digest::from_mac(key().mac(state.as_bytes()).finalize().into_bytes().into());
-            [HEADER, b" ", mac.to_hex().as_bytes(), b"\n", state.as_bytes()].concat()
-        };
-        assert_eq!(HighWater::open(&seal("{}"), &key()), Err(StateError::Shape));
-        assert_eq!(HighWater::open(&seal(r#"{"marks":{},"approvals":{},"extra":1}"#), &key()), Err(StateError::Shape));
-        assert!(matches!(HighWater::open(&seal("{"), &key()), Err(StateError::Json(_))));
-    }
-
-    /// What hosts wrote before there were exceptions and marks of documents.
-    #[test]
-    fn a_state_without_the_newer_fields_is_opened() {
-        let seal = |state: &str| {
-            let mac = Digest::from_mac(key().mac(state.as_bytes()).finalize().into_bytes().into());
-            [HEADER, b" ", mac.to_hex().as_bytes(), b"\n", state.as_bytes()].concat()
-        };
-        let old = seal(r#"{"marks":{},"approvals":{}}"#);
-        assert_eq!(HighWater::open(&old, &key()), Ok(HighWater::new()));
-        assert_eq!(HighWater::new().seal(&key()), old, "and is written as before while there is nothing new in it");
-        let publisher: PublisherName = "acme".parse().unwrap();
-        let mark = DocumentMark { version: 3, digest: Digest::of(b"three") };
-        let new = HighWater {
-            exceptions: [("acme/emulator".parse().unwrap(), Mark { release: 6, statement: Digest::of(b"six") })].into(),
-            keysets: [(publisher.clone(), mark.clone())].into(),
-            revocations: [(publisher.clone(), mark.clone())].into(),
-            ..state()
-        };
-        assert_eq!(HighWater::open(&new.seal(&key()), &key()), Ok(new.clone()));
-        assert_eq!((new.keyset(&publisher), new.revocations(&publisher)), (Some(&mark), Some(&mark)));
-    }
-
-    #[test]
-    fn releases_only_rise() {
-        let plugin: PluginId = "acme/emulator".parse().unwrap();
-        let (seven, other) = (Digest::of(b"seven"), Digest::of(b"other"));
-        let state = state();
-        assert_eq!(state.admits(&plugin, 7, &seven), Ok(()));
-        assert_eq!(state.admits(&plugin, 8, &other), Ok(()));
-        assert_eq!(state.admits(&"acme/unseen".parse().unwrap(), 1, &other), Ok(()));
-        assert!(matches!(state.admits(&plugin, 6, &seven), Err(RollbackError::Older { mark: 7, .. })));
-        assert!(matches!(state.admits(&plugin, 7, &other), Err(RollbackError::Replaced { .. })));
-    }
-
-    #[test]
-    fn withdrawing_an_approval_keeps_the_mark() {
-        let plugin: PluginId = "acme/emulator".parse().unwrap();
-        let mut state = state();
-        assert!(state.withdraw(&plugin).is_some());
-        assert!(state.approval(&plugin).is_none() && state.mark(&plugin).is_some());
-    }
-}
+mod tests;

@@ -19,8 +19,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use contract::{
-    Allow, DigestRequirement, Forbid, Method, NoScope, PatternRequirement, Place, RequestContract, Require, Requirement,
-    ScopeBindings, ScopeRequirement,
+    Allow, Assume, Binding, DigestRequirement, Established, Forbid, Method, NoScope, PatternRequirement, Place, RequestContract,
+    Require, Requirement, ScopeBindings, ScopeRequirement, Volatile,
 };
 pub use effect::Effect;
 pub use name::{
@@ -253,10 +253,13 @@ pub struct Labels {
     /// What its results carry.
     #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
     pub produces: BTreeSet<Label>,
+    /// What a session must not have read, unless a person agrees to the call.
+    #[serde(default, skip_serializing_if = "BTreeSet::is_empty")]
+    pub refuses: BTreeSet<Label>,
 }
 
 impl Labels {
     fn is_empty(&self) -> bool {
-        self.produces.is_empty()
+        self.produces.is_empty() && self.refuses.is_empty()
     }
 }

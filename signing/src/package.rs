@@ -7,8 +7,8 @@
 //!    only then is the payload parsed, once; its fields and rules; the publisher owns the name, and as many distinct keys
 //!    signed as its threshold asks for that are not revoked, sign packages and serve this environment; the component is the
 //!    one that was signed; the publisher's revocation list names nothing of it.
-//! 2. [`Verified::approve`]: keyset, revocation list and release are not below their high-water marks; the lock file names
-//!    exactly this package; a person agreed to what it may do and to what its tools say.
+//! 2. [`Verified::approve`]: keyset, revocation list and release are not below their high-water marks, and none that has a mark
+//!    is left out; the lock file names exactly this package; a person agreed to what it may do and to what its tools say.
 //! 3. [`Approved::loadable`]: the component may now be parsed as WebAssembly. No type before [`Loadable`] yields it.
 //!
 //! The bytes that were hashed are the bytes that are yielded: they are never copied to a place that could change.
@@ -50,7 +50,7 @@ mod error;
 mod step;
 mod verify;
 
-use std::{collections::BTreeSet, fmt};
+use std::{collections::BTreeSet, fmt, sync::Arc};
 
 pub use error::{ApproveError, VerifyError};
 pub use step::{Step, StepName};
@@ -64,6 +64,7 @@ use crate::{
     key::Fingerprint,
     lock::{LockFile, Locked},
     manifest::{Manifest, PluginId},
+    revocation::RevocationList,
     time::Timestamp,
     trust::TrustStore,
 };
@@ -117,7 +118,7 @@ impl Untrusted {
             steps.take(StepName::Component, verify::component(&self.component, size, &manifest), Digest::to_string)?;
         let revocations = verify::revocations(signers, owner, &manifest, &component, environment, now);
         let (signers, revocations) = steps.take(StepName::Revocations, revocations, |(_, list)| match list {
-            Some(list) => format!("nothing is revoked by version {} of the list", list.version),
+            Some(list) => format!("nothing is revoked by version {} of the list", list.version()),
             None => "the operator asks for no list".to_owned(),
         })?;
         let facts = Facts {
@@ -150,7 +151,7 @@ struct Facts {
     statement: Digest,
     approval: Approval,
     keyset: Option<DocumentMark>,
-    revocations: Option<DocumentMark>,
+    revocations: Option<Arc<RevocationList>>,
 }
 
 /// A package that a trusted publisher signed. It may be shown, and not run.
@@ -182,8 +183,8 @@ impl Verified {
     }
 
     /// The revocation list it was held against, if its publisher has one here.
-    pub fn revocations(&self) -> Option<&DocumentMark> {
-        self.facts.revocations.as_ref()
+    pub fn revocations(&self) -> Option<&RevocationList> {
+        self.facts.revocations.as_deref()
     }
 
     /// The component's digest.
@@ -237,18 +238,17 @@ impl Verified {
         Ok(Approved { package: self })
     }
 
-    /// A package that was verified by documents older than this host has seen was not verified.
+    /// A package that was verified by documents older than this host has seen, or without those that it has seen, was not verified.
     fn newest_documents(&self, state: &HighWater) -> Result<(), ApproveError> {
         let publisher = &self.facts.id.publisher;
-        let keyset = self.facts.keyset.as_ref().map_or(Ok(()), |keyset| state.admits_keyset(publisher, keyset));
-        keyset.map_err(ApproveError::Keyset)?;
-        let list = self.facts.revocations.as_ref().map_or(Ok(()), |list| state.admits_revocations(publisher, list));
-        list.map_err(ApproveError::Revocations)
+        state.admits_keyset(publisher, self.keyset())?;
+        Ok(state.admits_revocations(publisher, self.revocations())?)
     }
 
     fn documents(&self) -> String {
-        let version = |mark: &Option<DocumentMark>| mark.as_ref().map_or("none".to_owned(), |mark| mark.version.to_string());
-        format!("keyset version: {}; revocation list version: {}", version(&self.facts.keyset), version(&self.facts.revocations))
+        let version = |version: Option<u64>| version.map_or("none".to_owned(), |version| version.to_string());
+        let (keyset, list) = (self.keyset().map(|keyset| keyset.version), self.revocations().map(RevocationList::version));
+        format!("keyset version: {}; revocation list version: {}", version(keyset), version(list))
     }
 
     fn newest_release(&self, state: &HighWater) -> Result<(), ApproveError> {

@@ -1,20 +1,24 @@
 //! Revocation lists: what a publisher takes back of what it signed, and why.
 //!
 //! A list is its publisher's own and reaches nobody else's packages. Lists are numbered, and they expire: a host that is
-//! kept from fetching the newest one notices.
+//! kept from fetching the newest one notices. What a list says of a key stays said: the lists after it name that key too, or are
+//! refused ([`crate::highwater::HighWater::admits_revocations`]).
 
+mod error;
+mod quorum;
+
+use std::collections::BTreeSet;
+
+pub use error::RevocationError;
+pub(crate) use quorum::Quorum;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     digest::Digest,
-    document::{self, Document, DocumentError, moment},
+    document::{self, Document, moment},
     dsse::Signature,
     key::{Fingerprint, PrivateKey, PublicKey},
-    keyset::unsigned_by,
-    manifest::{
-        PluginId, PublisherName,
-        text::{self, TextError},
-    },
+    manifest::{PluginId, PublisherName, text},
     time::Timestamp,
 };
 
@@ -24,93 +28,6 @@ pub const PAYLOAD_TYPE: &str = "application/vnd.casemate.revocations.v1+json";
 pub const MAX_ENTRIES: usize = 1000;
 /// Characters of a reason.
 pub const MAX_REASON: usize = 200;
-
-/// Why a revocation list is refused.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum RevocationError {
-    /// It cannot be read.
-    #[error("the revocation list cannot be read: {0}")]
-    Document(#[from] DocumentError),
-    /// Nobody the operator trusts.
-    #[error("the revocation list's publisher `{0}` is not trusted here")]
-    UnknownPublisher(PublisherName),
-    /// Another publisher's.
-    #[error("the revocation list is of `{actual}`, not of `{expected}`")]
-    Publisher {
-        /// Whose is expected.
-        expected: PublisherName,
-        /// Whose it is.
-        actual: PublisherName,
-    },
-    /// Versions begin at 1.
-    #[error("the revocation list has version 0, and versions begin at 1")]
-    VersionZero,
-    /// Expired before it was issued.
-    #[error("the revocation list expires at {expires}, and was issued at {issued}")]
-    Dates {
-        /// When it was issued.
-        issued: Timestamp,
-        /// When it expires.
-        expires: Timestamp,
-    },
-    /// More than [`MAX_ENTRIES`].
-    #[error("the revocation list has more than {MAX_ENTRIES} entries")]
-    TooManyEntries,
-    /// There is one order, and no entry twice.
-    #[error("the entries are not in their order, or one is there twice")]
-    Order,
-    /// A reason that cannot be shown.
-    #[error("a reason cannot be shown: {0}")]
-    Reason(#[from] TextError),
-    /// A list reaches its publisher's plugins only.
-    #[error("the revocation list of `{publisher}` names `{plugin}`, which is not theirs")]
-    ForeignPlugin {
-        /// Whose list it is.
-        publisher: PublisherName,
-        /// What it names.
-        plugin: PluginId,
-    },
-    /// A list reaches its publisher's keys only.
-    #[error("the revocation list of `{publisher}` names the key {key} of `{owner}`")]
-    ForeignKey {
-        /// Whose list it is.
-        publisher: PublisherName,
-        /// What it names.
-        key: Fingerprint,
-        /// Whose key that is.
-        owner: PublisherName,
-    },
-    /// Too few of those who may have signed it.
-    #[error("the revocation list has {counted} of the {threshold} signatures it takes{}", unsigned_by(.missing))]
-    Signatures {
-        /// Distinct keys that signed.
-        counted: usize,
-        /// How many it takes.
-        threshold: u64,
-        /// Who could still sign.
-        missing: Vec<Fingerprint>,
-    },
-}
-
-impl RevocationError {
-    /// A stable word for logs and scripts.
-    pub fn code(&self) -> &'static str {
-        match self {
-            Self::Document(DocumentError::PayloadType(_)) => "revocations-other-document",
-            Self::Document(DocumentError::Spelling) | Self::Order => "revocations-spelling",
-            Self::Document(_) => "revocations-invalid",
-            Self::UnknownPublisher(_) => "revocations-unknown-publisher",
-            Self::Publisher { .. } => "revocations-other-publisher",
-            Self::VersionZero => "revocations-version-zero",
-            Self::Dates { .. } => "revocations-dates",
-            Self::TooManyEntries => "revocations-too-many",
-            Self::Reason(_) => "revocations-reason",
-            Self::ForeignPlugin { .. } => "revocations-foreign-plugin",
-            Self::ForeignKey { .. } => "revocations-foreign-key",
-            Self::Signatures { .. } => "revocations-signatures-missing",
-        }
-    }
-}
 
 /// The fields of a revocation list, in the order they are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -234,11 +151,22 @@ impl RevocationDraft {
     }
 }
 
-/// A list that those who may revoke have signed.
+/// A list that enough of those who may revoke have signed.
+///
+/// Of a publisher with a keyset these are as many keys of its role `revoke` as that role's threshold.
+///
+/// Of a publisher whose keys the operator enrolled one by one they are any of those keys, as long as **every environment that the
+/// publisher is trusted in is served by one of the keys that signed**: a list counts everywhere at once, so a key that serves `dev`
+/// alone says nothing of `prod`. One key that serves all of them is enough, and so are several that do so together.
+///
+/// A key that was taken back signs nothing. It still says where the publisher is trusted: taking a key back gives no other key more
+/// to say.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct RevocationList {
     fields: RevocationDraft,
     digest: Digest,
+    signers: BTreeSet<Fingerprint>,
+    quorum: Quorum,
 }
 
 impl RevocationList {
@@ -247,20 +175,21 @@ impl RevocationList {
         file: &[u8],
         publisher: &PublisherName,
         keys: impl IntoIterator<Item = &'k PublicKey>,
-        threshold: u64,
+        quorum: Quorum,
     ) -> Result<Self, RevocationError> {
         let document = Document::parse(file, PAYLOAD_TYPE)?;
-        let keys: Vec<&PublicKey> = keys.into_iter().collect();
-        let counted = document.signers(keys.iter().copied());
-        if threshold == 0 || (counted.len() as u64) < threshold {
-            let missing = keys.iter().map(|key| key.fingerprint()).filter(|key| !counted.contains(key)).collect();
-            return Err(RevocationError::Signatures { counted: counted.len(), threshold, missing });
-        }
+        let signers = document.signers(keys);
+        quorum.is_met_by(&signers)?;
         let fields = RevocationDraft::from_payload(document.payload())?;
         if fields.publisher != *publisher {
             return Err(RevocationError::Publisher { expected: publisher.clone(), actual: fields.publisher });
         }
-        Ok(Self { fields, digest: Digest::of(document.payload()) })
+        Ok(Self { fields, digest: Digest::of(document.payload()), signers, quorum })
+    }
+
+    /// Whether enough signed it if what these keys signed does not count.
+    pub(crate) fn stands_without(&self, taken_back: &BTreeSet<Fingerprint>) -> bool {
+        self.quorum.is_met_by(&self.signers.difference(taken_back).copied().collect()).is_ok()
     }
 
     /// Everything it states.
@@ -286,6 +215,14 @@ impl RevocationList {
     /// Whether it has expired.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         self.fields.expires <= now
+    }
+
+    /// Every key that it takes back.
+    pub fn keys(&self) -> impl Iterator<Item = &Fingerprint> {
+        self.fields.entries.iter().filter_map(|entry| match entry {
+            Entry::Key(entry) => Some(&entry.key),
+            _ => None,
+        })
     }
 
     /// Why a key was taken back, if it was.

@@ -284,6 +284,49 @@ mod tests {
     }
 
     #[test]
+    fn what_a_read_establishes_and_plans_leave_open_is_written_in_toml() {
+        let more = r#"
+[[upstream.server.request]]
+name = "get-agent"
+method = "GET"
+path = "/api/v2/agents/{paw}"
+parameters.paw = "^[a-z]{1,16}$"
+
+[[upstream.server.request]]
+name = "execute"
+method = "POST"
+path = "/api/v2/links"
+effect = "execute"
+content_type = "application/json"
+scope.group = { from = "get-agent", key = { paw = { body = "/paw" } }, value = "/group" }
+require.body."/executor/command" = { from = "get-agent", key = { paw = { body = "/paw" } }, value = "/executors/*/command" }
+query.t = "^[0-9]{1,16}$"
+headers.x-request-id = "^[0-9a-f]{1,36}$"
+allow.body = ["/nonce"]
+assume = { status = 200, body = { id = "1", links = [] } }
+volatile = { query = ["t"], headers = ["x-request-id"], body = ["/nonce"] }
+"#;
+        let source = format!("{SOURCE}{more}");
+        let requests = r#"requests = ["create-operation", "list-agents""#;
+        let source = source.replace(requests, &format!("{requests}, \"execute\", \"get-agent\""));
+        let manifest = assembled(&source, &description()).unwrap();
+        let execute = &manifest.upstream.values().next().unwrap().request[3];
+        assert_eq!(execute.established().count(), 2);
+        assert_eq!(execute.assume.as_ref().map(|assume| assume.status), Some(200));
+        assert!(execute.volatile.body.contains("/nonce"));
+        let bytes = statement::to_bytes(&manifest);
+        assert_eq!(statement::parse(&bytes), Ok(manifest));
+        // A word that nobody reads is refused, in each of them.
+        for (known, unknown) in [
+            ("value = \"/group\"", "value = \"/group\", x = 1"),
+            ("status = 200", "status = 200, x = 1"),
+            ("query = [\"t\"]", "path = [\"t\"]"),
+        ] {
+            assert!(PluginToml::parse(&source.replace(known, unknown)).is_err(), "{unknown}");
+        }
+    }
+
+    #[test]
     fn what_it_was_made_of_is_stated_and_keeps_the_rules() {
         let manifest = assembled(SOURCE, &description()).unwrap();
         let build = |packer: &str| Build { packer: packer.to_owned(), rustc: Some("rustc 1.95.0".to_owned()) };

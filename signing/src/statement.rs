@@ -6,6 +6,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    digest::Digest,
     manifest::{Manifest, PREDICATE_TYPE},
     strict_json::{self, StrictJsonError},
 };
@@ -79,6 +80,12 @@ pub fn to_bytes(manifest: &Manifest) -> Vec<u8> {
         predicate: manifest,
     };
     serde_json::json!(statement).to_string().into_bytes()
+}
+
+/// The digest of the bytes that are signed. As a statement has one spelling, this is the digest of what was signed wherever the manifest
+/// came from [`parse`].
+pub fn digest(manifest: &Manifest) -> Digest {
+    Digest::of(&to_bytes(manifest))
 }
 
 /// Read a statement. Its manifest's fields are right one by one; [`crate::manifest::check`] sees to the rest.

@@ -8,8 +8,12 @@
 mod error;
 mod file;
 mod namespace;
+mod revokers;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 pub use error::TrustError;
 pub use namespace::Namespace;
@@ -40,7 +44,7 @@ pub struct Publisher {
     keys: BTreeMap<Fingerprint, EnrolledKey>,
     bound: Option<Bound>,
     source: Option<String>,
-    list: Option<RevocationList>,
+    list: Option<Arc<RevocationList>>,
 }
 
 /// A keyset, and what the operator bound it to.
@@ -81,6 +85,11 @@ impl Publisher {
 
     /// Its revocation list, once attached.
     pub fn revocations(&self) -> Option<&RevocationList> {
+        self.list.as_deref()
+    }
+
+    /// The same, for what was held against it and remembers it.
+    pub(crate) fn attached(&self) -> Option<&Arc<RevocationList>> {
         self.list.as_ref()
     }
 
@@ -117,27 +126,6 @@ impl Publisher {
         };
         let keys = fields.keys.iter().map(enrolled).collect();
         Ok(Self { namespaces, keys, bound: Some(bound), source: None, list: None })
-    }
-
-    /// Every key that was taken back: by the operator, by the keyset, or by the list that is attached.
-    fn taken_back(&self) -> BTreeSet<Fingerprint> {
-        let listed = |key: &Fingerprint| self.list.as_ref().is_some_and(|list| list.key(key).is_some());
-        let keys = self.keys.iter().filter(|(fingerprint, key)| key.revoked || listed(fingerprint));
-        keys.map(|(fingerprint, _)| *fingerprint).collect()
-    }
-
-    /// The keys that may sign its revocation list, and how many of them it takes. A key that a list took back signs no list after it.
-    fn revokers(&self) -> (Vec<&PublicKey>, u64) {
-        let taken_back = self.taken_back();
-        let usable = |key: &&EnrolledKey| !taken_back.contains(&key.key.fingerprint());
-        match self.keyset() {
-            None => (self.keys.values().filter(usable).map(EnrolledKey::key).collect(), 1),
-            Some(keyset) => {
-                let role = keyset.role(Role::Revoke);
-                let members = self.keys.iter().filter(|(fingerprint, _)| role.keys.contains(fingerprint));
-                (members.map(|(_, key)| key).filter(usable).map(EnrolledKey::key).collect(), role.threshold)
-            }
-        }
     }
 }
 
@@ -283,12 +271,21 @@ impl TrustStore {
         }
     }
 
-    /// Take a publisher's next keyset. What the operator bound and took back stays; its revocation list is attached anew.
-    pub fn rotate(&mut self, publisher: &PublisherName, file: &[u8], now: Timestamp) -> Result<&Keyset, TrustError> {
+    /// Take a publisher's next keyset. What the operator bound and took back stays; its revocation list is attached anew. Keys that a
+    /// list took back count for nothing in it: those of the list that is attached, and those that this host remembers of others
+    /// ([`crate::highwater::HighWater::taken_back`]).
+    pub fn rotate(
+        &mut self,
+        publisher: &PublisherName,
+        file: &[u8],
+        remembered: &BTreeSet<Fingerprint>,
+        now: Timestamp,
+    ) -> Result<&Keyset, TrustError> {
         let known = self.publishers.get(publisher).ok_or_else(|| TrustError::NotTrusted(publisher.clone()))?;
         let bound = known.bound.as_ref().ok_or_else(|| TrustError::NoKeyset(publisher.clone()))?;
         let refused = |error| TrustError::Keyset { publisher: publisher.clone(), error: Box::new(error) };
-        let keyset = bound.keyset.rotate(file, &known.taken_back(), now).map_err(refused)?;
+        let taken_back = known.taken_back().union(remembered).copied().collect();
+        let keyset = bound.keyset.rotate(file, &taken_back, now).map_err(refused)?;
         let mut next = Publisher::of(Bound { keyset, ..bound.clone() })?;
         next.source.clone_from(&known.source);
         self.belongs_to_nobody_else(publisher, &next)?;
@@ -328,8 +325,8 @@ impl TrustStore {
     /// publisher's packages are refused for that.
     pub fn attach_revocations(&mut self, publisher: &PublisherName, file: &[u8]) -> Result<&RevocationList, RevocationError> {
         let known = self.publishers.get(publisher).ok_or_else(|| RevocationError::UnknownPublisher(publisher.clone()))?;
-        let (keys, threshold) = known.revokers();
-        let list = RevocationList::open(file, publisher, keys, threshold)?;
+        let (keys, quorum) = known.revokers();
+        let list = RevocationList::open(file, publisher, keys, quorum)?;
         for entry in &list.fields().entries {
             if let Entry::Key(entry) = entry
                 && let Some((owner, ..)) = self.find(&entry.key)
@@ -340,7 +337,7 @@ impl TrustStore {
             }
         }
         let known = self.publishers.get_mut(publisher).ok_or_else(|| RevocationError::UnknownPublisher(publisher.clone()))?;
-        Ok(known.list.insert(list))
+        Ok(known.list.insert(Arc::new(list)))
     }
 }
 

@@ -244,6 +244,113 @@ fn a_locked_install_takes_what_the_lock_file_names_and_nothing_else() {
     is_at(&other, "0.1.0");
 }
 
+#[test]
+fn a_locked_install_changes_no_byte_of_the_lock_file() {
+    let house = house();
+    let approve = house_approval(&house);
+    house.casemate(&["pin", NAME]).done();
+    let lock = house.folder().join("casemate.lock");
+    let from = house.folder().join(format!("downloads/{NAME}-0.1.0.wasm")).display().to_string();
+    let mut text = fs::read_to_string(&lock).unwrap().replace(&from, "where-a-colleague-had-it.wasm");
+    text.push_str("# reviewed by dana\n");
+    fs::write(&lock, &text).unwrap();
+    house.casemate(&["install", &from, "--locked", "--yes", "--approve", &approve]).done();
+    assert_eq!(fs::read_to_string(&lock).unwrap(), text);
+    is_at(&house, "0.1.0");
+    // Without it, what is installed says where it came from.
+    house.casemate(&["install", &from, "--yes", "--approve", &approve]).done();
+    let text = fs::read_to_string(&lock).unwrap();
+    assert!(text.contains(&from) && text.contains("pinned = true"), "{text}");
+}
+
+fn house_approval(house: &House) -> String {
+    release(house, 1, |guest| guest).approval.to_string()
+}
+
+#[test]
+fn a_locked_install_names_what_is_not_where_the_lock_file_says() {
+    let house = house();
+    let other = house.sign(&Guest::new("busy_loop"));
+    let folder = house.folder().join("others");
+    fs::create_dir(&folder).unwrap();
+    fs::write(folder.join("busy-loop-0.1.0.wasm"), &other.component).unwrap();
+    fs::write(folder.join("busy-loop-0.1.0.wasm.sigstore.json"), &other.bundle).unwrap();
+    let approve = house_approval(&house);
+    let all = ["--yes", "--approve", &approve, "--approve", &other.approval.to_string()];
+    house.casemate(&[&["install", &folder.display().to_string()], &all[..]].concat()).done();
+    let lock = house.folder().join("casemate.lock");
+    let whole = fs::read_to_string(&lock).unwrap();
+    let locked = |text: &str| {
+        fs::write(&lock, text).unwrap();
+        let ran = house.casemate(&[&["install", "--locked"], &all[..]].concat());
+        assert_eq!(fs::read_to_string(&lock).unwrap(), text);
+        ran
+    };
+    locked(&whole).done();
+    // Both entries lead to one package, which is locked as well: the other is not passed over.
+    let (here, there) = (format!("{NAME}-0.1.0.wasm"), folder.join("busy-loop-0.1.0.wasm").display().to_string());
+    let here = house.folder().join("downloads").join(here).display().to_string();
+    locked(&whole.replace(&here, &there)).refused(&["lock-differs: ", "fortress/empty-answer", "fortress/busy-loop"]);
+    // Another release is not it either, nor is nothing.
+    let two = release(&house, 2, |guest| guest);
+    let newer = offer(&house, "0.2.0", &two).display().to_string();
+    locked(&whole.replace(&here, &newer)).refused(&["lock-differs: "]);
+    let ran = locked(&whole.replace(&here, "/nowhere/at-all.wasm"));
+    assert!(ran.code == 3 && ran.stderr.contains("casemate.lock names `fortress/empty-answer` there"), "{ran:#?}");
+    // What is listed before it was installed, and that is said.
+    assert!(ran.stdout.contains("installed fortress/busy-loop"), "{ran:#?}");
+}
+
+#[test]
+fn what_was_agreed_to_in_another_environment_is_no_measure_of_an_update() {
+    let house = house();
+    let trust = house.folder().join("trust.toml");
+    let text = fs::read_to_string(&trust).unwrap();
+    fs::write(&trust, text.replace("\"dev\"", "\"dev\", \"prod\"")).unwrap();
+    let config = house.folder().join("casemate.toml");
+    fs::write(&config, fs::read_to_string(&config).unwrap().replace("\"dev\"", "\"prod\"")).unwrap();
+    let elsewhere = house;
+    assert!(listed(&elsewhere)[0]["status"].as_str().unwrap().contains("not-approved"), "{}", listed(&elsewhere));
+    // It asks for nothing more than release 1, which nobody agreed to here.
+    let two = release(&elsewhere, 2, |guest| guest);
+    offer(&elsewhere, "0.2.0", &two);
+    let seen: Value =
+        serde_json::from_str(&elsewhere.casemate(&["update", "--dry-run", "--format", "json"]).done().stdout).unwrap();
+    assert_eq!((&seen[0]["status"], &seen[0]["changes"]), (&"available".into(), &Value::Null), "{seen}");
+    let ran = elsewhere.casemate(&["update"]);
+    assert!(ran.code == 3 && ran.stderr.contains("consent is needed"), "{ran:#?}");
+    elsewhere.casemate(&["update", "--yes", "--approve", &two.approval.to_string()]).done();
+    is_at(&elsewhere, "0.2.0");
+    // From here on it is one.
+    offer(&elsewhere, "0.3.0", &release(&elsewhere, 3, |guest| guest));
+    elsewhere.casemate(&["update"]).done();
+    is_at(&elsewhere, "0.3.0");
+}
+
+#[test]
+fn an_update_finishes_what_nobody_agreed_to_here() {
+    let house = house();
+    let wider = release(&house, 2, |guest| guest.limit("requests", 30));
+    // The lock file of a colleague who agreed to the wider release; its package is here too.
+    let colleague = House::new(&Guest::new("empty_answer"));
+    fs::copy(house.folder().join("trust.toml"), colleague.folder().join("trust.toml")).unwrap();
+    let file = offer(&house, "0.2.0", &wider);
+    install(&colleague, &file, &wider).done();
+    fs::copy(colleague.folder().join("casemate.lock"), house.folder().join("casemate.lock")).unwrap();
+    for end in ["wasm", "wasm.sigstore.json"] {
+        let name = format!("plugins/fortress/{NAME}-0.2.0.{end}");
+        fs::copy(colleague.folder().join(&name), house.folder().join(&name)).unwrap();
+    }
+    assert_ne!(listed(&house)[0]["status"], "verified");
+    // It is the newest, and it is not in order: that is not passed over in silence.
+    let seen = house.casemate(&["update", "--dry-run"]).done();
+    assert!(seen.stdout.contains("not in order here"), "{seen:#?}");
+    let ran = house.casemate(&["update"]);
+    assert!(ran.code == 3 && ran.stderr.contains("consent is needed"), "{ran:#?}");
+    house.casemate(&["update", "--yes", "--approve", &wider.approval.to_string()]).done();
+    is_at(&house, "0.2.0");
+}
+
 /// The steps of `verify --explain`, and the code of the one that refused.
 fn explained(house: &House, file: &std::path::Path) -> (Vec<String>, Option<String>) {
     let ran = house.casemate(&["verify", &file.display().to_string(), "--explain", "--format", "json"]);

@@ -8,10 +8,12 @@
 mod authors;
 mod cli;
 mod guests;
+mod halfway;
 mod harness;
 mod lifecycle;
 mod live;
 mod made_of;
+mod names;
 mod recording;
 mod revocation_lists;
 mod signing;

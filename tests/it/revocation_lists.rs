@@ -145,3 +145,55 @@ fn a_url_that_is_no_place_for_a_list_is_refused() {
     from(&web(Some(house.folder().join("page.html")))).refused(&["revocations-invalid: "]);
     house.install().done();
 }
+
+#[test]
+fn a_list_is_extended_only_if_its_publisher_signed_it() {
+    let house = House::new(&Guest::new("empty_answer"));
+    let stranger = House::new(&Guest::new("empty_answer"));
+    let (ours, forged) = (harmless(&house), harmless(&stranger));
+    let (key, other) = (house.key_file().display().to_string(), stranger.key_file().display().to_string());
+    let out = house.folder().join("next.json").display().to_string();
+    let extend = |at: &House, previous: &Path, key: &str| {
+        let previous = previous.display().to_string();
+        at.casemate(&["revoke", "--previous", &previous, "--expires", FAR, "--key", key, "--out", &out])
+    };
+    // Another's words do not become the publisher's by being extended.
+    let refused = extend(&house, &forged, &key);
+    refused.refused(&["revocations-signatures-missing: ", "help: "]);
+    assert!(!Path::new(&out).exists());
+    // One signature taken away or changed, or the entries: nobody said that.
+    let whole = fs::read_to_string(&ours).unwrap();
+    let changed = house.folder().join("changed.json");
+    for text in [whole.replacen("\"sig\":\"", "\"sig\":\"AAAA", 1), whole.replacen("\"payload\":\"ey", "\"payload\":\"eyJ9", 1)] {
+        assert_ne!(text, whole);
+        fs::write(&changed, text).unwrap();
+        assert_ne!(extend(&house, &changed, &key).code, 0);
+    }
+    let signature = whole.split_once("\"sig\":\"").unwrap().1.split('"').next().unwrap();
+    let theirs = fs::read_to_string(&forged).unwrap();
+    let other_signature = theirs.split_once("\"sig\":\"").unwrap().1.split('"').next().unwrap();
+    fs::write(&changed, whole.replace(signature, other_signature)).unwrap();
+    extend(&house, &changed, &key).refused(&["revocations-signatures-missing: "]);
+    assert!(!Path::new(&out).exists());
+    // Where the publisher is trusted, whoever may sign the next one extends it; elsewhere, who signed the one before.
+    extend(&house, &ours, &other).done();
+    extend(&stranger, &forged, &other).done();
+    let nobody = House::new(&Guest::new("empty_answer"));
+    fs::remove_file(nobody.folder().join("trust.toml")).unwrap();
+    extend(&nobody, &ours, &key).done();
+    extend(&nobody, &ours, &other).refused(&["revocations-unknown-publisher: ", "help: "]);
+}
+
+#[test]
+fn a_list_by_a_key_that_was_taken_back_is_not_extended() {
+    let house = House::new(&Guest::new("empty_answer"));
+    let first = harmless(&house);
+    let stranger = House::new(&Guest::new("empty_answer"));
+    let other = stranger.key_file().display().to_string();
+    house.casemate(&["trust", "revoke", &house.fingerprint()]).done();
+    let out = house.folder().join("next.json").display().to_string();
+    let previous = first.display().to_string();
+    house
+        .casemate(&["revoke", "--previous", &previous, "--expires", FAR, "--key", &other, "--out", &out])
+        .refused(&["revocations-signatures-missing: "]);
+}

@@ -276,6 +276,33 @@ fn an_older_trust_file_put_back_vouches_for_nothing() {
 }
 
 #[test]
+fn a_keyset_is_there_before_older_ones_are_refused() {
+    let desk = installed();
+    desk.casemate(&["keyset", "next", "1.json", "--expires", "2098-01-01T00:00:00Z", "--out", "2.json"]).done();
+    desk.casemate(&["keyset", "sign", "2.json", "--agent", "dana"]).done();
+    // Stopped before the document, and then before the trust file, is in its place.
+    let [document, trust] = ["trust/publishers/fortress/2.json", "trust.toml"].map(|name| desk.path().join("host").join(name));
+    let before = fs::read(&trust).unwrap();
+    fs::create_dir(&document).unwrap();
+    desk.casemate(&["trust", "rotate", "fortress", "2.json"]).refused(&["cannot be written"]);
+    fs::remove_dir(&document).unwrap();
+    assert_eq!(desk.status(), "verified");
+    fs::copy(desk.path().join("2.json"), &document).unwrap();
+    assert_eq!(desk.status(), "verified");
+    // After both, and before its mark: it counts, and the next package that it vouches for raises the mark.
+    let state = desk.path().join("host/state/dev/packages.state");
+    let unmarked = fs::read(&state).unwrap();
+    desk.casemate(&["trust", "rotate", "fortress", "2.json"]).done();
+    fs::write(&state, unmarked).unwrap();
+    assert_eq!(desk.status(), "verified");
+    let page = desk.casemate(&["verify", COMPONENT]).done().stdout;
+    let approval = page.split_whitespace().skip_while(|word| *word != "approve").nth(1).unwrap();
+    desk.casemate(&["install", COMPONENT, "--yes", "--approve", approval]).done();
+    fs::write(&trust, before).unwrap();
+    assert_eq!(desk.status(), "keyset-older");
+}
+
+#[test]
 fn another_document_with_a_version_that_was_seen_is_refused() {
     let desk = installed();
     let trust = desk.path().join("host/trust.toml");

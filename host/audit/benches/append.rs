@@ -3,12 +3,18 @@
 //! `cargo bench -p casemate-audit`. The log grows while it is measured: what a record costs must not depend on how many there are.
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
 
-use std::{borrow::Cow, collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
 
 use cap_std::{ambient_authority, fs::Dir};
 use casemate_audit::{IntentFacts, Log, Options, Outcome, OutcomeFacts, RequestFacts, RequestStatus, Sync};
 use casemate_policy::{
-    ApprovalMode, Call, Decision, Grant, Permit, Policy, Principal, Readings, ServedName, Timestamp, ToolRule, decide,
+    ApprovalMode, ApprovalRule, Call, Decision, Grant, Guards, Permit, Policy, Principal, Readings, ServedName, Timestamp,
+    ToolRule, decide, needs,
 };
 use casemate_signing::{
     Environment,
@@ -42,7 +48,8 @@ fn permit() -> Permit {
         pinned: true,
         enabled: true,
         dry_run: false,
-        approval: ApprovalMode::None,
+        approval: ApprovalRule::of(ApprovalMode::None),
+        roles: BTreeSet::new(),
     };
     let grant = Grant {
         name: "analyst".parse().unwrap(),
@@ -51,11 +58,15 @@ fn permit() -> Permit {
         max_effect: Effect::Read,
         scope: BTreeMap::new(),
         expires: None,
+        session: None,
+        roles: BTreeSet::new(),
+        max_result_kib: None,
         budgets: Vec::new(),
     };
-    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule]).unwrap();
+    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule], Guards::default()).unwrap();
     let call = Call::new("lookup_file_report", json!({ "hash": SHA256 }));
-    match decide(&policy, &Principal::new("local".parse().unwrap()), &call, &Readings::none(), NOW) {
+    let principal = Principal::new("local".parse().unwrap());
+    match decide(&policy, &principal, &call, &Readings::fresh(&needs(&policy, &principal, &call)), NOW) {
         Decision::Permit(permit) => permit,
         other => panic!("{other:?}"),
     }

@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use casemate_policy::{Charge, Deferred, Denied, Permit, Timestamp, Verdict};
+use casemate_policy::{Charge, Deferred, Denied, Permit, Timestamp, Verdict, approval::ApprovalId};
 use serde_json::Value;
 
 use crate::{EventId, OpenIntent, Outcome, canonical::Object, record::Draft};
@@ -151,6 +151,16 @@ pub enum EventKind {
     TokenCreated,
     /// A token was revoked.
     TokenRevoked,
+    /// A caller was paused.
+    BreakerOpened,
+    /// A person resumed a caller.
+    BreakerResumed,
+    /// A person said something of a call that waits.
+    ApprovalVoted,
+    /// A person took an approval back.
+    ApprovalWithdrawn,
+    /// A person made a session forget what it has read.
+    SessionCleared,
     /// The host began to serve.
     HostStarted,
     /// The host stopped in good order.
@@ -175,6 +185,11 @@ impl EventKind {
             Self::AuthRefused => "auth.refused",
             Self::TokenCreated => "auth.token-created",
             Self::TokenRevoked => "auth.token-revoked",
+            Self::BreakerOpened => "breaker.opened",
+            Self::BreakerResumed => "breaker.resumed",
+            Self::ApprovalVoted => "approval.voted",
+            Self::ApprovalWithdrawn => "approval.withdrawn",
+            Self::SessionCleared => "session.cleared",
             Self::HostStarted => "host.started",
             Self::HostStopped => "host.stopped",
         }
@@ -202,6 +217,10 @@ const RECOVERED: &str = "audit.recovered";
 
 pub(crate) fn intent(permit: &Permit, facts: &CallFacts, now: Timestamp) -> Draft {
     draft(INTENT, permit.principal().id().as_str(), permit.served().as_str(), Outcome::Allowed, now, |fields| {
+        if let Some(agreed) = permit.agreed() {
+            fields.text("approval", agreed.id.as_str());
+            fields.texts("approved_by", agreed.by.iter().map(String::as_str));
+        }
         fields.value("arguments", &facts.arguments);
         fields.text("arguments_digest", permit.arguments_digest());
         budgets(fields, permit.charges());
@@ -259,8 +278,9 @@ pub(crate) fn denied(denied: &Denied, facts: &CallFacts, now: Timestamp) -> Draf
     })
 }
 
-pub(crate) fn deferred(deferred: &Deferred, facts: &CallFacts, now: Timestamp) -> Draft {
+pub(crate) fn deferred(deferred: &Deferred, approval: Option<&ApprovalId>, facts: &CallFacts, now: Timestamp) -> Draft {
     draft(DEFERRED, deferred.principal().id().as_str(), deferred.served().as_str(), Outcome::Deferred, now, |fields| {
+        fields.maybe("approval", approval.map(ApprovalId::as_str));
         fields.value("arguments", &facts.arguments);
         fields.text("arguments_digest", deferred.arguments_digest());
         fields.text("call_id", &facts.call_id);

@@ -12,7 +12,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use casemate_policy::{Deferred, Denied, Permit, Timestamp};
+use casemate_policy::{Deferred, Denied, Permit, Timestamp, approval::ApprovalId};
 use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
@@ -278,8 +278,14 @@ impl Log {
     }
 
     /// Write down that a call waits for a person.
-    pub async fn deferred(&self, deferred: &Deferred, facts: DeniedFacts, now: Timestamp) -> Result<EventId, AuditError> {
-        self.write(&facts::deferred(deferred, &facts, now), Link::None).await
+    pub async fn deferred(
+        &self,
+        deferred: &Deferred,
+        approval: Option<&ApprovalId>,
+        facts: DeniedFacts,
+        now: Timestamp,
+    ) -> Result<EventId, AuditError> {
+        self.write(&facts::deferred(deferred, approval, &facts, now), Link::None).await
     }
 
     /// Write down that a permitted call is not made after all, and was not begun.

@@ -1,14 +1,21 @@
-//! Remember: budgets and what they have spent.
+//! Remember: what was spent, what was read, who behaved how, and what people agreed to.
 //!
-//! One SQLite file, which several processes may share. [`Ledger::charge`] spends all of a call's budgets or none, in one
-//! transaction, so however many calls race, none is spent beyond its limit. What was spent stays spent when the process is
-//! killed, and, for calls above `read`, when the machine is.
+//! One SQLite file, which several processes may share. [`Ledger::charge`] spends all of a call's budgets and uses up its approval, or does
+//! nothing, in one transaction: however many calls race, no budget is spent beyond its limit and no approval is used twice. What was spent
+//! stays spent when the process is killed, and, for calls above `read`, when the machine is.
 //!
 //! Nothing here decides: limits come with the permit, and [`Ledger::readings`] only says what `casemate_policy::decide`
 //! needs to know.
 
+mod approvals;
+mod conduct;
 mod ledger;
+mod readings;
 mod schema;
+mod sessions;
 
+pub use approvals::{Approval, ApprovalError, Closed, MAX_OPEN, State};
+pub use conduct::Paused;
 pub use ledger::{ChargeError, Ledger, Receipt};
 pub use schema::LedgerError;
+pub use sessions::{HeldLabel, Observation, Session};

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 const APPLICATION: i64 = 0x434d_4c47;
 
 /// What this build writes. A newer file is refused: what it means is not known here.
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 /// How long a charge waits while another process charges.
 const BUSY: Duration = Duration::from_secs(5);
@@ -22,8 +22,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Keeps the drafts of one process apart.
 static DRAFTS: AtomicU64 = AtomicU64::new(0);
 
-/// `id` is never used twice, so a receipt can only ever mean its own spends.
-const SCHEMA: &str = "
+/// What version 1 had. `id` is never used twice, so a receipt can only ever mean its own spends.
+const FIRST: &str = "
     CREATE TABLE schema (version INTEGER NOT NULL);
     CREATE TABLE spends (
         id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -34,6 +34,96 @@ const SCHEMA: &str = "
     CREATE INDEX spends_by_budget ON spends (budget, at_ms);
     CREATE INDEX spends_by_end ON spends (until_ms);
 ";
+
+/// What version 2 added.
+///
+/// - `spends`: how much, and which target; a target without text is a call or an amount of bytes.
+/// - `sessions`, `labels`, `seen`: what a principal has read under a grant. `seen.label` is null where the caller said the value itself first.
+/// - `conduct`, `pauses`: what the breaker looks at.
+/// - `approvals`, `votes`: an approval leaves the state `open` once, and never comes back.
+const SECOND: &str = "
+    ALTER TABLE spends ADD COLUMN amount INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE spends ADD COLUMN target TEXT;
+    CREATE TABLE sessions (
+        principal TEXT NOT NULL,
+        grant_name TEXT NOT NULL,
+        since_ms INTEGER NOT NULL,
+        PRIMARY KEY (principal, grant_name)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE labels (
+        principal TEXT NOT NULL,
+        grant_name TEXT NOT NULL,
+        label TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        first_ms INTEGER NOT NULL,
+        last_ms INTEGER NOT NULL,
+        audit_id TEXT NOT NULL,
+        overflow INTEGER NOT NULL,
+        PRIMARY KEY (principal, grant_name, label)
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE seen (
+        principal TEXT NOT NULL,
+        grant_name TEXT NOT NULL,
+        value BLOB NOT NULL,
+        label TEXT,
+        tool TEXT NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (principal, grant_name, value)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX seen_by_time ON seen (at_ms);
+    CREATE TABLE conduct (
+        id INTEGER PRIMARY KEY,
+        principal TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('denied', 'variant')),
+        tool TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        at_ms INTEGER NOT NULL
+    ) STRICT;
+    CREATE INDEX conduct_by_principal ON conduct (principal, kind, tool, at_ms);
+    CREATE INDEX conduct_by_time ON conduct (at_ms);
+    CREATE TABLE pauses (
+        principal TEXT PRIMARY KEY,
+        since_ms INTEGER NOT NULL,
+        trip TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE TABLE approvals (
+        id TEXT PRIMARY KEY,
+        subject BLOB NOT NULL,
+        digest TEXT NOT NULL,
+        principal TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('open', 'taken', 'denied', 'withdrawn')),
+        in_band INTEGER NOT NULL,
+        requested_ms INTEGER NOT NULL,
+        expires_ms INTEGER NOT NULL,
+        closed_ms INTEGER,
+        closed_by TEXT,
+        spends TEXT NOT NULL
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX approvals_by_call ON approvals (principal, arguments, state);
+    CREATE INDEX approvals_by_state ON approvals (state, requested_ms);
+    CREATE TABLE votes (
+        approval TEXT NOT NULL REFERENCES approvals (id),
+        approver TEXT NOT NULL,
+        payload BLOB NOT NULL,
+        signature BLOB NOT NULL,
+        at_ms INTEGER NOT NULL,
+        PRIMARY KEY (approval, approver)
+    ) STRICT, WITHOUT ROWID;
+";
+
+/// Every table must have these columns, in whatever order they came about.
+const COLUMNS: [&str; 8] = [
+    "SELECT id, budget, at_ms, until_ms, amount, target FROM spends LIMIT 0",
+    "SELECT principal, grant_name, since_ms FROM sessions LIMIT 0",
+    "SELECT principal, grant_name, label, tool, first_ms, last_ms, audit_id, overflow FROM labels LIMIT 0",
+    "SELECT principal, grant_name, value, label, tool, at_ms FROM seen LIMIT 0",
+    "SELECT id, principal, kind, tool, arguments, at_ms FROM conduct LIMIT 0",
+    "SELECT principal, since_ms, trip FROM pauses LIMIT 0",
+    "SELECT id, subject, digest, principal, arguments, tool, state, in_band, requested_ms, expires_ms, closed_ms, closed_by, spends FROM approvals LIMIT 0",
+    "SELECT approval, approver, payload, signature, at_ms FROM votes LIMIT 0",
+];
 
 /// A ledger that cannot be used. No budget can be spent without one.
 #[derive(Debug, thiserror::Error)]
@@ -85,6 +175,16 @@ pub(crate) fn open(path: &Path) -> Result<Connection, LedgerError> {
     Ok(connection)
 }
 
+/// Another connection to a ledger that is open, which only reads: it waits for no writer.
+pub(crate) fn open_reader(path: &Path) -> Result<Connection, LedgerError> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX | OpenFlags::SQLITE_OPEN_NOFOLLOW;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "trusted_schema", false)?;
+    connection.pragma_update(None, "cell_size_check", true)?;
+    Ok(connection)
+}
+
 /// A ledger that ends with the process.
 pub(crate) fn open_in_memory() -> Result<Connection, LedgerError> {
     let connection = Connection::open_in_memory()?;
@@ -128,7 +228,7 @@ fn write_draft(draft: &Path) -> Result<(), LedgerError> {
 
 fn write_schema(connection: &Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.execute_batch(&format!("BEGIN; {SCHEMA} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
+    connection.execute_batch(&format!("BEGIN; {FIRST} {SECOND} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
     Ok(())
 }
 
@@ -152,7 +252,7 @@ fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     if version > VERSION {
         return Err(LedgerError::Newer { path: path.to_owned(), found: version });
     }
-    if version < VERSION {
+    if version < 1 {
         return Err(damaged(format!("it says it has version {version}")));
     }
     let found: String = connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -160,6 +260,24 @@ fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
         return Err(damaged(found));
     }
     connection.prepare("SELECT id, budget, at_ms, until_ms FROM spends LIMIT 0")?;
+    if version < VERSION {
+        migrate(connection)?;
+    }
+    COLUMNS.iter().try_for_each(|columns| connection.prepare(columns).map(drop))?;
+    Ok(())
+}
+
+/// From version 1. Where another process was faster, there is nothing left to do.
+fn migrate(connection: &Connection) -> Result<(), LedgerError> {
+    connection.execute_batch("BEGIN IMMEDIATE")?;
+    let step = || -> Result<(), rusqlite::Error> {
+        let version: i64 = connection.query_row("SELECT version FROM schema", [], |row| row.get(0))?;
+        if version < VERSION {
+            connection.execute_batch(&format!("{SECOND} UPDATE schema SET version = {VERSION};"))?;
+        }
+        connection.execute_batch("COMMIT")
+    };
+    step().inspect_err(|_| drop(connection.execute_batch("ROLLBACK")))?;
     Ok(())
 }
 

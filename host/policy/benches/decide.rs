@@ -10,11 +10,12 @@ use std::{
 };
 
 use casemate_policy::{
-    ApprovalMode, Budget, Call, Decision, Grant, Mode, Policy, Principal, Reading, Readings, ServedName, Timestamp, ToolRule,
+    ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Mode, Policy, Principal, Reading, Readings,
+    ServedName, Timestamp, ToolRule,
     cedar::{self, Ask, Known, Rules},
-    charges, decide,
-    egress::{Authority, Gate, Outgoing, UpstreamBinding, Verdict},
-    visible,
+    decide,
+    egress::{Conduct, Gate, Outgoing, UpstreamBinding, Verdict},
+    needs, visible,
 };
 use casemate_signing::{
     Environment,
@@ -89,7 +90,8 @@ fn policy(plugins: usize) -> Policy {
             pinned: true,
             enabled: true,
             dry_run: false,
-            approval: ApprovalMode::None,
+            approval: ApprovalRule::of(ApprovalMode::None),
+            roles: BTreeSet::new(),
         })
     });
     let grant = |name: &str, tools: &str, max_effect, calls: &[(u32, &str)]| Grant {
@@ -99,9 +101,17 @@ fn policy(plugins: usize) -> Policy {
         max_effect,
         scope: [("group".parse().unwrap(), vec!["lab".to_owned(), "lab-7".to_owned()])].into(),
         expires: Some(Timestamp::from_millis(1_900_000_000_000)),
+        session: None,
+        roles: BTreeSet::new(),
+        max_result_kib: None,
         budgets: calls
             .iter()
-            .map(|&(calls, per)| Budget { tools: Vec::new(), effect: None, calls, per: per.parse().unwrap() })
+            .map(|&(calls, per)| Budget {
+                tools: Vec::new(),
+                effect: None,
+                measure: Measure::Calls(calls),
+                per: per.parse().unwrap(),
+            })
             .collect(),
     };
     let grants = vec![
@@ -109,7 +119,7 @@ fn policy(plugins: usize) -> Policy {
         grant("responder", "plugin-*_isolate", Effect::Execute, &[(10, "1h")]),
         grant("reviewer", "plugin-9_*", Effect::Read, &[]),
     ];
-    Policy::new(Environment::Dev, grants, rules.collect()).unwrap_or_else(|errors| panic!("{errors:?}"))
+    Policy::new(Environment::Dev, grants, rules.collect(), Guards::default()).unwrap_or_else(|errors| panic!("{errors:?}"))
 }
 
 fn principal() -> Principal {
@@ -117,9 +127,15 @@ fn principal() -> Principal {
 }
 
 /// What the ledger would say: `spent` of every budget the call needs.
-fn readings(policy: &Policy, call: &Call, spent: u32) -> Readings {
-    let reading = Reading { spent, oldest: (spent > 0).then_some(Timestamp::from_millis(NOW.as_millis() - 30_000)) };
-    charges(policy, &principal(), call.tool()).into_iter().map(|key| (key, reading)).collect()
+fn readings(policy: &Policy, call: &Call, spent: u64) -> Readings {
+    let needs = needs(policy, &principal(), call);
+    let mut readings = Readings::fresh(&needs);
+    let oldest = (spent > 0).then_some(Timestamp::from_millis(NOW.as_millis() - 30_000));
+    needs
+        .charges
+        .iter()
+        .for_each(|charge| readings.budget(charge.key().clone(), Reading { spent, oldest, ..Reading::default() }));
+    readings
 }
 
 fn decisions(criterion: &mut Criterion) {
@@ -156,6 +172,7 @@ fn decisions(criterion: &mut Criterion) {
 fn requests(criterion: &mut Criterion) {
     let (manifest, policy) = (manifest(3), policy(10));
     let gate = Gate::new(&manifest, &BTreeMap::from([("server".parse().unwrap(), UpstreamBinding::default())])).unwrap();
+    let gate = Arc::new(gate);
     let call = Call::new("plugin-3_isolate", json!({ "hash": SHA256, "group": "lab-7" }));
     let isolate = decide(&policy, &principal(), &call, &readings(&policy, &call, 0), NOW);
     let call = Call::new("plugin-3_file", json!({ "hash": SHA256 }));
@@ -187,7 +204,7 @@ fn requests(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("gate");
     for (name, decision, request, sent) in cases {
         let Decision::Permit(permit) = decision else { panic!("{name}: not permitted") };
-        let check = || gate.check(&Authority::of(permit), black_box(request.clone()));
+        let check = || Conduct::new(Arc::clone(&gate), permit, None).check(black_box(request.clone()));
         let verdict = check();
         assert_eq!(matches!(verdict, Verdict::Send(_)), sent, "{name}: {verdict:?}");
         group.bench_function(name, |bencher| bencher.iter(check));
@@ -216,7 +233,7 @@ fn rules(criterion: &mut Criterion) {
     for (count, plugins) in [(1, 10), (50, 10), (50, 100)] {
         let policy = policy(plugins);
         let tools: Vec<&ToolRule> = policy.tools().collect();
-        let known = Known::of(policy.grants(), []);
+        let known = Known::of(policy.grants());
         let sources = [("policies.cedar".to_owned(), policies(count))];
         let rules = Rules::new(&sources, &tools, &known).unwrap_or_else(|errors| panic!("{errors:?}"));
         let (principal, labels) = (principal(), BTreeSet::from(["untrusted".parse().unwrap()]));

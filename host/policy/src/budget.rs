@@ -1,22 +1,62 @@
-//! Budgets: how many calls a grant may spend in a sliding window, and what the ledger says is spent.
+//! Budgets: how many calls, bytes or targets a grant may spend in a sliding window, and what the ledger says is spent.
 
-use std::{collections::BTreeMap, fmt, num::NonZeroU64, str::FromStr, sync::Arc};
+use std::{collections::BTreeSet, fmt, num::NonZeroU64, str::FromStr, sync::Arc};
 
-use casemate_signing::manifest::Effect;
+use casemate_signing::manifest::{DimensionName, Effect};
 
 use crate::{GrantName, PrincipalId, ServedName, Timestamp, ToolPattern, text::quote};
 
-/// One budget of a grant: at most `calls` in any window of length `per`, for each principal that holds the grant.
+/// One budget of a grant, for each principal that holds the grant, in any window of length `per`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Budget {
     /// Which of the grant's tools it counts; empty counts all of them.
     pub tools: Vec<ToolPattern>,
     /// Counts only tools of this effect and above; absent counts all of them.
     pub effect: Option<Effect>,
-    /// How many calls.
-    pub calls: u32,
+    /// What it counts, and how much of it is allowed.
+    pub measure: Measure,
     /// In how long.
     pub per: Window,
+}
+
+/// What a budget counts, and the most of it in one window.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Measure {
+    /// Calls.
+    Calls(u32),
+    /// Bytes that upstreams answered, after decompression.
+    Bytes(u64),
+    /// Different targets in a dimension.
+    Distinct(DimensionName, u32),
+}
+
+impl Measure {
+    /// The setting that says so.
+    pub fn setting(&self) -> &'static str {
+        match self {
+            Self::Calls(_) => "calls",
+            Self::Bytes(_) => "bytes",
+            Self::Distinct(..) => "max",
+        }
+    }
+
+    /// The most of it.
+    pub fn limit(&self) -> u64 {
+        match self {
+            Self::Calls(most) | Self::Distinct(_, most) => u64::from(*most),
+            Self::Bytes(most) => *most,
+        }
+    }
+}
+
+impl fmt::Display for Measure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Calls(most) => write!(f, "{most} calls"),
+            Self::Bytes(most) => write!(f, "{most} bytes"),
+            Self::Distinct(dimension, most) => write!(f, "{most} different values of `{dimension}`"),
+        }
+    }
 }
 
 impl Budget {
@@ -26,14 +66,24 @@ impl Budget {
             && self.effect.is_none_or(|least| effect >= least)
     }
 
-    /// The ledger's key: stable over restarts and changes of `calls`, so that neither gives back what is spent.
+    /// What one call by a principal spends of it, whatever its targets.
+    pub fn charge(&self, principal: &PrincipalId, grant: &GrantName) -> Charge {
+        Charge::new(self.key(principal, grant), self.measure.clone(), BTreeSet::new())
+    }
+
+    /// The ledger's key: stable over restarts and changes of the limit, so that neither gives back what is spent.
     pub fn key(&self, principal: &PrincipalId, grant: &GrantName) -> BudgetKey {
         let mut tools: Vec<&str> = self.tools.iter().map(ToolPattern::as_str).collect();
         tools.sort_unstable();
         tools.dedup();
         let tools = if tools.is_empty() { "*".to_owned() } else { tools.join("+") };
         let effect = self.effect.map_or_else(String::new, |effect| format!(" {effect}"));
-        BudgetKey { text: format!("{principal} {grant} {tools}{effect} {}", self.per).into(), window: self.per }
+        let measure = match &self.measure {
+            Measure::Calls(_) => String::new(),
+            Measure::Bytes(_) => " bytes".to_owned(),
+            Measure::Distinct(dimension, _) => format!(" distinct:{dimension}"),
+        };
+        BudgetKey { text: format!("{principal} {grant} {tools}{effect}{measure} {}", self.per).into(), window: self.per }
     }
 }
 
@@ -50,6 +100,9 @@ pub struct InvalidWindow(String);
 const UNITS: [(&str, u64); 6] = [("w", 604_800_000), ("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1000), ("ms", 1)];
 
 impl Window {
+    /// The shortest.
+    pub(crate) const MILLISECOND: Self = Self(NonZeroU64::MIN);
+
     /// From milliseconds; none where that is zero.
     pub fn from_millis(millis: u64) -> Option<Self> {
         NonZeroU64::new(millis).map(Self)
@@ -108,16 +161,18 @@ impl fmt::Display for BudgetKey {
     }
 }
 
-/// What one permitted call spends: one, of this budget.
+/// What one permitted call spends of one budget.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Charge {
     key: BudgetKey,
-    limit: u32,
+    measure: Measure,
+    /// In the spelling in which they compare; empty unless targets are counted.
+    targets: BTreeSet<String>,
 }
 
 impl Charge {
-    pub(crate) fn new(key: BudgetKey, limit: u32) -> Self {
-        Self { key, limit }
+    pub(crate) fn new(key: BudgetKey, measure: Measure, targets: BTreeSet<String>) -> Self {
+        Self { key, measure, targets }
     }
 
     /// Which budget.
@@ -125,52 +180,41 @@ impl Charge {
         &self.key
     }
 
-    /// How many calls may be spent in the window; the ledger holds to it when it charges.
-    pub fn limit(&self) -> u32 {
-        self.limit
+    /// What is counted, and the most of it in the window; the ledger holds to it when it charges.
+    pub fn measure(&self) -> &Measure {
+        &self.measure
+    }
+
+    /// The targets that the call names, where targets are counted.
+    pub fn targets(&self) -> &BTreeSet<String> {
+        &self.targets
+    }
+
+    /// Whether what is spent leaves room for this call.
+    pub fn fits(&self, reading: &Reading) -> bool {
+        match &self.measure {
+            // What a call will read is not known before; see `Ledger::charge`.
+            Measure::Calls(_) | Measure::Bytes(_) => reading.spent < self.measure.limit(),
+            Measure::Distinct(..) => reading.spent.saturating_add(u64::from(reading.fresh)) <= self.measure.limit(),
+        }
     }
 }
 
 /// What the ledger says of one budget: spending at or before `now - window` no longer counts.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Reading {
-    /// Calls spent in the window that ends now.
-    pub spent: u32,
-    /// The oldest of them.
+    /// Spent in the window that ends now: calls, bytes, or different targets.
+    pub spent: u64,
+    /// How many of the call's targets are not among the spent ones; zero unless targets are counted.
+    pub fresh: u32,
+    /// The oldest of what is spent.
     pub oldest: Option<Timestamp>,
-}
-
-/// Readings for one decision. A budget without a reading denies: what is not known to be unspent is spent.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Readings(BTreeMap<BudgetKey, Reading>);
-
-impl Readings {
-    /// No readings: right where nothing is budgeted.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// Add or replace one.
-    pub fn insert(&mut self, key: BudgetKey, reading: Reading) {
-        self.0.insert(key, reading);
-    }
-
-    /// What is known of a budget.
-    pub fn get(&self, key: &BudgetKey) -> Option<Reading> {
-        self.0.get(key).copied()
-    }
-}
-
-impl FromIterator<(BudgetKey, Reading)> for Readings {
-    fn from_iter<I: IntoIterator<Item = (BudgetKey, Reading)>>(readings: I) -> Self {
-        Self(readings.into_iter().collect())
-    }
 }
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use super::{Budget, Window};
+    use super::{Budget, Measure, Window};
     use casemate_signing::manifest::Effect;
 
     #[test]
@@ -195,7 +239,7 @@ mod tests {
         let budget = |calls, tools: &[&str]| Budget {
             tools: tools.iter().map(|t| t.parse().unwrap()).collect(),
             effect: Some(Effect::Execute),
-            calls,
+            measure: Measure::Calls(calls),
             per: "60m".parse().unwrap(),
         };
         let key = |b: Budget, who: &str| b.key(&who.parse().unwrap(), &"lab".parse().unwrap());

@@ -9,8 +9,11 @@ use std::{borrow::Cow, sync::Arc};
 pub use decision::{Decision, Deferred, Denied, Permit};
 
 use crate::{
-    Call, Layer, Outcome, Policy, Principal, Readings, Reason, Timestamp, Verdict,
+    Call, Charge, Layer, Mode, Outcome, Policy, Principal, Readings, Reason, Timestamp, Verdict,
+    approval::{self, Agreed, ApprovalId},
     layer::{Case, Finding, LAYERS, Objection},
+    policy::Cover,
+    session::SessionReading,
     text::quote,
 };
 use decision::Asked;
@@ -26,21 +29,47 @@ pub fn decide(policy: &Policy, principal: &Principal, call: &Call, readings: &Re
         return Decision::Denied(uncovered(policy, principal, call));
     }
     let well_formed = call.well_formed();
+    let arguments_digest = well_formed.is_ok().then(|| call.arguments_digest()).flatten();
     let mut deferred = None;
     let mut denied: Option<(usize, Denied)> = None;
     for cover in covers {
-        let case = Case { environment: policy.environment(), principal, cover, call, well_formed, readings, now };
+        let charges = cover.charges(call);
+        let (agreed, waiting) = match arguments_digest.as_deref() {
+            Some(digest) => approvals(policy, principal, cover, digest, readings, now),
+            None => (None, None),
+        };
+        let session = readings.of_session(&cover.grant);
+        let case = Case {
+            environment: policy.environment(),
+            principal,
+            cover,
+            call,
+            well_formed,
+            guards: policy.guards(),
+            readings,
+            session,
+            charges: &charges,
+            agreed: agreed.as_ref(),
+            now,
+        };
         match judge(&case) {
-            Judgement::Pass(asked) => match call.arguments_digest() {
+            Judgement::Pass(asked, is_agreed) => match arguments_digest.clone() {
                 Some(arguments_digest) => {
-                    let (charges, scope) = (Arc::clone(&cover.charges), Arc::clone(&cover.scope));
-                    return Decision::Permit(Permit { asked, charges, scope, arguments_digest });
+                    let agreed = agreed.filter(|_| is_agreed);
+                    return Decision::Permit(permit(asked, cover, charges, agreed, arguments_digest, session, now));
                 }
                 // Unreachable while the input layer stands, and closed if it ever does not.
                 None => denied = Some((0, undigestible(&case, asked.verdicts))),
             },
-            Judgement::Defer(asked, objection) => match call.arguments_digest() {
-                Some(arguments_digest) => deferred = deferred.or(Some(Deferred { asked, objection, arguments_digest })),
+            Judgement::Defer(asked, objections) => match arguments_digest.clone() {
+                Some(arguments_digest) => {
+                    // Planned first: the permit is for that and no more.
+                    let mut permit = permit(asked, cover, charges, None, arguments_digest, session, now);
+                    permit.mode = Mode::DryRun;
+                    let why = objections.iter().map(|objection| objection.message.clone()).collect();
+                    let first = objections.into_iter().next();
+                    deferred = deferred.or(first.map(|objection| Deferred { permit, objection, why, waiting }));
+                }
                 None => denied = Some((0, undigestible(&case, asked.verdicts))),
             },
             Judgement::Deny(count, refusal) => {
@@ -53,16 +82,64 @@ pub fn decide(policy: &Policy, principal: &Principal, call: &Call, readings: &Re
     match (deferred, denied) {
         (Some(deferred), _) => Decision::Deferred(deferred),
         (None, Some((_, mut denied))) => {
-            denied.arguments_digest = call.arguments_digest();
+            denied.arguments_digest = arguments_digest;
             Decision::Denied(denied)
         }
         (None, None) => Decision::Denied(uncovered(policy, principal, call)),
     }
 }
 
+/// An approval of this very call by enough people, if there is one; else the one that waits for them.
+fn approvals(
+    policy: &Policy,
+    principal: &Principal,
+    cover: &Cover,
+    arguments_digest: &str,
+    readings: &Readings,
+    now: Timestamp,
+) -> (Option<Agreed>, Option<ApprovalId>) {
+    let rule = &cover.tool.rule;
+    let asked = approval::Asked {
+        environment: policy.environment(),
+        principal: principal.id(),
+        grant: &cover.grant,
+        plugin: &rule.plugin,
+        plugin_digest: &rule.digest,
+        tool: &rule.served,
+        arguments_digest,
+    };
+    let approvers = &policy.guards().approvers;
+    let mut waiting = None;
+    for approval in readings.approvals() {
+        if let Some(agreed) = approval.agreed(&asked, &rule.approval, approvers, now) {
+            return (Some(agreed), None);
+        }
+        if waiting.is_none() && approval.is_about(&asked, now) {
+            waiting = Some(approval.id.clone());
+        }
+    }
+    (None, waiting)
+}
+
+fn permit(
+    asked: Asked,
+    cover: &Cover,
+    charges: Vec<Charge>,
+    agreed: Option<Agreed>,
+    arguments_digest: String,
+    session: Option<&SessionReading>,
+    now: Timestamp,
+) -> Permit {
+    let mode = asked.tool.rule.mode();
+    let (scope, ends, max_result) = (Arc::clone(&cover.scope), cover.ends(session, now), cover.max_result);
+    Permit { asked, charges, scope, arguments_digest, mode, agreed, ends, max_result }
+}
+
 enum Judgement {
-    Pass(Asked),
-    Defer(Asked, Objection),
+    /// And whether a person's agreement was needed for it.
+    Pass(Asked, bool),
+    /// Every layer's reason why a person must agree.
+    Defer(Asked, Vec<Objection>),
     Deny(usize, Denied),
 }
 
@@ -70,24 +147,26 @@ enum Judgement {
 fn judge(case: &Case<'_>) -> Judgement {
     let mut verdicts = Vec::with_capacity(LAYERS.len());
     let mut denial: Option<(Layer, Objection)> = None;
-    let mut deferral: Option<Objection> = None;
+    let mut deferrals = Vec::new();
+    let mut agreed = false;
     let mut denials = 0;
     for look in LAYERS {
         let finding = look.look(case);
         verdicts.push(finding.verdict(look.layer()));
         match finding {
             Finding::Pass(_) => {}
-            Finding::Defer(objection) => deferral = deferral.or(Some(objection)),
+            Finding::Agreed(_) => agreed = true,
+            Finding::Defer(objection) => deferrals.push(objection),
             Finding::Deny(objection) => {
                 denials += 1;
                 denial = denial.or_else(|| Some((look.layer(), objection)));
             }
         }
     }
-    match (denial, deferral) {
-        (Some((layer, objection)), _) => Judgement::Deny(denials, refuse(case, layer, objection, verdicts)),
-        (None, Some(objection)) => Judgement::Defer(asked(case, verdicts), objection),
-        (None, None) => Judgement::Pass(asked(case, verdicts)),
+    match denial {
+        Some((layer, objection)) => Judgement::Deny(denials, refuse(case, layer, objection, verdicts)),
+        None if deferrals.is_empty() => Judgement::Pass(asked(case, verdicts), agreed),
+        None => Judgement::Defer(asked(case, verdicts), deferrals),
     }
 }
 
@@ -103,6 +182,8 @@ fn asked(case: &Case<'_>, verdicts: Vec<Verdict>) -> Asked {
 }
 
 fn refuse(case: &Case<'_>, layer: Layer, objection: Objection, verdicts: Vec<Verdict>) -> Denied {
+    let opened = verdicts.iter().any(|verdict| verdict.outcome == Outcome::Deny(Reason::BreakerOpened));
+    let trip = case.readings.of_breaker().filter(|_| opened).and_then(|reading| case.guards.breaker.trip(reading));
     Denied {
         principal: case.principal.clone(),
         tool: case.call.tool().to_owned(),
@@ -111,6 +192,7 @@ fn refuse(case: &Case<'_>, layer: Layer, objection: Objection, verdicts: Vec<Ver
         objection,
         verdicts,
         arguments_digest: None,
+        trip,
     }
 }
 
@@ -173,5 +255,6 @@ fn uncovered(policy: &Policy, principal: &Principal, call: &Call) -> Denied {
         objection,
         verdicts,
         arguments_digest: call.arguments_digest(),
+        trip: None,
     }
 }

@@ -1,34 +1,46 @@
-//! Egress: every request a running plugin makes, held against its contract, the grant and the run's ceiling.
+//! Egress: every request a running plugin makes, held against its contract, the grant, the run's ceiling, what the run has
+//! read, and the plan that was agreed to.
 //!
-//! The gate reads a request as strictly as it can be read, and what it read is what is sent: URL, form and JSON body
+//! A run's [`Conduct`] asks the gate and keeps what must be known from one request to the next. The gate reads a request as strictly as it can be read, and what it read is what is sent: URL, form and JSON body
 //! are written again from their parsed form, so that the gate and the upstream cannot read two things. Whatever has
 //! a second reading is refused, not repaired. Credentials are added behind the gate.
 
 mod addressee;
+mod assumed;
 mod body;
 mod checked;
 mod closed;
+mod conduct;
 mod contract;
+mod difference;
+mod established;
 mod field;
 mod gate;
 mod header;
+mod held;
 mod origin;
 mod path;
 mod percent;
 mod plan;
 mod query;
 mod refusal;
+mod requires;
 mod target;
+mod template;
+mod volatile;
 
-pub use checked::{Checked, Verdict};
+pub use assumed::AssumedAnswer;
+pub use checked::Checked;
+pub use conduct::{Conduct, Verdict};
 pub use contract::ContractFault;
 pub use gate::{Gate, GateError, UpstreamBinding};
+pub use held::{HeldPlan, HeldPlanError};
 pub use origin::{Origin, OriginFault, Scheme};
 pub use path::PathFault;
 pub(crate) use path::PathText;
 pub use percent::PercentFault;
 pub(crate) use percent::encode as encode_percent;
-pub use plan::Plan;
+pub use plan::{Plan, Planned};
 pub use refusal::{Refusal, RefusalReason};
 
 use std::collections::BTreeSet;
@@ -54,28 +66,26 @@ pub struct Outgoing {
     pub body: Vec<u8>,
 }
 
-/// What one run may send: a permit's contracts, targets and ceiling.
+/// What one run may send: a permit's contracts, targets and worst effect.
 #[derive(Debug, Clone, Copy)]
-pub struct Authority<'a> {
+struct Authority<'a> {
     plugin: &'a PluginId,
     digest: &'a str,
     requests: &'a BTreeSet<ContractName>,
     scope: &'a GrantedScope,
     effect: Effect,
-    ceiling: Effect,
     mode: Mode,
 }
 
 impl<'a> Authority<'a> {
     /// The authority a permit gives. There is no other way to one.
-    pub fn of(permit: &'a Permit) -> Self {
+    fn of(permit: &'a Permit) -> Self {
         Self {
             plugin: permit.plugin(),
             digest: permit.digest(),
             requests: permit.requests(),
             scope: permit.scope(),
             effect: permit.effect(),
-            ceiling: permit.ceiling(),
             mode: permit.mode(),
         }
     }

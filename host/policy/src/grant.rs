@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_signing::manifest::{DimensionName, Effect};
 
-use crate::{Budget, GrantName, PrincipalId, Timestamp, ToolPattern};
+use crate::{Budget, GrantName, PrincipalId, Timestamp, ToolPattern, Window, approval::RoleName};
 
 /// `[grants.NAME]` of the operator's configuration. Everything that is not granted is denied.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,12 @@ pub struct Grant {
     pub scope: BTreeMap<DimensionName, Vec<String>>,
     /// When it ends; from this moment on it allows nothing.
     pub expires: Option<Timestamp>,
+    /// How long it lasts from a principal's first use of it on, until a person clears that session.
+    pub session: Option<Window>,
+    /// What its holders are while they use it.
+    pub roles: BTreeSet<RoleName>,
+    /// KiB of one result; a longer one is withheld.
+    pub max_result_kib: Option<u64>,
     /// How much of it may be used in a window of time.
     pub budgets: Vec<Budget>,
 }

@@ -74,6 +74,26 @@ impl Json {
         })
     }
 
+    /// Put a text where a pointer leads to one value; whether it does. Lists and objects stay.
+    pub(crate) fn replace_single(&mut self, pointer: &str, text: &str) -> bool {
+        let Some(rest) = pointer.strip_prefix('/') else { return false };
+        let found = rest.split('/').try_fold(self, |value, token| {
+            let token = token.replace("~1", "/").replace("~0", "~");
+            match value {
+                Self::Object(entries) => entries.iter_mut().find(|(key, _)| *key == token).map(|(_, value)| value),
+                Self::Array(items) => array_index(&token).and_then(|index| items.get_mut(index)),
+                _ => None,
+            }
+        });
+        match found {
+            None | Some(Self::Array(_) | Self::Object(_)) => false,
+            Some(single) => {
+                *single = Self::String(text.to_owned());
+                true
+            }
+        }
+    }
+
     /// Compact JSON, keys in the order they were read.
     pub(crate) fn write(&self, out: &mut String) {
         match self {
@@ -122,7 +142,7 @@ impl Json {
 }
 
 /// RFC 6901: digits without a leading zero.
-fn array_index(token: &str) -> Option<usize> {
+pub(crate) fn array_index(token: &str) -> Option<usize> {
     let plain = token == "0" || !token.starts_with('0') && token.bytes().all(|b| b.is_ascii_digit());
     if plain { token.parse().ok() } else { None }
 }

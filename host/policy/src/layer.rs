@@ -4,23 +4,31 @@
 //! configured wide open.
 
 mod approval;
+mod breaker;
 mod budget;
 mod catalog;
+mod cedar;
 mod dry_run;
 mod effect;
 mod enable;
+mod flow;
 mod identity;
 mod input;
 mod scope;
-
-pub(crate) use scope::targets;
 
 use std::borrow::Cow;
 
 use casemate_signing::Environment;
 
+pub(crate) use scope::targets;
+
 use crate::{
-    Call, Layer, Outcome, Principal, Readings, Reason, Timestamp, Verdict, call::ArgumentsFault, policy::Cover, rule::ToolRule,
+    Call, Charge, Layer, Outcome, Principal, Readings, Reason, Timestamp, Verdict,
+    approval::Agreed,
+    call::ArgumentsFault,
+    policy::{Cover, Guards},
+    rule::ToolRule,
+    session::SessionReading,
 };
 
 /// One call under one grant: everything a layer may look at.
@@ -30,7 +38,12 @@ pub(crate) struct Case<'a> {
     pub(crate) cover: &'a Cover,
     pub(crate) call: &'a Call,
     pub(crate) well_formed: Result<(), ArgumentsFault>,
+    pub(crate) guards: &'a Guards,
     pub(crate) readings: &'a Readings,
+    pub(crate) session: Option<&'a SessionReading>,
+    pub(crate) charges: &'a [Charge],
+    /// A person's agreement to this very call, if there is enough of it.
+    pub(crate) agreed: Option<&'a Agreed>,
     pub(crate) now: Timestamp,
 }
 
@@ -42,6 +55,15 @@ impl Case<'_> {
     /// The table of the operator's configuration where the tool's switches are.
     fn tool_table(&self) -> String {
         format!("[plugins.{}.tools.{}]", self.rule().plugin.name, self.rule().tool)
+    }
+
+    fn session_unknown(&self) -> Finding {
+        Finding::deny(
+            Reason::SessionUnknown,
+            "it is not known what this session has read".to_owned(),
+            "try again later",
+            format!("the ledger gave no reading for the session of `{}` under `{}`", self.principal.id(), self.cover.grant),
+        )
     }
 
     /// The table of the operator's configuration where the grant is.
@@ -60,14 +82,17 @@ pub(crate) trait Look: Sync {
 }
 
 /// All of them, in the order they are reported.
-pub(crate) const LAYERS: [&dyn Look; 9] = [
+pub(crate) const LAYERS: [&dyn Look; 12] = [
     &identity::Identity,
     &catalog::Catalog,
     &enable::Enable,
     &effect::EffectCeiling,
     &input::Input,
     &scope::Scope,
+    &flow::Flow,
     &budget::Budget,
+    &breaker::Breaker,
+    &cedar::Cedar,
     &approval::Approval,
     &dry_run::DryRun,
 ];
@@ -75,6 +100,8 @@ pub(crate) const LAYERS: [&dyn Look; 9] = [
 /// What a layer says.
 pub(crate) enum Finding {
     Pass(Cow<'static, str>),
+    /// It passes because people agreed: their approval is used up by it.
+    Agreed(String),
     Deny(Objection),
     Defer(Objection),
 }
@@ -107,9 +134,18 @@ impl Finding {
         })
     }
 
+    /// A person has to agree, or has.
+    fn unless_agreed(case: &Case<'_>, objection: Objection) -> Self {
+        match case.agreed {
+            Some(agreed) => Self::Agreed(format!("approved as {} by {}", agreed.id, agreed.by.join(", "))),
+            None => Self::Defer(objection),
+        }
+    }
+
     pub(crate) fn verdict(&self, layer: Layer) -> Verdict {
         let (outcome, note) = match self {
             Self::Pass(note) => (Outcome::Pass, note.clone()),
+            Self::Agreed(note) => (Outcome::Pass, Cow::Owned(note.clone())),
             Self::Deny(objection) => (Outcome::Deny(objection.reason), Cow::Owned(objection.message.clone())),
             Self::Defer(objection) => (Outcome::Defer(objection.reason), Cow::Owned(objection.message.clone())),
         };

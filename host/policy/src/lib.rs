@@ -6,15 +6,18 @@
 //! Three questions are answered, each before the thing it is about can happen:
 //!
 //! - [`decide`]: may this call happen? Independent layers look at it; all are asked, one no is enough.
-//! - [`egress::Gate::check`]: may this request leave? Asked of every request a running plugin makes.
+//! - [`egress::Conduct::check`]: may this request leave? Asked of every request a running plugin makes.
 //! - [`output::check`]: may this result be shown? Asked of everything a plugin returns.
 
 pub mod address;
+pub mod approval;
+pub mod breaker;
 mod budget;
 mod call;
 pub mod cedar;
 mod decide;
 pub mod egress;
+pub mod flow;
 mod grant;
 mod json;
 mod layer;
@@ -23,20 +26,24 @@ pub mod output;
 mod pattern;
 mod policy;
 mod principal;
+mod readings;
 mod rule;
 mod schema;
 pub mod scope;
+pub mod session;
 pub mod text;
 mod verdict;
 
-pub use budget::{Budget, BudgetKey, Charge, InvalidWindow, Reading, Readings, Window};
+pub use approval::{ApprovalMode, ApprovalRule};
+pub use budget::{Budget, BudgetKey, Charge, InvalidWindow, Measure, Reading, Window};
 pub use call::Call;
 pub use casemate_signing::time::{InvalidTimestamp, Timestamp};
 pub use decide::{Decision, Deferred, Denied, Permit, decide};
 pub use grant::Grant;
 pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
-pub use policy::{Policy, PolicyError, charges, visible};
+pub use policy::{Guards, Policy, PolicyError, visible};
 pub use principal::{Principal, PrincipalId};
-pub use rule::{ApprovalMode, Mode, ToolRule, default_approval, default_dry_run, default_enabled};
+pub use readings::{Needs, Readings, needs};
+pub use rule::{Mode, ToolRule, default_approval, default_dry_run, default_enabled};
 pub use schema::{check_settings, without_secrets};
 pub use verdict::{Layer, Outcome, Reason, Verdict};

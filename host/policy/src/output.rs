@@ -189,9 +189,8 @@ impl WithheldReason {
     }
 }
 
-/// Check a result.
-pub fn check(raw: RawOutput, rules: &OutputRules, redactor: &Redactor) -> Result<CheckedOutput, Withheld> {
-    let cap = rules.max_bytes();
+/// Check a result, of which at most `cap` bytes may be shown.
+pub fn check(raw: RawOutput, rules: &OutputRules, cap: usize, redactor: &Redactor) -> Result<CheckedOutput, Withheld> {
     let too_large =
         |size: usize| Withheld::new(WithheldReason::TooLarge, format!("the result is {size} bytes, and {cap} are allowed"));
     if raw.size() > cap {

@@ -1,7 +1,7 @@
 //! The operator's rules, prepared once: who holds what, compiled, indexed by principal and tool.
 
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
 };
 
@@ -10,11 +10,48 @@ use casemate_signing::{
     manifest::{DimensionName, Effect},
 };
 
+use serde_json::Value;
+
 use crate::{
-    BudgetKey, Charge, Grant, GrantName, Principal, PrincipalId, ServedName, Timestamp, ToolRule,
+    BudgetKey, Call, Charge, Grant, GrantName, Measure, Mode, Principal, PrincipalId, ServedName, Timestamp, ToolRule, Window,
+    approval::{Approvers, RoleName},
+    breaker::BreakerRules,
+    cedar::Rules,
+    flow::{self, FlowName, FlowRule, FlowWhen},
+    layer::targets,
+    readings::began,
     schema::Schema,
-    scope::{GrantedScope, ScopeError},
+    scope::{GrantedScope, ScopeError, ScopeValue},
+    session::{SessionReading, SessionRules, provenance},
 };
+
+/// What holds for every grant.
+#[derive(Debug, Clone)]
+pub struct Guards {
+    /// What reading one thing forbids doing next.
+    pub flows: Vec<FlowRule>,
+    /// What pauses a principal.
+    pub breaker: BreakerRules,
+    /// How long what was read is remembered.
+    pub session: SessionRules,
+    /// Who may agree to calls.
+    pub approvers: Approvers,
+    /// The operator's own policies, if there are any.
+    pub policies: Option<Arc<Rules>>,
+}
+
+/// As where the operator says nothing.
+impl Default for Guards {
+    fn default() -> Self {
+        Self {
+            flows: flow::defaults(),
+            breaker: BreakerRules::default(),
+            session: SessionRules::default(),
+            approvers: Approvers::default(),
+            policies: None,
+        }
+    }
+}
 
 /// Everything a decision needs, in the form it needs it. Never changed: a reload makes a new one.
 #[derive(Debug)]
@@ -23,6 +60,7 @@ pub struct Policy {
     grants: Vec<Grant>,
     tools: BTreeMap<ServedName, Arc<PreparedTool>>,
     holders: HashMap<PrincipalId, Holder>,
+    guards: Guards,
 }
 
 /// A tool with its schema compiled.
@@ -30,6 +68,8 @@ pub struct Policy {
 pub(crate) struct PreparedTool {
     pub(crate) rule: ToolRule,
     pub(crate) input: Schema,
+    /// Every text that the signed input schema itself offers.
+    words: BTreeSet<String>,
 }
 
 /// What one principal holds.
@@ -45,9 +85,16 @@ pub(crate) struct Cover {
     pub(crate) grant: GrantName,
     pub(crate) max_effect: Effect,
     pub(crate) expires: Option<Timestamp>,
+    /// From the first use on.
+    pub(crate) session: Option<Window>,
+    pub(crate) roles: Arc<BTreeSet<RoleName>>,
+    /// Bytes of one result.
+    pub(crate) max_result: Option<usize>,
     pub(crate) scope: Arc<GrantedScope>,
-    pub(crate) charges: Arc<[Charge]>,
     pub(crate) tool: Arc<PreparedTool>,
+    budgets: Arc<[(BudgetKey, Measure)]>,
+    /// Texts that the schema offers or the grant names: nobody else's word.
+    known: Arc<BTreeSet<String>>,
 }
 
 /// Why rules cannot be used. The culprit is the operator's configuration, except where it says `plugin`.
@@ -119,7 +166,15 @@ pub enum PolicyError {
         /// Its selector and window.
         budget: String,
         /// Why.
-        fault: &'static str,
+        fault: String,
+    },
+    /// A flow rule that can never apply.
+    #[error("flow rule `{flow}` {fault}")]
+    Flow {
+        /// The rule.
+        flow: FlowName,
+        /// Why.
+        fault: String,
     },
 }
 
@@ -127,7 +182,7 @@ impl PolicyError {
     /// The grant that cannot be used; none where it is not about one.
     pub fn grant(&self) -> Option<&GrantName> {
         match self {
-            Self::DuplicateTool { .. } | Self::Schema { .. } => None,
+            Self::DuplicateTool { .. } | Self::Schema { .. } | Self::Flow { .. } => None,
             Self::DuplicateGrant { grant }
             | Self::Empty { grant, .. }
             | Self::NoSuchTool { grant, .. }
@@ -140,9 +195,15 @@ impl PolicyError {
 
 impl Policy {
     /// Prepare rules. Everything that is parsed here is enforced: what could not be is an error.
-    pub fn new(environment: Environment, grants: Vec<Grant>, tools: Vec<ToolRule>) -> Result<Self, Vec<PolicyError>> {
+    pub fn new(
+        environment: Environment,
+        grants: Vec<Grant>,
+        tools: Vec<ToolRule>,
+        guards: Guards,
+    ) -> Result<Self, Vec<PolicyError>> {
         let mut errors = Vec::new();
         let tools = prepare_tools(tools, &mut errors);
+        check_flows(&guards.flows, &mut errors);
         let mut grants = grants;
         grants.sort_by(|a, b| a.name.cmp(&b.name));
         let mut holders: HashMap<PrincipalId, Holder> = HashMap::new();
@@ -156,17 +217,30 @@ impl Policy {
             prepare_grant(grant, &tools, &mut holders, &mut errors);
         }
         errors.dedup();
-        if errors.is_empty() { Ok(Self { environment, grants, tools, holders }) } else { Err(errors) }
+        if errors.is_empty() { Ok(Self { environment, grants, tools, holders, guards }) } else { Err(errors) }
     }
 
     /// Rules under which nothing may happen.
     pub fn nothing(environment: Environment) -> Self {
-        Self { environment, grants: Vec::new(), tools: BTreeMap::new(), holders: HashMap::new() }
+        Self { environment, grants: Vec::new(), tools: BTreeMap::new(), holders: HashMap::new(), guards: Guards::default() }
     }
 
     /// Where this host runs.
     pub fn environment(&self) -> Environment {
         self.environment
+    }
+
+    /// Flow rules that name no tool and no label that is installed. Where everything is installed that the operator counts on, they are
+    /// mistakes.
+    pub fn misspelt(&self) -> Vec<PolicyError> {
+        let mut errors = Vec::new();
+        misspelt(&self.guards.flows, &self.tools, &mut errors);
+        errors
+    }
+
+    /// What holds for every grant.
+    pub fn guards(&self) -> &Guards {
+        &self.guards
     }
 
     /// The grants, in the order of their names.
@@ -179,6 +253,11 @@ impl Policy {
         self.tools.values().map(|tool| &tool.rule)
     }
 
+    /// Whether a grant lasts for so long from its first use.
+    pub fn counts_sessions(&self, grant: &GrantName) -> bool {
+        self.grants.iter().any(|known| known.name == *grant && known.session.is_some())
+    }
+
     /// Whether a grant covers a tool, live or not.
     pub fn covers(&self, grant: &GrantName, tool: &ServedName) -> bool {
         self.grants.iter().any(|g| g.name == *grant && g.tools.iter().any(|pattern| pattern.matches(tool)))
@@ -187,6 +266,38 @@ impl Policy {
     /// Whether a principal holds any grant at all.
     pub(crate) fn holds_any(&self, principal: &Principal) -> bool {
         self.holders.contains_key(principal.id())
+    }
+
+    /// Whether what was read before matters to a call under a grant.
+    pub(crate) fn asks_flow(&self, cover: &Cover) -> bool {
+        let rule = &cover.tool.rule;
+        let refuses = rule.mode() == Mode::Real && !rule.manifest_tool.labels.refuses.is_empty();
+        self.guards.policies.is_some()
+            || refuses
+            || self.guards.flows.iter().any(|flow| flow.forbids.covers(&rule.served, rule.ceiling()))
+    }
+
+    /// The arguments of a call whose provenance a flow rule asks about.
+    pub(crate) fn provenance(&self, cover: &Cover, call: &Call) -> Vec<provenance::Argument> {
+        let asks = |rule: &FlowRule| {
+            matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&cover.tool.rule.served, cover.tool.rule.ceiling())
+        };
+        if self.guards.policies.is_none() && !self.guards.flows.iter().any(asks) {
+            return Vec::new();
+        }
+        provenance::arguments(call.arguments(), &cover.known)
+    }
+
+    /// Whether what a principal reads under a grant can ever matter to a flow rule: then its values are remembered.
+    pub fn remembers(&self, grant: &GrantName) -> bool {
+        let asks = |rule: &FlowRule, tool: &ToolRule| {
+            matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&tool.served, tool.ceiling())
+        };
+        if self.guards.policies.is_some() {
+            return true;
+        }
+        let tools = self.grants.iter().find(|known| known.name == *grant).map(|grant| covered(grant, &self.tools));
+        tools.into_iter().flatten().any(|tool| self.guards.flows.iter().any(|rule| asks(rule, &tool.rule)))
     }
 
     /// Whether a tool of this name is installed; for the operator's eyes only.
@@ -206,7 +317,9 @@ fn prepare_tools(rules: Vec<ToolRule>, errors: &mut Vec<PolicyError>) -> BTreeMa
         let name = rule.served.clone();
         match Schema::compile(&rule.manifest_tool.input_schema) {
             Ok(input) => {
-                if tools.insert(name.clone(), Arc::new(PreparedTool { rule, input })).is_some() {
+                let mut words = BTreeSet::new();
+                offered(&rule.manifest_tool.input_schema, &mut words);
+                if tools.insert(name.clone(), Arc::new(PreparedTool { rule, input, words })).is_some() {
                     errors.push(PolicyError::DuplicateTool { tool: name });
                 }
             }
@@ -214,6 +327,52 @@ fn prepare_tools(rules: Vec<ToolRule>, errors: &mut Vec<PolicyError>) -> BTreeMa
         }
     }
     tools
+}
+
+/// The texts of every `enum` and `const`.
+fn offered(schema: &Value, words: &mut BTreeSet<String>) {
+    match schema {
+        Value::Object(fields) => {
+            let texts = |value: &Value| value.as_str().map(str::to_owned);
+            words.extend(fields.get("const").and_then(texts));
+            words.extend(fields.get("enum").and_then(Value::as_array).into_iter().flatten().filter_map(texts));
+            fields.values().for_each(|field| offered(field, words));
+        }
+        Value::Array(items) => items.iter().for_each(|item| offered(item, words)),
+        _ => {}
+    }
+}
+
+/// Verdicts go by a rule's name.
+fn check_flows(flows: &[FlowRule], errors: &mut Vec<PolicyError>) {
+    let mut names = BTreeSet::new();
+    for rule in flows.iter().filter(|rule| !names.insert(&rule.name)) {
+        let fault =
+            "is there twice\nhelp: a rule of the same name as a built-in one needs that one in `without_flows`".to_owned();
+        errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
+    }
+}
+
+/// A rule that names what is not there is a misspelt rule, and would protect nothing.
+fn misspelt(flows: &[FlowRule], tools: &BTreeMap<ServedName, Arc<PreparedTool>>, errors: &mut Vec<PolicyError>) {
+    let built_in: BTreeSet<String> = flow::defaults().iter().map(|rule| rule.when.label().to_string()).collect();
+    for rule in flows {
+        let mut fault = |fault: String| errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
+        let label = rule.when.label();
+        let produced = tools.values().any(|tool| tool.rule.manifest_tool.labels.produces.contains(label));
+        if !produced && !built_in.contains(label.as_str()) {
+            fault(format!(
+                "is about the label `{label}`, and no installed tool's results carry it\nhelp: `casemate inspect` shows a tool's labels"
+            ));
+        }
+        for pattern in &rule.forbids.tools {
+            if !tools.keys().any(|tool| pattern.matches(tool)) {
+                fault(format!(
+                    "names `{pattern}`, and no installed tool is called that\nhelp: `casemate list` shows the installed tools"
+                ));
+            }
+        }
+    }
 }
 
 /// What is wrong with a grant as such.
@@ -240,12 +399,24 @@ fn check_grant(grant: &Grant, tools: &BTreeMap<ServedName, Arc<PreparedTool>>, e
     for budget in &grant.budgets {
         let tools: Vec<&str> = budget.tools.iter().map(crate::ToolPattern::as_str).collect();
         let shown = format!("{} per {}", if tools.is_empty() { "*".to_owned() } else { tools.join(", ") }, budget.per);
-        if !covered.iter().any(|rule| budget.counts(&rule.served, rule.manifest_tool.effect)) {
-            errors.push(PolicyError::Budget { grant: name(), budget: shown.clone(), fault: "counts none of the grant's tools" });
+        let mut fault = |fault: String| errors.push(PolicyError::Budget { grant: name(), budget: shown.clone(), fault });
+        let counted: Vec<_> = covered.iter().filter(|rule| budget.counts(&rule.served, rule.manifest_tool.effect)).collect();
+        if counted.is_empty() {
+            fault("counts none of the grant's tools".to_owned());
         }
-        let selector = format!("{tools:?} {:?} {:?}", budget.effect, budget.per);
+        if let Measure::Distinct(dimension, _) = &budget.measure {
+            for rule in counted.iter().filter(|rule| !rule.manifest_tool.scope.contains_key(dimension)) {
+                fault(format!(
+                    "counts values of `{dimension}`, and `{}` does not name one in its arguments\nhelp: leave that tool out with `tools = […]`",
+                    rule.served
+                ));
+            }
+        }
+        let what = std::mem::discriminant(&budget.measure);
+        let dimension = if let Measure::Distinct(dimension, _) = &budget.measure { Some(dimension) } else { None };
+        let selector = format!("{tools:?} {:?} {:?} {what:?} {dimension:?}", budget.effect, budget.per);
         if keys.contains(&selector) {
-            errors.push(PolicyError::Budget { grant: name(), budget: shown, fault: "is there twice" });
+            fault("is there twice".to_owned());
         }
         keys.push(selector);
     }
@@ -268,7 +439,9 @@ fn prepare_grant(
     for principal in &grant.principals {
         holders.entry(principal.clone()).or_default();
     }
+    let roles = Arc::new(grant.roles.clone());
     for tool in covered(grant, tools) {
+        let known = Arc::new(tool.words.iter().chain(grant.scope.values().flatten()).cloned().collect());
         let scope = match GrantedScope::new(&tool.rule.dimensions, &grant.scope) {
             Ok(scope) => Arc::new(scope),
             Err(faults) => {
@@ -287,19 +460,23 @@ fn prepare_grant(
             }
         };
         for principal in &grant.principals {
-            let charges = grant
+            let budgets = grant
                 .budgets
                 .iter()
                 .filter(|budget| budget.counts(&tool.rule.served, tool.rule.manifest_tool.effect))
-                .map(|budget| Charge::new(budget.key(principal, &grant.name), budget.calls))
+                .map(|budget| (budget.key(principal, &grant.name), budget.measure.clone()))
                 .collect();
             holders.entry(principal.clone()).or_default().covers.entry(tool.rule.served.clone()).or_default().push(Cover {
                 grant: grant.name.clone(),
                 max_effect: grant.max_effect,
                 expires: grant.expires,
+                session: grant.session,
+                roles: Arc::clone(&roles),
+                max_result: grant.max_result_kib.map(|kib| usize::try_from(kib).unwrap_or(usize::MAX).saturating_mul(1024)),
                 scope: Arc::clone(&scope),
-                charges,
                 tool: Arc::clone(tool),
+                budgets,
+                known: Arc::clone(&known),
             });
         }
     }
@@ -309,6 +486,34 @@ impl Cover {
     /// Whether the grant has not ended.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|end| now < end)
+    }
+
+    /// When the grant ends for a session that the ledger knows this of; none where it does not.
+    pub(crate) fn ends(&self, session: Option<&SessionReading>, now: Timestamp) -> Option<Timestamp> {
+        let session = self.session.map(|length| began(session, now).plus_millis(length.as_millis()));
+        self.expires.into_iter().chain(session).min()
+    }
+
+    /// What one call spends.
+    pub(crate) fn charges(&self, call: &Call) -> Vec<Charge> {
+        let charge = |(key, measure): &(BudgetKey, Measure)| {
+            let targets = match measure {
+                Measure::Distinct(dimension, _) => self.targets(dimension, call),
+                Measure::Calls(_) | Measure::Bytes(_) => BTreeSet::new(),
+            };
+            Charge::new(key.clone(), measure.clone(), targets)
+        };
+        self.budgets.iter().map(charge).collect()
+    }
+
+    /// The targets that a call's arguments name in a dimension, in the spelling in which they compare. What is no target is left out: the
+    /// scope layer refuses it.
+    pub(crate) fn targets(&self, dimension: &DimensionName, call: &Call) -> BTreeSet<String> {
+        let bound = self.tool.rule.manifest_tool.scope.get(dimension);
+        let found =
+            bound.and_then(|place| call.arguments().pointer(&place.argument)).map(targets).into_iter().flatten().flatten();
+        let Some(kind) = self.scope.kind(dimension) else { return BTreeSet::new() };
+        found.filter_map(|text| ScopeValue::parse(kind, &text).ok()).map(|value| value.to_string()).collect()
     }
 
     fn shows(&self, now: Timestamp) -> bool {
@@ -328,17 +533,4 @@ pub fn visible<'a>(policy: &'a Policy, principal: &Principal, now: Timestamp) ->
         .collect();
     rules.sort_by(|a, b| a.served.cmp(&b.served));
     rules
-}
-
-/// The budgets whose readings [`crate::decide`] needs for a call of this tool by this principal.
-pub fn charges(policy: &Policy, principal: &Principal, tool: &str) -> Vec<BudgetKey> {
-    let mut keys: Vec<BudgetKey> = policy
-        .covering(principal, tool)
-        .iter()
-        .flat_map(|cover| cover.charges.iter())
-        .map(|charge| charge.key().clone())
-        .collect();
-    keys.sort();
-    keys.dedup();
-    keys
 }

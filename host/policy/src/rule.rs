@@ -1,10 +1,16 @@
 //! What the operator's configuration and the signed manifest say about one tool.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use casemate_signing::manifest::{DimensionName, Effect, PluginId, ScopeKind, Tool, ToolName};
 
-use crate::ServedName;
+use crate::{
+    ServedName,
+    approval::{ApprovalMode, ApprovalRule, RoleName},
+};
 
 /// One installed tool: its signed text and the operator's switches.
 #[derive(Debug, Clone, PartialEq)]
@@ -28,7 +34,9 @@ pub struct ToolRule {
     /// Whether it may only be planned; see [`default_dry_run`]. Means nothing for a tool that only reads.
     pub dry_run: bool,
     /// Who must agree before it runs for real; see [`default_approval`].
-    pub approval: ApprovalMode,
+    pub approval: ApprovalRule,
+    /// The grant must confer one of these; empty: any grant will do.
+    pub roles: BTreeSet<RoleName>,
 }
 
 impl ToolRule {
@@ -36,23 +44,12 @@ impl ToolRule {
     pub fn mode(&self) -> Mode {
         if self.dry_run && self.manifest_tool.effect > Effect::Read { Mode::DryRun } else { Mode::Real }
     }
-}
 
-/// Who must agree before a call runs for real.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum ApprovalMode {
-    /// Nobody.
-    None,
-    /// A person on the operator's side.
-    Operator,
-}
-
-impl ApprovalMode {
-    /// The word used in configuration and logs.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::None => "none",
-            Self::Operator => "operator",
+    /// The worst that a call of it sends: `read` where it is only planned.
+    pub fn ceiling(&self) -> Effect {
+        match self.mode() {
+            Mode::Real => self.manifest_tool.effect,
+            Mode::DryRun => Effect::Read,
         }
     }
 }
@@ -87,8 +84,8 @@ pub fn default_dry_run(effect: Effect) -> bool {
 }
 
 /// Who must agree where the operator says nothing: a person, from `execute` on.
-pub fn default_approval(effect: Effect) -> ApprovalMode {
-    if effect >= Effect::Execute { ApprovalMode::Operator } else { ApprovalMode::None }
+pub fn default_approval(effect: Effect) -> ApprovalRule {
+    ApprovalRule::of(if effect >= Effect::Execute { ApprovalMode::Operator } else { ApprovalMode::None })
 }
 
 #[cfg(test)]
@@ -99,7 +96,7 @@ mod tests {
 
     #[test]
     fn only_reading_is_on_by_default() {
-        let defaults = |effect| (default_enabled(effect), default_dry_run(effect), default_approval(effect));
+        let defaults = |effect| (default_enabled(effect), default_dry_run(effect), default_approval(effect).mode);
         assert_eq!(defaults(Effect::Read), (true, false, ApprovalMode::None));
         assert_eq!(defaults(Effect::Write), (false, true, ApprovalMode::None));
         assert_eq!(defaults(Effect::Execute), (false, true, ApprovalMode::Operator));

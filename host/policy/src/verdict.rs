@@ -17,8 +17,14 @@ pub enum Layer {
     Input,
     /// Every target is within the grant's values.
     Scope,
+    /// Nothing the session has read forbids it.
+    Flow,
     /// The grant's budgets are not spent.
     Budget,
+    /// The principal is not paused.
+    Breaker,
+    /// The operator's own policies do not forbid it.
+    Cedar,
     /// A person has agreed, where one must.
     Approval,
     /// For real, or planned only. Never says no: it lowers what the run may send.
@@ -35,7 +41,10 @@ impl Layer {
             Self::Effect => "effect",
             Self::Input => "input",
             Self::Scope => "scope",
+            Self::Flow => "flow",
             Self::Budget => "budget",
+            Self::Breaker => "breaker",
+            Self::Cedar => "cedar",
             Self::Approval => "approval",
             Self::DryRun => "dry-run",
         }
@@ -61,6 +70,10 @@ pub enum Reason {
     NotPinned,
     /// The operator has not switched the tool on.
     Disabled,
+    /// The grant confers none of the roles that the tool asks for.
+    RoleMissing,
+    /// The grant's session is over.
+    SessionEnded,
     /// The tool's effect is above the grant's `max_effect`.
     EffectAboveGrant,
     /// Destructive, in production, and nobody would be asked.
@@ -79,6 +92,20 @@ pub enum Reason {
     ScopeMissing,
     /// A target is outside the grant.
     OutOfScope,
+    /// What the session has read forbids it.
+    FlowForbidden,
+    /// What the session has read forbids it, unless a person agrees.
+    FlowNeedsApproval,
+    /// It is not known what the session has read.
+    SessionUnknown,
+    /// The principal is paused.
+    Paused,
+    /// The principal's conduct has just opened the breaker.
+    BreakerOpened,
+    /// The ledger has said nothing about the principal's conduct.
+    BreakerUnknown,
+    /// One of the operator's policies forbids it.
+    Forbidden,
     /// A budget is spent.
     BudgetExhausted,
     /// The ledger has said nothing about a budget.
@@ -96,6 +123,8 @@ impl Reason {
             Self::UnknownTool => "unknown-tool",
             Self::NotPinned => "not-pinned",
             Self::Disabled => "disabled",
+            Self::RoleMissing => "role-missing",
+            Self::SessionEnded => "session-ended",
             Self::EffectAboveGrant => "effect-above-grant",
             Self::ApprovalNeededInProd => "approval-needed-in-prod",
             Self::ArgumentsNotObject => "arguments-not-object",
@@ -105,6 +134,13 @@ impl Reason {
             Self::ScopeMalformed => "scope-malformed",
             Self::ScopeMissing => "scope-missing",
             Self::OutOfScope => "out-of-scope",
+            Self::FlowForbidden => "flow-forbidden",
+            Self::FlowNeedsApproval => "flow-needs-approval",
+            Self::SessionUnknown => "session-unknown",
+            Self::Paused => "paused",
+            Self::BreakerOpened => "breaker-opened",
+            Self::BreakerUnknown => "breaker-unknown",
+            Self::Forbidden => "forbidden",
             Self::BudgetExhausted => "budget-exhausted",
             Self::BudgetUnknown => "budget-unknown",
             Self::ApprovalRequired => "approval-required",

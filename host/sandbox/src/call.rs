@@ -19,6 +19,10 @@ pub struct CallSettings {
     pub cancel: CancellationToken,
     /// Does the same when its plugin is no longer served.
     pub unloaded: CancellationToken,
+    /// Does the same when its grant ends.
+    pub grant_ended: CancellationToken,
+    /// The most bytes that all its upstreams together may answer, where a budget counts them.
+    pub response_bytes: Option<u64>,
     /// Where progress reports go, if the client asked for them.
     pub progress: Option<mpsc::Sender<ProgressReport>>,
     /// How its requests leave.
@@ -30,17 +34,19 @@ pub struct CallSettings {
 pub(crate) struct Ends {
     cancel: CancellationToken,
     unloaded: CancellationToken,
+    grant_ended: CancellationToken,
 }
 
 impl Ends {
     pub(crate) fn of(settings: &CallSettings) -> Self {
-        Self { cancel: settings.cancel.clone(), unloaded: settings.unloaded.clone() }
+        Self { cancel: settings.cancel.clone(), unloaded: settings.unloaded.clone(), grant_ended: settings.grant_ended.clone() }
     }
 
     /// What has ended the call, if anything has. A plugin that is no longer served comes first: the operator has to know of it.
     pub(crate) fn fault(&self) -> Option<Fault> {
         let unloaded = self.unloaded.is_cancelled().then_some(Fault::Unloaded);
-        unloaded.or_else(|| self.cancel.is_cancelled().then_some(Fault::Cancelled))
+        let ended = || self.grant_ended.is_cancelled().then_some(Fault::GrantEnded);
+        unloaded.or_else(ended).or_else(|| self.cancel.is_cancelled().then_some(Fault::Cancelled))
     }
 
     /// Resolves when the call shall end.
@@ -48,6 +54,7 @@ impl Ends {
         tokio::select! {
             biased;
             () = self.unloaded.cancelled() => Fault::Unloaded,
+            () = self.grant_ended.cancelled() => Fault::GrantEnded,
             () = self.cancel.cancelled() => Fault::Cancelled,
         }
     }
@@ -98,10 +105,14 @@ pub enum Fault {
     },
     /// The plugin trapped or broke the contract. The text is the operator's; guest backtraces are in it.
     Trap(String),
+    /// The plan that was agreed to cannot be held to. The text is the operator's.
+    Plan(String),
     /// The caller no longer wants it.
     Cancelled,
     /// Its plugin is no longer served.
     Unloaded,
+    /// Its grant has ended.
+    GrantEnded,
     /// All places were taken for as long as a call may wait.
     Busy {
         /// Whose places: the plugin's or the host's.
@@ -150,6 +161,9 @@ impl Limit {
     pub(crate) fn response(bytes: usize) -> Self {
         Self { name: "response_kib", value: format!("{} KiB", bytes >> 10), raisable: true }
     }
+    pub(crate) fn budget(bytes: u64) -> Self {
+        Self { name: "bytes budget", value: format!("{bytes} bytes from upstreams"), raisable: false }
+    }
     pub(crate) fn host_call(bytes: usize) -> Self {
         Self { name: "output_kib", value: format!("{} KiB for one transfer to the host", bytes >> 10), raisable: true }
     }
@@ -173,6 +187,8 @@ pub struct RunFacts {
     pub spent: Spent,
     /// Every request that passed the gate, in order.
     pub exchanges: Vec<Exchange>,
+    /// Requests of the plan that was agreed to and that were not sent.
+    pub unsent: usize,
     /// What the plugin logged: unchecked text.
     pub log: Vec<LogLine>,
 }

@@ -10,7 +10,7 @@ use std::{
 use casemate_audit::Recorded;
 use casemate_policy::{
     Permit,
-    egress::Gate,
+    egress::{Conduct, Gate, HeldPlan},
     output::{FailureKind, RawContent, RawFailure, RawOutput},
 };
 use casemate_signing::manifest::{self, Credential, Manifest};
@@ -212,13 +212,18 @@ impl Runtime {
             arguments: permit.get().arguments().to_string(),
             settings: plugin.settings.clone(),
         };
+        // A person agreed to a plan: what is sent is held to it, or nothing is sent.
+        let agreed = permit.get().agreed().map(|agreed| HeldPlan::read(&agreed.plan.plan.to_string(), &agreed.plan.plan_digest));
+        let held = match agreed.transpose() {
+            Ok(held) => held,
+            Err(error) => return Run { ending: Ending::Fault(Fault::Plan(error.to_string())), facts: RunFacts::default() },
+        };
         let desk = Arc::new(Desk::new(
-            Arc::clone(&plugin.gate),
+            Conduct::new(Arc::clone(&plugin.gate), permit.get(), held),
             Arc::clone(&plugin.upstreams),
-            permit,
             plugin.limits.clone(),
             ends.clone(),
-            settings.transport,
+            (settings.transport, settings.response_bytes),
             stop,
         ));
         let capture = Capture::default();
@@ -255,9 +260,15 @@ impl Runtime {
             wall: started.elapsed(),
         };
         // From here on nothing leaves, and what left is on the list. Dropping the store drops the requests under way.
-        let exchanges = desk.close();
+        let (exchanges, conduct) = desk.close();
         drop(store);
-        Run { ending, facts: RunFacts { spent, exchanges, log: capture.take() } }
+        let unsent = conduct.as_ref().map_or(0, Conduct::unsent);
+        // It went on with answers that were assumed, and came to its end: what it came to is a plan, not a result.
+        let ending = match (ending, conduct.and_then(Conduct::into_plan)) {
+            (Ending::Returned(_) | Ending::Failed(_), Some(plan)) => Ending::Planned(plan),
+            (ending, _) => ending,
+        };
+        Run { ending, facts: RunFacts { spent, exchanges, unsent, log: capture.take() } }
     }
 
     async fn take_places(&self, plugin: &Loaded) -> Result<[OwnedSemaphorePermit; 2], Fault> {

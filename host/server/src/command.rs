@@ -1,7 +1,10 @@
 //! The commands, one file each: `Args` and `run`. Results go to standard output, everything else to standard error.
 
 pub mod advisories;
+pub mod approvals;
+pub mod approver;
 pub mod audit;
+pub mod breaker;
 pub mod call;
 pub mod check;
 pub mod init;
@@ -9,6 +12,7 @@ pub mod inspect;
 pub mod install;
 pub mod key;
 pub mod keyset;
+pub mod ledger;
 pub mod lint;
 pub mod list;
 pub mod lock;
@@ -24,6 +28,7 @@ pub mod sbom;
 pub mod record;
 pub mod revoke;
 pub mod serve;
+pub mod sessions;
 pub mod sign;
 pub mod signer;
 pub mod test;

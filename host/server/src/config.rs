@@ -4,6 +4,7 @@
 
 mod advisories;
 pub mod file;
+mod guards;
 mod place;
 mod secret;
 
@@ -12,7 +13,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use casemate_policy::{ApprovalMode, Budget, Grant, GrantName, PrincipalId, Timestamp, ToolPattern, egress::UpstreamBinding};
+use casemate_policy::{
+    ApprovalRule, Budget, Grant, GrantName, Guards, Measure, PrincipalId, Timestamp, ToolPattern, approval::RoleName,
+    egress::UpstreamBinding,
+};
 use casemate_registry::{Authority, HostRule};
 use casemate_sandbox::{BoundSource, Maxima, Secrets};
 use casemate_signing::{
@@ -50,6 +54,10 @@ pub struct Config {
     pub plugins: BTreeMap<PluginName, PluginConfig>,
     /// Grants, in name order.
     pub grants: Vec<Located<Grant>>,
+    /// What holds for every grant.
+    pub guards: Guards,
+    /// The operator's own policies: each file of `policies/`, beside the configuration file, that ends in `.cedar`, and its text.
+    pub policies: Vec<(String, String)>,
 }
 
 /// Settings of the HTTP transport.
@@ -105,14 +113,16 @@ impl PluginConfig {
 }
 
 /// One tool's switches; what is absent has the default of the tool's effect.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct ToolConfig {
     /// Whether it can be called at all.
     pub enabled: Option<bool>,
     /// Whether it only plans.
     pub dry_run: Option<bool>,
-    /// Whether a human must agree.
-    pub approval: Option<ApprovalMode>,
+    /// Who must agree.
+    pub approval: Option<ApprovalRule>,
+    /// The grant must confer one of these.
+    pub roles: BTreeSet<RoleName>,
 }
 
 /// A configuration that cannot be used. Every fault is reported, not only the first.
@@ -141,7 +151,13 @@ impl Config {
                 path.display()
             )])
         })?;
-        Self::parse(path, &text)
+        let mut config = Self::parse(path, &text)?;
+        config.policies = policies(path)?;
+        if !config.policies.is_empty() {
+            let all = config.policies.iter().fold(text, |all, (name, text)| format!("{all}\0{name}\0{text}"));
+            config.sha256 = Digest::of(all.as_bytes()).to_hex();
+        }
+        Ok(config)
     }
 
     /// The same for what an author does, who need not have a host: where there is no file, one that allows nothing.
@@ -162,6 +178,35 @@ impl Config {
         let config = resolver.config(file);
         if resolver.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(resolver.faults)) }
     }
+}
+
+/// Every `*.cedar` of the folder `policies` beside the configuration file, in the order of their names.
+fn policies(config: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    let folder = config.parent().unwrap_or(Path::new("")).join("policies");
+    let unreadable = |path: &Path, error: std::io::Error| {
+        ConfigError::new(vec![format!(
+            "`{}` cannot be read: {error}\nhelp: policies forbid, so none is left out: make it readable, or move it away",
+            path.display()
+        )])
+    };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(&folder, error)),
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(&folder, error))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "cedar"));
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            Ok((path.display().to_string(), text))
+        })
+        .collect()
 }
 
 /// Turns typed text into values and collects every fault on the way.
@@ -209,6 +254,7 @@ impl Resolver<'_> {
         };
         let plugins =
             file.plugins.into_iter().filter_map(|(name, plugin)| Some((self.form(&name)?, self.plugin(&name, plugin)))).collect();
+        let guards = self.guards(file.flow, &file.without_flows, file.breaker, file.session, file.approvers);
         let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
         Config {
             path: self.path.to_owned(),
@@ -221,6 +267,8 @@ impl Resolver<'_> {
             advisories: self.advisories(file.advisories),
             plugins,
             grants,
+            guards,
+            policies: Vec::new(),
         }
     }
 
@@ -265,7 +313,7 @@ impl Resolver<'_> {
             tools: file
                 .tools
                 .into_iter()
-                .filter_map(|(name, tool)| Some((self.form(&name)?, Located::new(self.place(name.span()), tool_config(&tool)))))
+                .filter_map(|(name, tool)| Some((self.form(&name)?, Located::new(self.place(name.span()), self.tool(tool)))))
                 .collect(),
         }
     }
@@ -285,29 +333,46 @@ impl Resolver<'_> {
             self.form(&at)
         });
         let budgets = file.budget.into_iter().filter_map(|budget| self.budget(budget)).collect();
-        let grant = Grant { name: name?, principals, tools, max_effect: file.max_effect, scope, expires, budgets };
+        let session = file.session.and_then(|session| self.form(&session));
+        let roles = self.roles(&file.roles);
+        let (max_effect, max_result_kib) = (file.max_effect, file.max_result_kib);
+        let grant = Grant { name: name?, principals, tools, max_effect, scope, expires, session, roles, max_result_kib, budgets };
         Some(Located::new(place, grant))
     }
 
-    fn budget(&mut self, file: file::Budget) -> Option<Budget> {
-        let tools = file.tools.map(|tools| (tools.span(), tools.into_inner().into_vec()));
-        let tools = tools
+    fn roles(&mut self, roles: &[toml::Spanned<String>]) -> BTreeSet<RoleName> {
+        roles.iter().filter_map(|role| self.form(role)).collect()
+    }
+
+    fn patterns(&mut self, tools: Option<toml::Spanned<file::OneOrMany>>) -> Vec<ToolPattern> {
+        let tools = tools.map(|tools| (tools.span(), tools.into_inner().into_vec()));
+        tools
             .into_iter()
             .flat_map(|(span, patterns)| patterns.into_iter().map(move |pattern| toml::Spanned::new(span.clone(), pattern)))
             .filter_map(|pattern| self.form(&pattern))
-            .collect();
-        Some(Budget { tools, effect: file.effect, calls: file.calls, per: self.form(&file.per)? })
+            .collect()
     }
-}
 
-fn tool_config(file: &file::Tool) -> ToolConfig {
-    ToolConfig {
-        enabled: file.enabled,
-        dry_run: file.dry_run,
-        approval: file.approval.map(|mode| match mode {
-            file::Approval::None => ApprovalMode::None,
-            file::Approval::Operator => ApprovalMode::Operator,
-        }),
+    /// Exactly one of `calls`, `bytes` and `distinct`.
+    fn measure(&mut self, file: &file::Budget) -> Option<Measure> {
+        match (file.calls, file.bytes, &file.distinct, file.max) {
+            (Some(calls), None, None, None) => Some(Measure::Calls(calls)),
+            (None, Some(bytes), None, None) => Some(Measure::Bytes(bytes)),
+            (None, None, Some(dimension), Some(max)) => Some(Measure::Distinct(self.form(dimension)?, max)),
+            _ => {
+                self.faults.push(format!(
+                    "{}: a budget counts one thing\nhelp: write `calls = N`, `bytes = N`, or `distinct = \"DIMENSION\", max = N`",
+                    self.place(file.per.span())
+                ));
+                None
+            }
+        }
+    }
+
+    fn budget(&mut self, file: file::Budget) -> Option<Budget> {
+        let measure = self.measure(&file);
+        let tools = self.patterns(file.tools);
+        Some(Budget { tools, effect: file.effect, per: self.form(&file.per)?, measure: measure? })
     }
 }
 

@@ -1,6 +1,7 @@
 //! The house, opened: policy, ledger, log and sandbox of one environment, with every plugin that may be served.
 
 pub(crate) mod heads;
+pub(crate) mod pending;
 pub(crate) mod store;
 
 mod facts;

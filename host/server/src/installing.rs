@@ -1,10 +1,11 @@
 //! Changing what is installed: one way, whichever command asks for it.
 //!
-//! A change is made with other changes kept out, and is on record before it counts. Packages, state and last the lock file are
-//! written, each whole or not at all: until the lock file names a package, nothing loads it.
+//! A change is made with other changes kept out, and is on record before it counts. A package's files are written first; then lock file
+//! and state change in one step: until both name a package, nothing loads it.
 
 pub(crate) mod acquire;
 pub(crate) mod consent;
+mod names;
 
 use std::path::{Path, PathBuf};
 
@@ -24,16 +25,15 @@ use crate::{
     advisories::{Advisories, waived},
     clock,
     command::{Context, print},
-    config::{Config, distance, nearest},
+    config::{Config, nearest},
     exit::Failure,
     folders::private,
-    house::{store, write_down},
+    house::{pending, store, write_down},
 };
 use acquire::Acquired;
 use consent::Agreed;
+pub(crate) use names::Names;
 
-/// Two names this near are told apart by nobody in a hurry.
-const SIMILAR: usize = 1;
 /// Releases that stay on disk beside the installed one, for `casemate rollback`.
 const KEPT: usize = 4;
 
@@ -57,8 +57,10 @@ pub(crate) struct Candidate {
 
 /// What makes a candidate take the place of another.
 pub(crate) enum Reason {
-    /// A person wants it.
-    Install,
+    /// A person wants it, and says so much about its name.
+    Install(Names),
+    /// The lock file names it, and stays as it is.
+    Locked(Names),
     /// A newer release.
     Update,
     /// An older release, as an exception, for a reason that goes on record.
@@ -71,15 +73,8 @@ impl<'a> Installing<'a> {
         let config = Config::read(&context.folders.config)?;
         let state = context.folders.state(config.environment);
         let keys = store::keys(&state)?;
-        Ok(Self {
-            trust: store::trust(&context.folders)?,
-            lock: store::lock(&context.folders)?,
-            highwater: store::highwater(&state, &keys)?,
-            context,
-            config,
-            state,
-            keys,
-        })
+        let (lock, highwater) = pending::installed(&context.folders, config.environment, &keys)?;
+        Ok(Self { trust: store::trust(&context.folders)?, lock, highwater, context, config, state, keys })
     }
 
     /// The installed plugin of that short name or id.
@@ -87,14 +82,19 @@ impl<'a> Installing<'a> {
         named(&self.lock, name).map(|(id, locked)| (id.clone(), locked.clone()))
     }
 
-    /// What is installed of a plugin, verified anew.
-    pub(crate) fn present(&self, id: &PluginId, locked: &Locked) -> Result<Manifest, Failure> {
+    /// What is installed of a plugin, verified anew, if that is what was agreed to in this environment. What was agreed to elsewhere,
+    /// or cannot be verified any more, is no measure of what a newer release changes.
+    pub(crate) fn agreed_to(&self, id: &PluginId, locked: &Locked) -> Option<Manifest> {
         let path = store::installed(&self.context.folders, id, &locked.version);
-        let candidate = self.verify(acquire::installed(&path)?)?;
-        if candidate.package.id() != id {
-            return Err(Failure::denied(format!("the package installed as `{id}` is `{}`", candidate.package.id())));
-        }
-        Ok(candidate.package.manifest().clone())
+        let package = self.verify(acquire::installed(&path).ok()?).ok()?.package;
+        let is_it = package.id() == id && self.highwater.approval(id) == Some(package.approval());
+        is_it.then(|| package.manifest().clone())
+    }
+
+    /// Whether its release may be loaded here: it is none that was left behind.
+    pub(crate) fn admits(&self, candidate: &Candidate) -> bool {
+        let (package, release) = (&candidate.package, candidate.package.manifest().plugin.release);
+        self.highwater.admits(package.id(), release, package.statement_digest()).is_ok()
     }
 
     /// Verify what was acquired.
@@ -106,28 +106,37 @@ impl<'a> Installing<'a> {
         Ok(Candidate { package, files, source })
     }
 
-    /// A short name names a section of the configuration, its secrets and the tools of a grant, so it belongs to one publisher; a
-    /// name that is nearly another's is told apart by nobody in a hurry.
-    pub(crate) fn refuse_similar(&self, id: &PluginId, allowed: bool) -> Result<(), Failure> {
-        let others = || self.lock.plugins().keys().filter(|other| *other != id);
-        if let Some(other) = others().find(|other| other.name == id.name) {
+    /// Whose place a candidate would take, as it is now; refused where it is another's and nobody said that this is meant.
+    pub(crate) fn replaced(&self, manifest: &Manifest, names: &Names) -> Result<Vec<PluginId>, Failure> {
+        names.replaced(manifest, &self.lock, &self.highwater, &self.config)
+    }
+
+    /// What is under a plugin's short name in the configuration already.
+    pub(crate) fn inherited(&self, manifest: &Manifest) -> String {
+        names::inherited(manifest, &self.config)
+    }
+
+    /// Whether a package is exactly the one that the lock file names.
+    pub(crate) fn as_locked(&self, package: &Verified) -> Result<(), Failure> {
+        let id = package.id();
+        let Some(locked) = self.lock.plugin(id) else {
             return Err(Failure::denied(format!(
-                "name-taken: `{id}` has the short name of `{other}`, which is installed and whose configuration and grants it would inherit\nhelp: one of the two publishers has to choose another name"
+                "not-locked: casemate.lock does not name `{id}`\nhelp: install it without --locked, and review the change of the lock file"
             )));
-        }
-        match others().find(|other| distance(other.name.as_str(), id.name.as_str()) <= SIMILAR) {
-            Some(other) if !allowed => Err(Failure::denied(format!(
-                "name-similar: `{id}` is nearly the name of `{other}`, which is installed\nhelp: --allow-similar, if both are meant to be there"
+        };
+        match package.differs_from(locked) {
+            Some(field) => Err(Failure::denied(format!(
+                "lock-differs: casemate.lock names another package of `{id}`: its {field} differs\nhelp: casemate update, without --locked, and review the change of the lock file"
             ))),
-            _ => Ok(()),
+            None => Ok(()),
         }
     }
 
     /// Keep other changes out, and read anew what they may have changed meanwhile.
     fn alone(&mut self) -> Result<store::Changing, Failure> {
         let changing = store::changing(&self.context.folders)?;
-        self.lock = store::lock(&self.context.folders)?;
-        self.highwater = store::highwater(&self.state, &self.keys)?;
+        let (folders, environment) = (&self.context.folders, self.config.environment);
+        (self.lock, self.highwater) = pending::installed(folders, environment, &self.keys)?;
         Ok(changing)
     }
 
@@ -135,8 +144,11 @@ impl<'a> Installing<'a> {
     pub(crate) fn put(&mut self, candidate: Candidate, agreed: Agreed, reason: &Reason) -> Result<Value, Failure> {
         let Candidate { package, files: [component, bundle], source } = candidate;
         let id = package.id().clone();
-        let _changing = self.alone()?;
-        self.refuse_similar(&id, true)?;
+        let changing = self.alone()?;
+        let replaced = match reason {
+            Reason::Install(names) | Reason::Locked(names) => self.replaced(package.manifest(), names)?,
+            Reason::Update | Reason::Rollback(_) => self.replaced(package.manifest(), &Names::default())?,
+        };
         let present = self.lock.plugin(&id);
         if let Some(held) = present.filter(|present| present.pinned && present.statement != *package.statement_digest()) {
             return Err(pinned(&id, &held.version));
@@ -145,13 +157,23 @@ impl<'a> Installing<'a> {
         if let Reason::Rollback(_) = reason {
             highwater.danger_allow_rollback(&package);
         }
-        agreed.remember(&mut highwater, &package)?;
-        let mut locked = package.locked(source);
-        // What was gone back from on purpose is not to come again with the next update.
-        locked.pinned = matches!(reason, Reason::Rollback(_)) || self.lock.plugin(&id).is_some_and(|before| before.pinned);
-        let version = locked.version.clone();
-        let before = self.lock.insert(id.clone(), locked);
-        let mut facts = facts(&package, before.as_ref(), reason);
+        agreed.remember(&mut highwater, &self.lock, &package)?;
+        self.remember_documents(&id, &mut highwater)?;
+        replaced.iter().for_each(|other| drop(highwater.withdraw(other)));
+        let version = package.manifest().plugin.version.clone();
+        let before = match reason {
+            Reason::Locked(_) => {
+                self.as_locked(&package)?;
+                None
+            }
+            _ => {
+                let mut locked = package.locked(source);
+                // What was gone back from on purpose is not to come again with the next update.
+                locked.pinned = matches!(reason, Reason::Rollback(_)) || present.is_some_and(|before| before.pinned);
+                self.lock.insert(id.clone(), locked)
+            }
+        };
+        let mut facts = facts(&package, before.as_ref(), &replaced, reason);
 
         // Only now may a byte of it be parsed as WebAssembly. What does not compile or link is not installed.
         let loadable = package
@@ -178,11 +200,29 @@ impl<'a> Installing<'a> {
         let path = store::installed(&self.context.folders, &id, &version);
         store::replace(&path, &component)?;
         store::replace(&store::bundle_of(&path), &bundle)?;
-        store::keep_highwater(&self.state, &self.keys, &highwater)?;
         self.highwater = highwater;
-        self.keep_lock()?;
+        match reason {
+            // Not a byte of it, comments included.
+            Reason::Locked(_) => {
+                store::keep_highwater(&self.context.folders, self.config.environment, &self.keys, &self.highwater)?;
+            }
+            _ => self.keep(&changing)?,
+        }
         self.forget_oldest(&id, &version)?;
         Ok(facts)
+    }
+
+    /// Keyset and revocation list that a package was verified by are the oldest from now on, if they were not yet: what raised their
+    /// marks may have been stopped before it did.
+    fn remember_documents(&self, id: &PluginId, highwater: &mut HighWater) -> Result<(), Failure> {
+        let Some(publisher) = self.trust.publishers().get(&id.publisher) else { return Ok(()) };
+        if let Some(keyset) = publisher.keyset() {
+            highwater.accept_keyset(keyset).map_err(Failure::denied)?;
+        }
+        if let Some(list) = publisher.revocations().filter(|_| publisher.revocation_source().is_some()) {
+            highwater.accept_revocations(list).map_err(Failure::denied)?;
+        }
+        Ok(())
     }
 
     /// Of the releases that were here before, the newest stay.
@@ -198,9 +238,9 @@ impl<'a> Installing<'a> {
         before.iter().take(too_many).try_for_each(|(_, path)| forget(path))
     }
 
-    /// Take a plugin away: from the lock file first, so that nothing loads it; then what was agreed to, and its files.
+    /// Take a plugin away: its lock entry and what was agreed to, so that nothing loads it; then its files.
     pub(crate) fn remove(&mut self, id: &PluginId) -> Result<Value, Failure> {
-        let _changing = self.alone()?;
+        let changing = self.alone()?;
         let Some(locked) = self.lock.remove(id) else { return Err(Failure::invalid(format!("`{id}` is not installed"))) };
         let facts = json!({
             "plugin": id.to_string(),
@@ -209,16 +249,15 @@ impl<'a> Installing<'a> {
             "digest": locked.component.to_hex(),
         });
         write_down(&self.state, EventKind::PluginRemoved, facts.clone())?;
-        self.keep_lock()?;
         self.highwater.withdraw(id);
-        store::keep_highwater(&self.state, &self.keys, &self.highwater)?;
+        self.keep(&changing)?;
         store::kept(&self.context.folders, id)?.iter().try_for_each(|path| forget(path))?;
         Ok(facts)
     }
 
     /// Hold a plugin at its version, or let it go.
     pub(crate) fn pin(&mut self, id: &PluginId, pinned: bool) -> Result<(), Failure> {
-        let _changing = self.alone()?;
+        let changing = self.alone()?;
         let Some(mut locked) = self.lock.plugin(id).cloned() else {
             return Err(Failure::invalid(format!("`{id}` is not installed")));
         };
@@ -226,11 +265,12 @@ impl<'a> Installing<'a> {
         let facts = json!({ "plugin": id.to_string(), "version": locked.version, "pinned": pinned });
         self.lock.insert(id.clone(), locked);
         write_down(&self.state, EventKind::PluginPinned, facts)?;
-        self.keep_lock()
+        self.keep(&changing)
     }
 
-    fn keep_lock(&self) -> Result<(), Failure> {
-        store::replace(&self.context.folders.lock(), self.lock.to_text().as_bytes())
+    fn keep(&self, changing: &store::Changing) -> Result<(), Failure> {
+        let environment = self.config.environment;
+        pending::commit(&self.context.folders, environment, &self.keys, &self.lock, &self.highwater, changing)
     }
 }
 
@@ -264,7 +304,7 @@ fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {
 }
 
 /// What the log is told of a change.
-fn facts(package: &Verified, before: Option<&Locked>, reason: &Reason) -> Value {
+fn facts(package: &Verified, before: Option<&Locked>, replaced: &[PluginId], reason: &Reason) -> Value {
     let mut facts = json!({
         "plugin": package.id().to_string(),
         "version": package.manifest().plugin.version,
@@ -276,6 +316,9 @@ fn facts(package: &Verified, before: Option<&Locked>, reason: &Reason) -> Value 
     let mut more = Vec::new();
     if let Some(before) = before {
         more.extend([("from_version", json!(before.version)), ("from_release", json!(before.release))]);
+    }
+    if !replaced.is_empty() {
+        more.push(("replaces", replaced.iter().map(ToString::to_string).collect()));
     }
     if let Reason::Rollback(reason) = reason {
         more.push(("reason", json!(reason)));

@@ -18,6 +18,7 @@ pub mod log;
 pub mod mcp;
 mod origin;
 pub mod pipeline;
+pub mod posture;
 mod record;
 mod registries;
 mod rehearsal;

@@ -58,6 +58,15 @@ enum Command {
     #[command(subcommand)]
     Token(command::token::Command),
     #[command(subcommand)]
+    Approvals(command::approvals::Command),
+    #[command(subcommand)]
+    Approver(command::approver::Command),
+    Ledger(command::ledger::Args),
+    #[command(subcommand)]
+    Sessions(command::sessions::Command),
+    #[command(subcommand)]
+    Breaker(command::breaker::Command),
+    #[command(subcommand)]
     Audit(command::audit::Command),
     #[command(subcommand)]
     Key(command::key::Command),
@@ -133,6 +142,11 @@ fn run(cli: Cli) -> Outcome {
         Command::Advisories(args) => command::advisories::run(&args, &context),
         Command::Trust(command) => command::trust::run(&command, &context),
         Command::Token(command) => command::token::run(&command, &context),
+        Command::Approvals(command) => command::approvals::run(&command, &context),
+        Command::Approver(command) => command::approver::run(&command, &context),
+        Command::Ledger(args) => command::ledger::run(&args, &context),
+        Command::Sessions(command) => command::sessions::run(&command, &context),
+        Command::Breaker(command) => command::breaker::run(&command, &context),
         Command::Audit(command) => command::audit::run(&command, &context),
         Command::Key(command) => command::key::run(&command, &context),
         Command::New(args) => command::new::run(&args, &context),

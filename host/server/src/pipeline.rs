@@ -1,164 +1,373 @@
 //! The one way through. Every call, from every entry point, is one call of [`pass`].
 
-use casemate_audit::{AuditError, CallFacts, EventId, Outcome, OutcomeFacts};
-use casemate_ledger::{ChargeError, Receipt};
+use std::time::Duration;
+
+use casemate_audit::{AuditError, CallFacts, EventFacts, EventId, EventKind, Outcome, OutcomeFacts};
+use casemate_ledger::{ApprovalError, ChargeError, Observation, Receipt};
 use casemate_policy::{
-    Call, Decision, Denied, Permit, Principal, charges, decide,
+    Call, Decision, Deferred, Denied, GrantName, Layer, Mode, Permit, Principal, ServedName,
+    approval::Subject,
+    decide,
+    egress::RefusalReason,
+    needs,
     output::{OutputRules, check, check_failure},
+    session::Values,
 };
 use casemate_sandbox::{CallSettings, Ending, Exchange, ExchangeStatus, Fault, Run, RunFacts};
+use casemate_signing::manifest::Effect;
 use tokio::task::block_in_place;
+use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
     clock,
     house::{House, Served, Serving},
-    mcp::Reply,
+    mcp::{Content, Reply},
     record,
     reply::{self, Effects, Refused},
 };
 
 /// One call, from the moment its caller is known to the answer.
 ///
-/// catalog → policy → ledger → audit (intent) → sandbox (with egress inside) → output → audit (outcome). Each step takes what only the
-/// step before can make; a step that fails ends the call with an answer that says so. `via` is the entry point's name.
+/// catalog → policy → ledger → audit (intent) → sandbox (with egress inside) → output → ledger (what was read) → audit (outcome). Each step
+/// takes what only the step before can make; a step that fails ends the call with an answer that says so. `via` is the entry point's name.
+///
+/// A call that waits for a person goes the same way, as a dry run, and its plan is what the person is asked about.
 pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'static str, settings: CallSettings) -> Reply {
     // catalog: what is served as this call begins, and stays so for it
     let serving = house.serving();
+    let way = Way { house, serving: &serving, principal, call: &call };
     let facts = record::call(&serving, &call, via);
 
     // policy: every layer looks at the call, and one no is enough
-    let permit = match judge(house, &serving, principal, &call) {
-        Ok(Decision::Permit(permit)) => permit,
-        Ok(Decision::Denied(denied)) => return refused(house, &denied, facts).await,
-        Ok(Decision::Deferred(deferred)) => {
-            let recorded = house.log.deferred(&deferred, facts, clock::now()).await;
-            return told(recorded, |id| reply::deferred(&deferred, id));
-        }
-        Err(reason) => return unavailable(&reason),
-    };
-    let Some(served) = serving.plugin(permit.plugin()) else { return unavailable("the plugin is not loaded") };
-    let Some(rules) = served.rules(permit.served().as_str()) else { return unavailable("the tool has no output rules") };
-    // What was taken out of service since is not called; what is from here on is stopped by its token.
-    if let Some(why) = served.life.ended() {
-        let recorded = house.log.withdrawn(&permit, facts, record::unloaded(why), clock::now()).await;
-        return told(recorded, reply::unloaded);
-    }
-
-    // ledger: what the call costs, taken whole or not at all
-    let receipt = match ask(permit.charges(), |_| house.ledger.charge(&permit, clock::now())) {
-        Ok(receipt) => receipt,
-        Err(error) => return not_charged(house, &serving, principal, &call, &permit, facts, error).await,
-    };
-
-    // audit: the intent is written, and from `write` up it is on disk, before anything happens
-    let call_id = facts.call_id.clone();
-    let line = Line {
-        call_id: &call_id,
-        tool: permit.served().to_string(),
-        principal: principal.id().to_string(),
-        mode: permit.mode().as_str(),
-    };
-    let recorded = match house.log.begin(permit, facts, clock::now()).await {
-        Ok(recorded) => recorded,
-        Err(reason) => {
-            give_back(house, receipt);
-            return unavailable(&reason);
-        }
-    };
-    let id = recorded.id();
-
-    // sandbox: a fresh instance, whose every request goes through the egress gate
-    let settings = CallSettings { unloaded: served.life.token(), ..settings };
-    let Run { ending, facts: spent } = house.runtime.run(&served.plugin, recorded, settings).await;
-    served.log(&call_id, &spent.log);
-    if is_free(&ending, &spent) {
-        give_back(house, receipt);
-    }
-
-    // output: what the plugin says is checked before anybody sees it
-    let (reply, outcome) = examine(served, rules, &line, ending, &spent, &id.to_string());
-
-    // audit: the outcome, chained to the intent
-    let ended = outcome.ending.clone();
-    match house.log.outcome(id, outcome, clock::now()).await {
-        Ok(_) => {
-            info!(audit_id = %id, tool = %line.tool, principal = %line.principal, mode = line.mode, ended = %ended, ms = spent.spent.wall.as_millis(), "call");
-            reply
-        }
-        Err(reason) => {
-            error!(audit_id = %id, %reason, "how a call ended could not be recorded; its result was withheld");
-            reply::unrecorded(Effects::of(&spent), &id.to_string())
-        }
+    house.ledger.count_call(principal.id(), clock::now());
+    match way.judge() {
+        Ok(Decision::Permit(permit)) => way.walk(permit, facts, settings, None).await,
+        Ok(Decision::Denied(denied)) => way.refused(&denied, facts).await,
+        Ok(Decision::Deferred(deferred)) => match deferred.waiting().cloned() {
+            // It was planned when it was asked for: nothing has to be read again to say that it still waits.
+            Some(id) => {
+                let recorded = house.log.deferred(&deferred, Some(&id), facts, clock::now()).await;
+                told(recorded, |audit_id| reply::waiting(&deferred, &id, None, audit_id))
+            }
+            None => way.walk(deferred.permit().clone(), facts, settings, Some(&deferred)).await,
+        },
+        Err(reason) => unavailable(&reason),
     }
 }
 
-/// What the log line of a call says.
-struct Line<'a> {
-    call_id: &'a str,
+/// One call and what it passes through.
+struct Way<'a> {
+    house: &'a House,
+    serving: &'a Serving,
+    principal: &'a Principal,
+    call: &'a Call,
+}
+
+impl Way<'_> {
+    /// The layers' word on the call, with the ledger's readings of this moment.
+    fn judge(&self) -> Result<Decision, String> {
+        let (policy, now) = (self.serving.policy(), clock::now());
+        let needs = needs(policy, self.principal, self.call);
+        // It waits for no writer, and so for no disk.
+        let readings = self.house.ledger.readings(&needs, policy.guards().session, now).map_err(|error| error.to_string())?;
+        Ok(decide(policy, self.principal, self.call, &readings, now))
+    }
+
+    /// Everything behind the decision. `deferred` is what waits for a person, and then the permit is for its dry run.
+    async fn walk(&self, permit: Permit, facts: CallFacts, settings: CallSettings, deferred: Option<&Deferred>) -> Reply {
+        let Self { house, serving, .. } = *self;
+        let Some(served) = serving.plugin(permit.plugin()) else { return unavailable("the plugin is not loaded") };
+        let Some(rules) = served.rules(permit.served().as_str()) else { return unavailable("the tool has no output rules") };
+        // What was taken out of service since is not called; what is from here on is stopped by its token.
+        if let Some(why) = served.life.ended() {
+            let recorded = house.log.withdrawn(&permit, facts, record::unloaded(why), clock::now()).await;
+            return told(recorded, reply::unloaded);
+        }
+
+        // ledger: what the call costs, and the approval that it uses up, taken whole or not at all
+        let receipt = match self.charge(&permit, served) {
+            Ok(receipt) => receipt,
+            Err(error) => return self.not_charged(&permit, facts, error).await,
+        };
+
+        // audit: the intent is written, and from `write` up it is on disk, before anything happens
+        let arguments = facts.arguments.clone();
+        let line = Line::of(&permit, &facts.call_id, rules);
+        let ends = GrantEnds::of(serving, &permit);
+        let recorded = match house.log.begin(permit, facts.clone(), clock::now()).await {
+            Ok(recorded) => recorded,
+            Err(reason) => {
+                give_back(house, receipt);
+                return unavailable(&reason);
+            }
+        };
+        let id = recorded.id();
+
+        // sandbox: a fresh instance, whose every request goes through the egress gate
+        let settings = CallSettings {
+            unloaded: served.life.token(),
+            grant_ended: ends.token(),
+            response_bytes: receipt.bytes(),
+            ..settings
+        };
+        let Run { ending, facts: spent } = house.runtime.run(&served.plugin, recorded, settings).await;
+        served.log(&line.call_id, &spent.log);
+        let receipt = settle(house, receipt, &ending, &spent);
+
+        // output: what the plugin says is checked before anybody sees it
+        let planned = match (&ending, deferred) {
+            (Ending::Planned(plan), Some(deferred)) => Some((deferred, deferred.subject(arguments, plan, clock::now()))),
+            _ => None,
+        };
+        let Examined { mut reply, mut outcome, outside } = examine(served, rules, &line, ending, &spent, &id.to_string());
+
+        // ledger: what the session has read, before it has
+        if outside && let Err(reason) = self.remember(&line, rules, &reply, &id.to_string()) {
+            error!(audit_id = %id, %reason, "what a call returned could not be remembered; its result was withheld");
+            outcome.ending = "unremembered".into();
+            reply = reply::unrecorded(Effects::of(&spent), &id.to_string());
+        }
+
+        // audit: the outcome, chained to the intent
+        let ended = outcome.ending.clone();
+        match house.log.outcome(id, outcome, clock::now()).await {
+            Ok(_) => {
+                info!(audit_id = %id, tool = %line.tool, principal = %line.principal, mode = line.mode, ended = %ended, ms = spent.spent.wall.as_millis(), "call");
+            }
+            Err(reason) => {
+                error!(audit_id = %id, %reason, "how a call ended could not be recorded; its result was withheld");
+                return reply::unrecorded(Effects::of(&spent), &id.to_string());
+            }
+        }
+        match (planned, receipt) {
+            (Some((deferred, subject)), Some(receipt)) => self.request(deferred, &subject, receipt, facts).await,
+            _ => reply,
+        }
+    }
+
+    fn charge(&self, permit: &Permit, served: &Served) -> Result<Receipt, ChargeError> {
+        let now = clock::now();
+        let ledger = &self.house.ledger;
+        let limits = served.plugin.limits();
+        let most = u64::try_from(limits.response_bytes).unwrap_or(u64::MAX).saturating_mul(limits.requests);
+        let writes = permit.effect() > Effect::Read && permit.mode() == Mode::Real;
+        // Where there is nothing to write there is nothing to wait for, and the thread keeps its work.
+        if permit.charges().is_empty()
+            && permit.agreed().is_none()
+            && !writes
+            && !self.serving.policy().counts_sessions(permit.grant())
+        {
+            return ledger.charge(permit, most, now);
+        }
+        block_in_place(|| {
+            if self.serving.policy().counts_sessions(permit.grant()) {
+                ledger.begin_session(self.principal.id(), permit.grant(), now)?;
+            }
+            if writes && self.serving.policy().guards().breaker.variants.is_some() {
+                ledger.note_variant(self.principal.id(), permit.served(), permit.arguments_digest(), now)?;
+            }
+            ledger.charge(permit, most, now)
+        })
+    }
+
+    async fn refused(&self, denied: &Denied, facts: CallFacts) -> Reply {
+        let recorded = self.house.log.denied(denied, facts, clock::now()).await;
+        info!(tool = %denied.tool().escape_debug(), reason = denied.reason().code(), layer = denied.layer().as_str(), "denied");
+        self.misconduct(denied).await;
+        told(recorded, |id| reply::denied(denied, id))
+    }
+
+    /// What a refusal does to its caller's standing.
+    async fn misconduct(&self, denied: &Denied) {
+        let (who, now) = (self.principal.id(), clock::now());
+        let breaker = &self.serving.policy().guards().breaker;
+        let noted = match (denied.trip(), denied.layer()) {
+            (Some(trip), _) => {
+                let paused = block_in_place(|| self.house.ledger.pause(who, trip, now));
+                if matches!(paused, Ok(true)) {
+                    tracing::warn!(principal = %who, why = %trip, "a caller was paused");
+                    let event = EventFacts {
+                        kind: EventKind::BreakerOpened,
+                        principal: who.to_string(),
+                        outcome: Outcome::Denied,
+                        fields: serde_json::json!({ "limit": trip.as_str(), "why": trip.to_string() }),
+                    };
+                    self.house.note(event).await;
+                }
+                paused.map(drop)
+            }
+            // Whoever waits for a budget or is paused already does what it was told, or nothing new.
+            (None, Layer::Budget | Layer::Breaker) => Ok(()),
+            (None, _) if breaker.denials.is_some() => block_in_place(|| self.house.ledger.note_denial(who, denied.tool(), now)),
+            (None, _) => Ok(()),
+        };
+        if let Err(reason) = noted {
+            error!(%reason, principal = %who, "a refusal could not be counted");
+        }
+    }
+
+    /// Another call took the last of the budget or the approval between the reading and the charge, or the ledger is out of order.
+    async fn not_charged(&self, permit: &Permit, facts: CallFacts, error: ChargeError) -> Reply {
+        // The layers say it best: asked again, with the readings of now, they deny for the budget.
+        if matches!(error, ChargeError::Exhausted { .. })
+            && let Ok(Decision::Denied(denied)) = self.judge()
+        {
+            return self.refused(&denied, facts).await;
+        }
+        let withdrawal = record::withdrawal(&error);
+        let (reason, retry_after_ms) = (withdrawal.reason.clone(), withdrawal.retry_after_ms);
+        let recorded = self.house.log.withdrawn(permit, facts, withdrawal, clock::now()).await;
+        let message = error.to_string();
+        let remedy = match (&error, retry_after_ms) {
+            (ChargeError::Approval { .. }, _) => {
+                "An approval is good for one call. If this one has not been made, ask for another approval by calling again."
+            }
+            (_, Some(_)) => "Wait before calling again.",
+            _ => "",
+        };
+        told(recorded, |id| {
+            Refused {
+                decision: "denied",
+                reason: &reason,
+                message: message.lines().next().unwrap_or_default(),
+                effects: Effects::None,
+                remedy,
+                retry_after_ms,
+            }
+            .reply(id)
+        })
+    }
+
+    /// The call was planned: ask for the approval of exactly that.
+    async fn request(&self, deferred: &Deferred, subject: &Subject, receipt: Receipt, facts: CallFacts) -> Reply {
+        let house = self.house;
+        match block_in_place(|| house.ledger.request(subject, receipt)) {
+            Ok(id) => {
+                info!(approval = %id, tool = %deferred.served(), principal = %self.principal.id(), "a call waits for approval");
+                let recorded = house.log.deferred(deferred, Some(&id), facts, clock::now()).await;
+                told(recorded, |audit_id| reply::waiting(deferred, &id, Some(&subject.plan), audit_id))
+            }
+            Err(error @ ApprovalError::TooMany { .. }) => {
+                let recorded = house.log.deferred(deferred, None, facts, clock::now()).await;
+                let message = error.to_string();
+                told(recorded, |audit_id| reply::too_many(message.lines().next().unwrap_or_default(), audit_id))
+            }
+            Err(error) => unavailable(&error),
+        }
+    }
+
+    /// What a result brought into the session: its labels, and where flow rules ask for it, its values.
+    fn remember(&self, line: &Line, rules: &OutputRules, reply: &Reply, audit_id: &str) -> Result<(), String> {
+        let labels: Vec<_> = rules.labels().iter().collect();
+        if labels.is_empty() {
+            return Ok(());
+        }
+        let (mut said, mut shown) = (Values::default(), Values::default());
+        if self.serving.policy().remembers(&line.grant) {
+            said.add(self.call.arguments());
+            reply.content.iter().for_each(|content| match content {
+                Content::Text(text) => shown.text(text),
+                Content::Link { uri, name, .. } => [uri, name].into_iter().for_each(|text| shown.text(text)),
+                Content::Image { .. } => {}
+            });
+            reply.structured.iter().for_each(|structured| shown.add(structured));
+        }
+        let seen = Observation {
+            principal: self.principal.id(),
+            grant: &line.grant,
+            tool: &line.served,
+            labels: &labels,
+            said: &said,
+            shown: &shown,
+            audit_id,
+        };
+        self.house.ledger.observe(&seen, clock::now()).map_err(|error| error.to_string())
+    }
+}
+
+/// What is said of a call after its permit has gone on.
+struct Line {
+    call_id: String,
+    served: ServedName,
+    grant: GrantName,
     tool: String,
     principal: String,
     mode: &'static str,
+    /// Bytes of the result.
+    max_result: usize,
 }
 
-/// The layers' word on a call, with the ledger's readings of this moment.
-fn judge(house: &House, serving: &Serving, principal: &Principal, call: &Call) -> Result<Decision, String> {
-    let now = clock::now();
-    let keys = charges(serving.policy(), principal, call.tool());
-    let readings = ask(&keys, |keys| house.ledger.readings(keys, now)).map_err(|error| error.to_string())?;
-    Ok(decide(serving.policy(), principal, call, &readings, now))
-}
-
-/// Ask the ledger about budgets. It waits for the disk, so this thread's other work moves to another one meanwhile, which costs more
-/// than most calls do. Where there are no budgets there is nothing to wait for, and the thread keeps its work.
-fn ask<B, T>(budgets: &[B], question: impl FnOnce(&[B]) -> T) -> T {
-    if budgets.is_empty() { question(budgets) } else { block_in_place(|| question(budgets)) }
-}
-
-async fn refused(house: &House, denied: &Denied, facts: CallFacts) -> Reply {
-    let recorded = house.log.denied(denied, facts, clock::now()).await;
-    info!(tool = %denied.tool().escape_debug(), reason = denied.reason().code(), layer = denied.layer().as_str(), "denied");
-    told(recorded, |id| reply::denied(denied, id))
-}
-
-/// Another call took the last of the budget between the reading and the charge, or the ledger is out of order.
-async fn not_charged(
-    house: &House,
-    serving: &Serving,
-    principal: &Principal,
-    call: &Call,
-    permit: &Permit,
-    facts: CallFacts,
-    error: ChargeError,
-) -> Reply {
-    // The layers say it best: asked again, with the readings of now, they deny for the budget.
-    if matches!(error, ChargeError::Exhausted { .. })
-        && let Ok(Decision::Denied(denied)) = judge(house, serving, principal, call)
-    {
-        return refused(house, &denied, facts).await;
-    }
-    let withdrawal = record::withdrawal(&error);
-    let (reason, retry_after_ms) = (withdrawal.reason.clone(), withdrawal.retry_after_ms);
-    let recorded = house.log.withdrawn(permit, facts, withdrawal, clock::now()).await;
-    let message = error.to_string();
-    told(recorded, |id| {
-        Refused {
-            decision: "denied",
-            reason: &reason,
-            message: message.lines().next().unwrap_or_default(),
-            effects: Effects::None,
-            remedy: if retry_after_ms.is_some() { "Wait before calling again." } else { "" },
-            retry_after_ms,
+impl Line {
+    fn of(permit: &Permit, call_id: &str, rules: &OutputRules) -> Self {
+        Self {
+            call_id: call_id.to_owned(),
+            served: permit.served().clone(),
+            grant: permit.grant().clone(),
+            tool: permit.served().to_string(),
+            principal: permit.principal().id().to_string(),
+            mode: permit.mode().as_str(),
+            max_result: permit.max_result().unwrap_or(usize::MAX).min(rules.max_bytes()),
         }
-        .reply(id)
-    })
+    }
+}
+
+/// Cancelled when a call's grant ends: by the clock, or because the operator took it back or changed it.
+struct GrantEnds {
+    token: CancellationToken,
+    timer: Option<tokio::task::JoinHandle<()>>,
+}
+
+impl GrantEnds {
+    fn of(serving: &Serving, permit: &Permit) -> Self {
+        let token = serving.grant(permit.grant()).child_token();
+        let timer = permit.ends().map(|end| {
+            let (token, left) = (token.clone(), Duration::from_millis(end.since(clock::now())));
+            tokio::spawn(async move {
+                tokio::time::sleep(left).await;
+                token.cancel();
+            })
+        });
+        Self { token, timer }
+    }
+
+    fn token(&self) -> CancellationToken {
+        self.token.clone()
+    }
+}
+
+impl Drop for GrantEnds {
+    fn drop(&mut self) {
+        self.timer.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+}
+
+/// What a call costs in the end. Gives the receipt of what stays spent.
+fn settle(house: &House, receipt: Receipt, ending: &Ending, facts: &RunFacts) -> Option<Receipt> {
+    if is_free(ending, facts) {
+        give_back(house, receipt);
+        return None;
+    }
+    if receipt.bytes().is_some() {
+        let answered = facts.exchanges.iter().map(|exchange| match exchange.status {
+            ExchangeStatus::Answered { bytes, .. } => u64::try_from(bytes).unwrap_or(u64::MAX),
+            ExchangeStatus::NotSent { .. } => 0,
+            // How much came is not known: all that was reserved counts.
+            ExchangeStatus::Pending | ExchangeStatus::Broken { .. } => u64::MAX,
+        });
+        let bytes = answered.fold(0_u64, u64::saturating_add);
+        if let Err(reason) = block_in_place(|| house.ledger.settle(&receipt, bytes)) {
+            tracing::warn!(%reason, "a budget of bytes could not be settled");
+        }
+    }
+    Some(receipt)
 }
 
 /// Whether a call costs nothing: it never ran, or all it tried was to reach an upstream that could not be reached. What ran
 /// and was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
 fn is_free(ending: &Ending, facts: &RunFacts) -> bool {
-    let never_ran =
-        matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded)) && facts.spent.fuel == 0;
+    let never_ran = matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded | Fault::GrantEnded))
+        && facts.spent.fuel == 0;
     let unreachable = |exchange: &Exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. });
     never_ran || (!facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))
 }
@@ -170,31 +379,37 @@ fn give_back(house: &House, receipt: Receipt) {
     }
 }
 
+/// A call's end, as it is told.
+struct Examined {
+    reply: Reply,
+    outcome: OutcomeFacts,
+    /// Whether words of the plugin are in the reply.
+    outside: bool,
+}
+
 /// What the client is told of how a call ended, and what the log is.
-fn examine(
-    served: &Served,
-    rules: &OutputRules,
-    line: &Line<'_>,
-    ending: Ending,
-    facts: &RunFacts,
-    audit_id: &str,
-) -> (Reply, OutcomeFacts) {
+fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, facts: &RunFacts, audit_id: &str) -> Examined {
     let plugin = served.plugin.id().to_string();
     let redactor = served.plugin.redactor();
     let effects = Effects::of(facts);
-    let mut outcome = record::outcome(line.call_id, facts);
+    let mut outcome = record::outcome(&line.call_id, facts);
     if effects == Effects::Unknown {
         outcome.outcome = Outcome::Unknown;
+    }
+    let mut outside = matches!(ending, Ending::Failed(_) | Ending::Planned(_));
+    if facts.unsent > 0 {
+        outcome.detail = Some(format!("{} of the requests that were approved were not sent", facts.unsent));
     }
     let reply = match ending {
         Ending::Returned(raw) => {
             outcome.output_bytes = record::size(&raw);
-            match check(raw, rules, redactor) {
+            match check(raw, rules, line.max_result, redactor) {
                 Ok(output) => {
                     outcome.outcome = Outcome::Allowed;
                     outcome.ending = "returned".into();
                     outcome.labels = output.labels().iter().map(ToString::to_string).collect();
                     outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
+                    outside = true;
                     reply::result(output, &plugin, audit_id)
                 }
                 Err(withheld) => {
@@ -216,6 +431,20 @@ fn examine(
             outcome.plan_digest = Some(plan.digest());
             reply::planned(&plan, redactor, &plugin, audit_id)
         }
+        Ending::Refused(refusal) if refusal.reason() == RefusalReason::PlanMismatch => {
+            if effects != Effects::Unknown {
+                outcome.outcome = Outcome::Denied;
+            }
+            outcome.ending = "plan-mismatch".into();
+            outcome.detail = Some(refusal.for_operator().to_owned());
+            tracing::warn!(
+                audit_id,
+                tool = line.tool,
+                detail = refusal.for_operator(),
+                "an approved call deviated from its plan"
+            );
+            reply::plan_mismatch(&refusal, effects, audit_id)
+        }
         Ending::Refused(refusal) => {
             if effects != Effects::Unknown {
                 outcome.outcome = Outcome::Denied;
@@ -236,7 +465,7 @@ fn examine(
             reply::fault(&fault, effects, audit_id)
         }
     };
-    (reply, outcome)
+    Examined { reply, outcome, outside }
 }
 
 /// An answer, if what it is about could be written down.

@@ -106,6 +106,8 @@ pub(crate) fn fault(fault: &Fault, ended: Option<Ended>) -> (&'static str, Strin
         Fault::Limit(limit) => ("limit-reached", limit.to_string()),
         Fault::Address { detail } => ("address-refused", detail.clone()),
         Fault::Trap(text) => ("plugin-fault", text.clone()),
+        Fault::GrantEnded => ("grant-ended", "the grant ended, or is no longer what it was when the call began".to_owned()),
+        Fault::Plan(text) => ("plan-unreadable", text.clone()),
         Fault::Cancelled => ("cancelled", "the caller no longer wanted it".to_owned()),
         Fault::Busy { whose, places } => ("busy", format!("all {places} of {whose} places were taken")),
     }
@@ -120,6 +122,7 @@ pub(crate) fn unloaded(why: Ended) -> Withdrawal {
 pub(crate) fn withdrawal(error: &ChargeError) -> Withdrawal {
     let (reason, retry_after_ms) = match error {
         ChargeError::Exhausted { retry_after_ms, .. } => ("budget-exhausted", *retry_after_ms),
+        ChargeError::Approval { .. } => ("approval-gone", None),
         ChargeError::Ledger(_) => ("ledger-unavailable", None),
     };
     Withdrawal { layer: "ledger".into(), reason: reason.into(), message: error.to_string(), retry_after_ms }

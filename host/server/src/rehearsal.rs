@@ -29,7 +29,7 @@ use crate::{
     folders::{Folders, Xdg},
     house::{House, Opening, chains, store},
     identity,
-    installing::{Installing, Reason, acquire, consent::Consent},
+    installing::{Installing, Names, Reason, acquire, consent::Consent},
     mcp::Reply,
 };
 
@@ -74,7 +74,7 @@ impl Rehearsal {
         let candidate = installing.verify(acquire::from_file(&file)?)?;
         // Whoever tries a plugin out has agreed to it, for as long as this folder is there.
         let agreed = Consent::to(Approval::of(&manifest).digest()).ask(&candidate.package, "Try", String::new)?;
-        installing.put(candidate, agreed, &Reason::Install)?;
+        installing.put(candidate, agreed, &Reason::Install(Names::default()))?;
         drop(installing);
         let secrets = folder.path().join("secrets");
         fs::create_dir(&secrets)?;

@@ -4,6 +4,7 @@
 
 use casemate_policy::{
     Deferred, Denied,
+    approval::ApprovalId,
     egress::{Plan, Refusal},
     output::{CheckedFailure, CheckedOutput, Content as Checked, Redactor, Withheld},
     text::visible,
@@ -109,6 +110,7 @@ pub(crate) fn output_schema(own: &Map<String, Value>) -> Map<String, Value> {
             "remedy": text,
             "audit_id": text,
             "retry_after_ms": { "type": "integer", "minimum": 0 },
+            "approval_id": text,
         },
         "required": ["decision", "reason", "remedy", "audit_id"],
         "additionalProperties": false,
@@ -140,13 +142,47 @@ pub(crate) fn denied(denied: &Denied, audit_id: &str) -> Reply {
     .reply(audit_id)
 }
 
-/// A human has to agree first.
-pub(crate) fn deferred(deferred: &Deferred, audit_id: &str) -> Reply {
-    Refused {
+/// A person has to agree first. `plan` is what they are asked to agree to, where the call was planned just now.
+pub(crate) fn waiting(deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>, audit_id: &str) -> Reply {
+    let mut message = format!("{}; it waits as approval {id}", deferred.why().join("; "));
+    if let Some(plan) = plan {
+        message.push_str(&format!(
+            "\nWhat it would send above read:\n{}",
+            marked(&requests(plan), deferred.plugin().name.as_str(), audit_id)
+        ));
+    }
+    let remedy = format!("Tell the user that approval {id} is needed, and make exactly the same call again once it is given.");
+    let mut reply = Refused {
         decision: "deferred",
         reason: deferred.reason().code(),
-        message: deferred.message(),
-        remedy: deferred.for_model(),
+        message: &message,
+        remedy: &remedy,
+        effects: Effects::None,
+        retry_after_ms: None,
+    }
+    .reply(audit_id);
+    if let Some(structured) = reply.structured.as_mut().and_then(Value::as_object_mut) {
+        structured.insert("approval_id".to_owned(), id.as_str().into());
+    }
+    reply
+}
+
+/// The requests of a plan, a line each.
+fn requests(plan: &Value) -> String {
+    let of = |request: &Value| {
+        let text = |name: &str| visible(request.get(name).and_then(Value::as_str).unwrap_or_default()).into_owned();
+        format!("{} {} ({})", text("method"), text("url"), text("effect"))
+    };
+    plan.get("requests").and_then(Value::as_array).into_iter().flatten().map(of).collect::<Vec<_>>().join("\n")
+}
+
+/// A person would have to agree, and too much waits for them already.
+pub(crate) fn too_many(message: &str, audit_id: &str) -> Reply {
+    Refused {
+        decision: "denied",
+        reason: "too-many-approvals",
+        message,
+        remedy: "Do not ask for more: tell the user that approvals wait.",
         effects: Effects::None,
         retry_after_ms: None,
     }
@@ -182,7 +218,7 @@ fn marked(text: &str, plugin: &str, audit_id: &str) -> String {
 ///
 /// The requests are the plugin's words, and may be an upstream's from an answer it read: marked, and without secrets.
 pub(crate) fn planned(plan: &Plan, redactor: &Redactor, plugin: &str, audit_id: &str) -> Reply {
-    let json = each_text(plan.to_json(), &|text| visible(&redactor.redact(text).0).into_owned());
+    let json = each_text(plan.to_short_json(), &|text| visible(&redactor.redact(text).0).into_owned());
     let digest = plan.digest();
     let text = format!(
         "planned: this was a dry run. Nothing above read was sent. With dry_run off, this call would send:\n{}\nPlan digest: {digest}\nAudit id: {audit_id}",
@@ -246,6 +282,19 @@ pub(crate) fn gate(_: &Refusal, effects: Effects, audit_id: &str) -> Reply {
     .reply(audit_id)
 }
 
+/// The call was approved, and then was not what was approved.
+pub(crate) fn plan_mismatch(refusal: &Refusal, effects: Effects, audit_id: &str) -> Reply {
+    Refused {
+        decision: "denied",
+        reason: "plan-mismatch",
+        message: &format!("the call was ended before it sent what nobody had approved: {}", refusal.for_operator()),
+        remedy: "The approval is used up. Call again: it is planned anew, and a person sees what has changed.",
+        effects,
+        retry_after_ms: None,
+    }
+    .reply(audit_id)
+}
+
 /// The call ended, and how could not be written down: its result is not given out.
 pub(crate) fn unrecorded(effects: Effects, audit_id: &str) -> Reply {
     Refused {
@@ -294,6 +343,18 @@ pub(crate) fn fault(fault: &Fault, effects: Effects, audit_id: &str) -> Reply {
             None,
         ),
         Fault::Unloaded => (UNLOADED, UNLOADED_MESSAGE.to_owned(), UNLOADED_REMEDY, None),
+        Fault::GrantEnded => (
+            "grant-ended",
+            "the grant ended while the call ran".to_owned(),
+            "Ask the operator for another grant; retrying will not help.",
+            None,
+        ),
+        Fault::Plan(_) => (
+            "plan-unreadable",
+            "what was approved can no longer be read; nothing was sent".to_owned(),
+            "Call again: it has to be approved anew.",
+            None,
+        ),
         Fault::Cancelled => ("cancelled", "the call was cancelled".to_owned(), "", None),
         Fault::Busy { whose, places } => {
             ("busy", format!("all {places} of {whose} places are taken"), "Call again in a moment.", Some(1000))

@@ -10,7 +10,8 @@ use std::fmt::Write;
 use casemate_policy::text::visible;
 use casemate_sandbox::{Limits, Maxima};
 use casemate_signing::manifest::{
-    Credential, Effect, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings, Tool, Upstream,
+    Binding, Credential, Effect, Established, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings, Tool,
+    Upstream, Volatile,
 };
 use serde_json::Value;
 
@@ -123,7 +124,7 @@ impl Page {
             ScopeBindings::None(_) => self.line("                  no target to limit"),
             ScopeBindings::Bound(places) => {
                 for (dimension, at) in places {
-                    self.line(format_args!("                  target `{dimension}` is {}", place(at)));
+                    self.line(format_args!("                  target `{dimension}` is {}", binding(at)));
                 }
             }
         }
@@ -141,6 +142,13 @@ impl Page {
         }
         for at in &contract.allow.body {
             self.line(format_args!("                  may have body {}", visible(at)));
+        }
+        if let Some(assume) = &contract.assume {
+            let body = assume.body.as_ref().map(|body| format!(" and {body}")).unwrap_or_default();
+            self.line(format_args!("                  a dry run assumes status {}{} and goes on", assume.status, visible(&body)));
+        }
+        for at in volatile(&contract.volatile) {
+            self.line(format_args!("                  may differ from the plan: {}", visible(&at)));
         }
         if let Some(reason) = &contract.reason {
             self.line(format_args!("                  because: {}", visible(reason)));
@@ -303,6 +311,26 @@ fn credential(credential: Option<&Credential>) -> String {
     }
 }
 
+fn binding(binding: &Binding) -> String {
+    match binding {
+        Binding::Place(at) => place(at),
+        Binding::Established(established) => format!("every value {}", established_text(established)),
+    }
+}
+
+fn established_text(established: &Established) -> String {
+    let key: Vec<String> = established.key.iter().map(|(name, at)| format!("{name} is {}", place(at))).collect();
+    let text =
+        format!("that `{}` has shown at {} in the same call, where {}", established.from, established.value, key.join(", "));
+    visible(&text).into_owned()
+}
+
+fn volatile(volatile: &Volatile) -> impl Iterator<Item = String> {
+    let query = volatile.query.iter().map(|name| format!("query ?{name}="));
+    let headers = volatile.headers.iter().map(|name| format!("header {name}"));
+    query.chain(headers).chain(volatile.body.iter().map(|at| format!("body {at}")))
+}
+
 fn place(place: &Place) -> String {
     match place {
         Place::Path(name) => format!("path {{{name}}}"),
@@ -318,6 +346,7 @@ fn requirement_text(requirement: &Requirement) -> String {
         Requirement::Digest(digest) => format!("with sha256 {}", visible(&digest.sha256)),
         Requirement::Scope(scope) => format!("within the granted `{}`", scope.scope),
         Requirement::Pattern(pattern) => format!("that matches {}", visible(&pattern.pattern)),
+        Requirement::Established(established) => format!("one of the values {}", established_text(established)),
         Requirement::Exactly(Value::String(text)) => format!("exactly \"{}\"", visible(text)),
         Requirement::Exactly(value) => format!("exactly {value}"),
     }

@@ -9,7 +9,8 @@ use serde_json::Value;
 
 use super::{Verdict, found::Found};
 use crate::manifest::{
-    Allow, DimensionName, Forbid, PatternRequirement, Place, RequestContract, Require, Requirement, ScopeBindings, pattern,
+    Allow, Binding, DimensionName, Forbid, PatternRequirement, Place, RequestContract, Require, Requirement, ScopeBindings,
+    Volatile, pattern,
 };
 
 pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContract, found: &mut Found) {
@@ -28,6 +29,8 @@ pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContrac
         forbid,
         allow,
         closed,
+        assume,
+        volatile,
     } = after;
     let at = |field: &str| format!("{at}.{field}");
     found.equal(at("method"), &before.method, method);
@@ -37,7 +40,7 @@ pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContrac
         found.equal(at, before, after);
     }
     // A parameter that is required or bound is permitted by that: without its pattern it may be more than it was.
-    let bound = |name: &String| scope.bound().any(|(_, place)| matches!(place, Place::Query(known) if known == name));
+    let bound = |name: &String| after.places().any(|place| matches!(place, Place::Query(known) if known == name));
     let bare = |name: &&String| !query.contains_key(*name) && (require.query.contains_key(*name) || bound(name));
     for name in before.query.keys().filter(bare) {
         found.change(at(&format!("query.{name}")), before.query.get(name), None::<&String>, Verdict::Widened);
@@ -63,23 +66,32 @@ pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContrac
         let verdict = if *closed { Verdict::Narrowed } else { Verdict::Widened };
         found.change(at("closed"), Some(&before.closed), Some(closed), verdict);
     }
+    // What is assumed decides which requests a person is shown before they agree.
+    found.equal_option(at("assume"), before.assume.as_ref(), assume.as_ref());
+    // A request that is held to a plan may differ there.
+    let Volatile { query, headers, body } = volatile;
+    found.allowed(&at("volatile.query"), &before.volatile.query, query);
+    found.allowed(&at("volatile.headers"), &before.volatile.headers, headers);
+    found.allowed(&at("volatile.body"), &before.volatile.body, body);
 }
 
 /// What a contract binds, dimension by dimension.
-type Bound<'c> = (&'c RequestContract, BTreeMap<&'c DimensionName, &'c Place>);
+type Bound<'c> = (&'c RequestContract, BTreeMap<&'c DimensionName, &'c Binding>);
 
-/// One more binding is one more check of the same request, where its place was permitted before.
+/// One more binding is one more check of the same request, where its place was permitted before. What a read establishes is
+/// the upstream's word, and nothing is proved by it.
 fn bindings(at: &str, (before, old): Bound<'_>, (after, new): Bound<'_>, found: &mut Found) {
     for (name, gone) in old.iter().filter(|(name, _)| !new.contains_key(*name)) {
-        found.change(format!("{at}.{name}"), Some(gone), None::<&Place>, Verdict::Widened);
+        found.change(format!("{at}.{name}"), Some(gone), None::<&Binding>, Verdict::Widened);
     }
-    for (name, place) in &new {
+    for (name, binding) in &new {
         let at = format!("{at}.{name}");
         match old.get(name) {
-            Some(known) => found.equal(at, known, place),
+            Some(known) => found.equal(at, known, binding),
             None => {
-                let verdict = if permits(before, after, place) { Verdict::Narrowed } else { Verdict::Widened };
-                found.change(at, None::<&Place>, Some(place), verdict);
+                let permitted = binding.place().is_some_and(|place| permits(before, after, place));
+                let verdict = if permitted { Verdict::Narrowed } else { Verdict::Widened };
+                found.change(at, None::<&Binding>, Some(binding), verdict);
             }
         }
     }
@@ -111,8 +123,7 @@ fn is_kept(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>, 
 
 /// An open body permits every place; a closed one those that it names, written alike.
 fn permits_in_body(contract: &RequestContract, place: &str) -> bool {
-    let bound =
-        || contract.scope.bound().any(|(_, known)| matches!(known, Place::Body(known) | Place::Form(known) if known == place));
+    let bound = || contract.places().any(|known| matches!(known, Place::Body(known) | Place::Form(known) if known == place));
     let named: &BTreeSet<String> = &contract.allow.body;
     contract.content_type.is_some()
         && (!contract.closed || named.contains(place) || contract.require.body.contains_key(place) || bound())
@@ -136,7 +147,7 @@ fn requirements(
         }
         let narrower = match old {
             Some(old) => is_within(new, old),
-            None => permitted(place),
+            None => !matches!(new, Requirement::Established(_)) && permitted(place),
         };
         let verdict = if narrower { Verdict::Narrowed } else { Verdict::Widened };
         found.change(format!("{at}.{place}"), old, Some(new), verdict);

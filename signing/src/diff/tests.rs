@@ -204,6 +204,72 @@ fn a_fixed_value_is_narrower_than_the_pattern_that_describes_it() {
     assert!(verdict("^(", json!("(")), "what does not compile describes nothing");
 }
 
+#[test]
+fn what_a_read_establishes_is_never_taken_for_narrower() {
+    let of = |field: &str| format!("upstream.server.request.create-operation.{field}");
+    let established = |value: &str| json!({ "from": "agent", "key": { "paw": { "body": "/paw" } }, "value": value });
+    // The body is open: a target at a place of it would be narrower.
+    check(&[(&at(4, "scope/target"), established("/host"))], &of("scope.target"), Widened, Widened);
+    check(&[(&at(4, "scope/group"), established("/group"))], &of("scope.group"), Widened, Widened);
+    check(&[(&at(4, "require"), json!({ "body": { "/x": established("/a") } }))], &of("require.body./x"), Widened, Widened);
+    // Each part of it.
+    let mut before = value();
+    set(&mut before, &at(4, "scope/target"), established("/host"));
+    for (place, changed) in [
+        ("scope/target/from", json!("list-agents")),
+        ("scope/target/key", json!({ "paw": { "body": "/other" } })),
+        ("scope/target/value", json!("/*/host")),
+    ] {
+        let mut after = before.clone();
+        set(&mut after, &at(4, place), changed);
+        for (one, other) in [(&before, &after), (&after, &before)] {
+            assert!(Changes::between(&read(one), &read(other)).widens(), "{place}");
+        }
+    }
+    // A query parameter that was held against its pattern, and is only a key now.
+    let mut keyed = value();
+    set(
+        &mut keyed,
+        &at(0, "scope"),
+        json!({ "group": { "from": "agent", "key": { "paw": { "query": "page" } }, "value": "/g" } }),
+    );
+    let mut bare = keyed.clone();
+    set(&mut bare, &at(0, "query/page"), Value::Null);
+    assert!(Changes::between(&read(&keyed), &read(&bare)).widens());
+}
+
+#[test]
+fn what_plans_show_and_bind_is_compared() {
+    let of = |field: &str| format!("upstream.server.request.create-operation.{field}");
+    check(&[(&at(4, "assume"), json!({ "status": 200 }))], &of("assume"), Widened, Widened);
+    check(&[(&at(4, "volatile"), json!({ "query": ["t"] }))], &of("volatile.query.t"), Widened, Narrowed);
+    check(&[(&at(4, "volatile"), json!({ "headers": ["x-id"] }))], &of("volatile.headers.x-id"), Widened, Narrowed);
+    check(&[(&at(4, "volatile"), json!({ "body": ["/nonce"] }))], &of("volatile.body./nonce"), Widened, Narrowed);
+    let mut before = value();
+    set(&mut before, &at(4, "assume"), json!({ "status": 200, "body": { "id": "a" } }));
+    let mut after = before.clone();
+    set(&mut after, &at(4, "assume/body/id"), json!("b"));
+    assert!(Changes::between(&read(&before), &read(&after)).widens());
+}
+
+#[test]
+fn what_is_established_assumed_and_volatile_is_agreed_to() {
+    let agreed = |changes: &[(&str, Value)]| {
+        let mut changed = value();
+        changes.iter().for_each(|(place, value)| set(&mut changed, place, value.clone()));
+        crate::approval::Approval::of(&read(&changed))
+    };
+    let established = json!({ "from": "agent", "key": { "paw": { "body": "/paw" } }, "value": "/group" });
+    for (place, value) in [
+        ("scope/group", established.clone()),
+        ("require", json!({ "body": { "/x": established } })),
+        ("assume", json!({ "status": 200 })),
+        ("volatile", json!({ "query": ["t"] })),
+    ] {
+        assert_ne!(agreed(&[(&at(4, place), value)]), agreed(&[]), "{place}");
+    }
+}
+
 /// A parameter that loses its pattern when it is bound or required gains values.
 #[test]
 fn a_place_that_loses_its_pattern_is_wider() {

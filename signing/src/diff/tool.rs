@@ -31,8 +31,9 @@ fn one(name: &ToolName, before: &Tool, after: &Tool, found: &mut Found) {
         }
     }
     // A label limits what a session may do after it.
-    let Labels { produces } = labels;
+    let Labels { produces, refuses } = labels;
     found.demanded(&at("labels.produces"), &before.labels.produces, produces);
+    found.demanded(&at("labels.refuses"), &before.labels.refuses, refuses);
     let words = Some(name);
     found.words(words, "title", Some(&before.title), Some(title));
     found.words(words, "description", Some(&before.description), Some(description));

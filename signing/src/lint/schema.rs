@@ -66,7 +66,7 @@ fn paths(manifest: &Manifest, tool: &Tool, culprit: &dyn Fn(&str) -> Culprit, wa
 }
 
 fn in_path<'a>(tool: &'a Tool, contract: &'a RequestContract) -> Vec<&'a str> {
-    let bound = contract.scope.bound().filter(|(_, place)| matches!(place, Place::Path(_)));
+    let bound = contract.scope.bound().filter(|(_, binding)| matches!(binding.place(), Some(Place::Path(_))));
     let targets = bound.filter_map(|(dimension, _)| tool.scope.get(dimension)?.argument.strip_prefix('/'));
     contract.parameters.keys().map(String::as_str).chain(targets).collect()
 }

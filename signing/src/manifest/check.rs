@@ -4,8 +4,11 @@
 //! judgement, to decide. All findings are returned, so that an author fixes them in one go; one is enough to refuse.
 
 mod contract;
+mod established;
 mod identity;
 mod overlap;
+mod place;
+mod planned;
 mod rule;
 mod tool;
 mod upstream;
@@ -103,7 +106,7 @@ fn required_dimensions(contract: &RequestContract) -> impl Iterator<Item = &Dime
     let requirements = contract.require.body.values().chain(contract.require.query.values());
     requirements.filter_map(|requirement| match requirement {
         Requirement::Scope(required) => Some(&required.scope),
-        Requirement::Digest(_) | Requirement::Pattern(_) | Requirement::Exactly(_) => None,
+        Requirement::Digest(_) | Requirement::Pattern(_) | Requirement::Established(_) | Requirement::Exactly(_) => None,
     })
 }
 

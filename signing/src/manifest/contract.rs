@@ -1,9 +1,17 @@
 //! Request contracts: one kind of HTTP request an upstream may receive.
 
+mod assume;
+mod binding;
+mod volatile;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use assume::Assume;
+pub use binding::{Binding, Established};
+pub use volatile::Volatile;
 
 use super::{ContractName, DimensionName, Effect};
 
@@ -83,12 +91,34 @@ pub struct RequestContract {
     /// Whether a JSON or form body may hold only what the contract names.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub closed: bool,
+    /// The answer a dry run gives in place of sending; without one the dry run ends at this request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub assume: Option<Assume>,
+    /// Places that a plan neither shows nor binds.
+    #[serde(default, skip_serializing_if = "Volatile::is_empty")]
+    pub volatile: Volatile,
 }
 
 impl RequestContract {
     /// The effect, with the default that only safe methods have.
     pub fn effect(&self) -> Option<Effect> {
         self.effect.or(self.method.is_safe().then_some(Effect::Read))
+    }
+
+    /// Everything that a read has to establish: by a dimension that is bound to it, then by a requirement.
+    pub fn established(&self) -> impl Iterator<Item = &Established> {
+        let bound = self.scope.bound().filter_map(|(_, binding)| binding.established());
+        let required = self.require.body.values().chain(self.require.query.values());
+        bound.chain(required.filter_map(|requirement| match requirement {
+            Requirement::Established(established) => Some(established),
+            _ => None,
+        }))
+    }
+
+    /// Every place that a target, or the key of something established, is at.
+    pub fn places(&self) -> impl Iterator<Item = &Place> {
+        let bound = self.scope.bound().filter_map(|(_, binding)| binding.place());
+        bound.chain(self.established().flat_map(|established| established.key.values()))
     }
 }
 
@@ -102,8 +132,8 @@ pub enum ScopeBindings {
     Unset,
     /// `"none"`: said on purpose, with a reason.
     None(NoScope),
-    /// Each dimension's place.
-    Bound(BTreeMap<DimensionName, Place>),
+    /// Where each dimension's target is.
+    Bound(BTreeMap<DimensionName, Binding>),
 }
 
 impl ScopeBindings {
@@ -112,7 +142,7 @@ impl ScopeBindings {
     }
 
     /// The bound dimensions; none where nothing is bound.
-    pub fn bound(&self) -> impl Iterator<Item = (&DimensionName, &Place)> {
+    pub fn bound(&self) -> impl Iterator<Item = (&DimensionName, &Binding)> {
         match self {
             Self::Bound(map) => Some(map),
             Self::Unset | Self::None(_) => None,
@@ -174,6 +204,8 @@ pub enum Requirement {
     Scope(ScopeRequirement),
     /// `{ pattern = "^…$" }`: a string that matches.
     Pattern(PatternRequirement),
+    /// `{ from = "get-ability", key = { … }, value = "/…" }`: one of the values that a read has established.
+    Established(Established),
     /// Exactly this string, integer or boolean.
     Exactly(Value),
 }

@@ -179,12 +179,9 @@ impl VerifyError {
 /// Why a verified package is not one the operator agreed to.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum ApproveError {
-    /// Verified by an old keyset, or a second one with its number.
+    /// Verified by a keyset, or held against a revocation list, that does not go on from what this host has seen; or by none.
     #[error(transparent)]
-    Keyset(DocumentRollbackError),
-    /// Held against an old revocation list, or a second one with its number.
-    #[error(transparent)]
-    Revocations(DocumentRollbackError),
+    Document(#[from] DocumentRollbackError),
     /// An old release, or a second one with its number.
     #[error(transparent)]
     Rollback(#[from] RollbackError),
@@ -229,12 +226,8 @@ impl ApproveError {
     /// A stable word for logs and scripts, one for each step.
     pub fn code(&self) -> &'static str {
         match self {
-            Self::Keyset(DocumentRollbackError::Older { .. }) => "keyset-older",
-            Self::Keyset(DocumentRollbackError::Replaced { .. }) => "keyset-replaced",
-            Self::Revocations(DocumentRollbackError::Older { .. }) => "revocations-older",
-            Self::Revocations(DocumentRollbackError::Replaced { .. }) => "revocations-replaced",
-            Self::Rollback(RollbackError::Older { .. }) => "release-older",
-            Self::Rollback(RollbackError::Replaced { .. }) => "release-replaced",
+            Self::Document(error) => error.code(),
+            Self::Rollback(error) => error.code(),
             Self::NotLocked(_) => "not-locked",
             Self::Locked { .. } => "lock-differs",
             Self::NotApproved(_) => "not-approved",

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod explained;
+mod lists;
 mod revoked;
 mod rollback;
 mod signers;

@@ -1,18 +1,18 @@
 //! Verification, step by step: each check in its own function, in the order that `Untrusted::verify` takes them.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 
 use super::error::VerifyError;
 use crate::{
     bundle::{self, Bundle},
     digest::Digest,
     environment::Environment,
-    highwater::DocumentMark,
     key::Fingerprint,
     manifest::{
         Manifest, PublisherName,
         check::{self, MAX_COMPONENT},
     },
+    revocation::RevocationList,
     statement,
     time::Timestamp,
     trust::{EnrolledKey, Publisher, TrustStore},
@@ -170,8 +170,8 @@ pub(super) fn revocations(
     component: &Digest,
     environment: Environment,
     now: Timestamp,
-) -> Result<(BTreeSet<Fingerprint>, Option<DocumentMark>), VerifyError> {
-    let Some(list) = owner.revocations() else {
+) -> Result<(BTreeSet<Fingerprint>, Option<Arc<RevocationList>>), VerifyError> {
+    let Some(list) = owner.attached() else {
         return match owner.revocation_source() {
             Some(_) => Err(VerifyError::RevocationsMissing(publisher.clone())),
             None => Ok((counted, None)),
@@ -195,5 +195,5 @@ pub(super) fn revocations(
     if let Some(reason) = list.component(component) {
         return Err(VerifyError::RevokedComponent { component: *component, reason: reason.to_owned() });
     }
-    Ok((left, Some(DocumentMark::from(list))))
+    Ok((left, Some(Arc::clone(list))))
 }

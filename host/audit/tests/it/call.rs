@@ -96,7 +96,7 @@ fn what_is_denied_deferred_or_withdrawn_is_written_with_every_verdict() {
     let Decision::Denied(denied) = decision(Effect::Read, json!({"hash": 7}), ApprovalMode::None) else { panic!() };
     wait(log.denied(&denied, facts(), NOW)).unwrap();
     let Decision::Deferred(deferred) = decision(Effect::Execute, json!({"hash": "00"}), ApprovalMode::Operator) else { panic!() };
-    wait(log.deferred(&deferred, facts(), NOW)).unwrap();
+    wait(log.deferred(&deferred, None, facts(), NOW)).unwrap();
     let why = Withdrawal {
         layer: "budget".into(),
         reason: "budget-exhausted".into(),

@@ -1,13 +1,20 @@
 //! A folder with a log in it, and calls to write down.
 
-use std::{collections::BTreeMap, fs, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use cap_std::{ambient_authority, fs::Dir};
 use casemate_audit::{
     CallFacts, EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, OutcomeFacts, Recovery, Report, verify,
 };
 use casemate_policy::{
-    ApprovalMode, Call, Decision, Grant, Permit, Policy, Principal, Readings, ServedName, Timestamp, ToolRule, decide,
+    ApprovalMode, ApprovalRule, Call, Decision, Grant, Guards, Permit, Policy, Principal, Readings, ServedName, Timestamp,
+    ToolRule, decide, needs,
 };
 use casemate_signing::{
     Environment,
@@ -170,7 +177,8 @@ pub(crate) fn decision(effect: Effect, arguments: Value, approval: ApprovalMode)
         pinned: true,
         enabled: true,
         dry_run: false,
-        approval,
+        approval: ApprovalRule::of(approval),
+        roles: BTreeSet::new(),
     };
     let grant = Grant {
         name: "lab".parse().unwrap(),
@@ -179,10 +187,14 @@ pub(crate) fn decision(effect: Effect, arguments: Value, approval: ApprovalMode)
         max_effect: Effect::Destructive,
         scope: BTreeMap::new(),
         expires: None,
+        session: None,
+        roles: BTreeSet::new(),
+        max_result_kib: None,
         budgets: Vec::new(),
     };
-    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule]).unwrap();
-    decide(&policy, &Principal::new("local".parse().unwrap()), &Call::new(served.as_str(), arguments), &Readings::none(), NOW)
+    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule], Guards::default()).unwrap();
+    let (principal, call) = (Principal::new("local".parse().unwrap()), Call::new(served.as_str(), arguments));
+    decide(&policy, &principal, &call, &Readings::fresh(&needs(&policy, &principal, &call)), NOW)
 }
 
 pub(crate) fn permit(effect: Effect) -> Permit {

@@ -5,7 +5,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _};
 use casemate_ledger::{Ledger, LedgerError};
 use casemate_signing::manifest::Effect;
 
-use crate::fixture::{NOW, at, exhausted, permit, spent};
+use crate::fixture::{MOST, NOW, at, exhausted, permit, spent};
 
 #[test]
 fn what_is_spent_stays_spent_over_a_restart() {
@@ -13,20 +13,20 @@ fn what_is_spent_stays_spent_over_a_restart() {
     let path = folder.path().join("ledger.db");
     for effect in [Effect::Read, Effect::Write] {
         let permit = permit("local", effect, &[(4, "1h")]);
-        let _ = Ledger::open(&path).unwrap().charge(&permit, at(NOW)).unwrap();
-        let _ = Ledger::open(&path).unwrap().charge(&permit, at(NOW)).unwrap();
+        let _ = Ledger::open(&path).unwrap().charge(&permit, MOST, at(NOW)).unwrap();
+        let _ = Ledger::open(&path).unwrap().charge(&permit, MOST, at(NOW)).unwrap();
     }
     let permit = permit("local", Effect::Read, &[(4, "1h")]);
     let ledger = Ledger::open(&path).unwrap();
     assert_eq!(spent(&ledger, &permit, NOW), [4]);
-    let _ = exhausted(ledger.charge(&permit, at(NOW)));
+    let _ = exhausted(ledger.charge(&permit, MOST, at(NOW)));
 }
 
 #[test]
 fn its_files_are_its_owners_alone_and_no_draft_stays() {
     let folder = tempfile::tempdir().unwrap();
     let ledger = Ledger::open(&folder.path().join("ledger.db")).unwrap();
-    let _ = ledger.charge(&permit("local", Effect::Write, &[(1, "1h")]), at(NOW)).unwrap();
+    let _ = ledger.charge(&permit("local", Effect::Write, &[(1, "1h")]), MOST, at(NOW)).unwrap();
     let mut names = Vec::new();
     for entry in fs::read_dir(folder.path()).unwrap() {
         let entry = entry.unwrap();
@@ -45,7 +45,7 @@ fn check_damaged(damage: impl Fn(&mut Vec<u8>)) {
     let permit = permit("local", Effect::Read, &[(500, "1h")]);
     let ledger = Ledger::open(&path).unwrap();
     for _ in 0..200 {
-        let _ = ledger.charge(&permit, at(NOW)).unwrap();
+        let _ = ledger.charge(&permit, MOST, at(NOW)).unwrap();
     }
     drop(ledger);
     let mut bytes = fs::read(&path).unwrap();
@@ -91,9 +91,9 @@ fn a_newer_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("ledger.db");
     drop(Ledger::open(&path).unwrap());
-    rusqlite::Connection::open(&path).unwrap().execute("UPDATE schema SET version = 2", []).unwrap();
+    rusqlite::Connection::open(&path).unwrap().execute("UPDATE schema SET version = 3", []).unwrap();
     let Err(error) = Ledger::open(&path) else { panic!() };
-    assert!(matches!(error, LedgerError::Newer { found: 2, .. }) && error.to_string().contains("help: "), "{error}");
+    assert!(matches!(error, LedgerError::Newer { found: 3, .. }) && error.to_string().contains("help: "), "{error}");
 }
 
 #[test]
@@ -109,8 +109,8 @@ fn damage_under_way_refuses_and_does_not_grant() {
     let path = folder.path().join("ledger.db");
     let ledger = Ledger::open(&path).unwrap();
     let permit = permit("local", Effect::Read, &[(5, "1h")]);
-    let _ = ledger.charge(&permit, at(NOW)).unwrap();
+    let _ = ledger.charge(&permit, MOST, at(NOW)).unwrap();
     rusqlite::Connection::open(&path).unwrap().execute_batch("DROP TABLE spends").unwrap();
-    assert!(ledger.charge(&permit, at(NOW)).is_err());
-    assert!(ledger.readings(&crate::fixture::keys(&permit), at(NOW)).is_err());
+    assert!(ledger.charge(&permit, MOST, at(NOW)).is_err());
+    assert!(ledger.spent(&permit.charges()[0], at(NOW)).is_err());
 }

@@ -1,11 +1,14 @@
 //! Permits with budgets.
 
-use std::{collections::BTreeMap, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use casemate_ledger::{ChargeError, Ledger};
 use casemate_policy::{
-    ApprovalMode, Budget, BudgetKey, Call, Decision, Grant, Permit, Policy, Principal, Reading, Readings, Timestamp, ToolRule,
-    charges, decide,
+    ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Permit, Policy, Principal, Readings, Timestamp,
+    ToolRule, decide, needs,
 };
 use casemate_signing::{
     Environment,
@@ -14,6 +17,8 @@ use casemate_signing::{
 use serde_json::json;
 
 pub(crate) const NOW: i64 = 1_790_000_000_000;
+/// The most that upstreams may answer in one call.
+pub(crate) const MOST: u64 = 1000;
 pub(crate) const MINUTE: i64 = 60_000;
 
 pub(crate) const fn at(millis: i64) -> Timestamp {
@@ -43,7 +48,8 @@ pub(crate) fn permit(principal: &str, effect: Effect, budgets: &[(u32, &str)]) -
         pinned: true,
         enabled: true,
         dry_run: false,
-        approval: ApprovalMode::None,
+        approval: ApprovalRule::of(ApprovalMode::None),
+        roles: BTreeSet::new(),
     };
     let grant = Grant {
         name: "lab".parse().unwrap(),
@@ -52,30 +58,32 @@ pub(crate) fn permit(principal: &str, effect: Effect, budgets: &[(u32, &str)]) -
         max_effect: Effect::Destructive,
         scope: BTreeMap::new(),
         expires: None,
+        session: None,
+        roles: BTreeSet::new(),
+        max_result_kib: None,
         budgets: budgets
             .iter()
-            .map(|(calls, per)| Budget { tools: Vec::new(), effect: None, calls: *calls, per: per.parse().unwrap() })
+            .map(|(calls, per)| Budget {
+                tools: Vec::new(),
+                effect: None,
+                measure: Measure::Calls(*calls),
+                per: per.parse().unwrap(),
+            })
             .collect(),
     };
     let principal = Principal::new(principal.parse().unwrap());
-    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule]).unwrap();
+    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule], Guards::default()).unwrap();
     // As if nothing were spent: the ledger is what holds the line here.
-    let readings: Readings = charges(&policy, &principal, "eye_look").into_iter().map(|key| (key, Reading::default())).collect();
-    match decide(&policy, &principal, &Call::new("eye_look", json!({})), &readings, at(NOW)) {
+    let call = Call::new("eye_look", json!({}));
+    match decide(&policy, &principal, &call, &Readings::fresh(&needs(&policy, &principal, &call)), at(NOW)) {
         Decision::Permit(permit) => permit,
         other => panic!("{other:?}"),
     }
 }
 
-pub(crate) fn keys(permit: &Permit) -> Vec<BudgetKey> {
-    permit.charges().iter().map(|charge| charge.key().clone()).collect()
-}
-
 /// What the permit's budgets have spent.
 pub(crate) fn spent(ledger: &Ledger, permit: &Permit, now: i64) -> Vec<u32> {
-    let keys = keys(permit);
-    let readings = ledger.readings(&keys, at(now)).unwrap();
-    keys.iter().map(|key| readings.get(key).unwrap().spent).collect()
+    permit.charges().iter().map(|charge| ledger.spent(charge, at(now)).unwrap().spent.try_into().unwrap()).collect()
 }
 
 #[track_caller]

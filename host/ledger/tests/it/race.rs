@@ -11,7 +11,7 @@ use casemate_ledger::{ChargeError, Ledger};
 use casemate_policy::Permit;
 use casemate_signing::manifest::Effect;
 
-use crate::fixture::{NOW, at, permit, spent};
+use crate::fixture::{MOST, NOW, at, permit, spent};
 
 /// Where this is set, a test process is the child of another and does its part.
 const PATH: &str = "CASEMATE_LEDGER_TEST_PATH";
@@ -29,7 +29,7 @@ fn file() -> (tempfile::TempDir, std::path::PathBuf) {
 /// How many of so many charges went through; anything but `Exhausted` is a failure.
 fn charge(ledger: &Ledger, permit: &Permit, attempts: u32) -> u32 {
     (0..attempts)
-        .map(|_| match ledger.charge(permit, at(NOW)) {
+        .map(|_| match ledger.charge(permit, MOST, at(NOW)) {
             Ok(_) => 1,
             Err(ChargeError::Exhausted { .. }) => 0,
             Err(error) => panic!("{error}"),
@@ -131,7 +131,7 @@ fn child_charges_for_ever() {
     let mut out = std::io::stdout();
     out.write_all(b"\n").unwrap();
     loop {
-        let _ = ledger.charge(&permit, at(NOW)).unwrap();
+        let _ = ledger.charge(&permit, MOST, at(NOW)).unwrap();
         out.write_all(b"granted\n").unwrap();
     }
 }

@@ -14,7 +14,9 @@ use super::{
     schema::{Shape, WEEKDAYS, kind_of},
     verdict::Fault,
 };
-use crate::{Charge, GrantName, Mode, Principal, Readings, Timestamp, ToolRule, Window, layer::targets, scope::ScopeValue};
+use crate::{
+    Charge, GrantName, Measure, Mode, Principal, Readings, Timestamp, ToolRule, Window, layer::targets, scope::ScopeValue,
+};
 
 /// Containers inside one another in which what is tainted is looked for.
 const MAX_DEPTH: usize = 32;
@@ -56,8 +58,9 @@ pub struct Ask<'a> {
 pub fn left(charges: &[Charge], readings: &Readings) -> BTreeMap<Window, u32> {
     let mut left = BTreeMap::new();
     for charge in charges {
-        let spent = readings.get(charge.key()).map_or(u32::MAX, |reading| reading.spent);
-        let rest = charge.limit().saturating_sub(spent);
+        let Measure::Calls(limit) = charge.measure() else { continue };
+        let spent = readings.of_budget(charge.key()).map_or(u64::MAX, |reading| reading.spent);
+        let rest = u32::try_from(u64::from(*limit).saturating_sub(spent)).unwrap_or(u32::MAX);
         left.entry(charge.key().window()).and_modify(|least: &mut u32| *least = rest.min(*least)).or_insert(rest);
     }
     left

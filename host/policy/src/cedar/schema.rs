@@ -17,7 +17,7 @@ use super::{
     arguments,
     kind::{Field, Kind, Record, Words},
 };
-use crate::{Grant, GrantName, Mode, PrincipalId, ServedName, ToolRule, Window, output::untrusted};
+use crate::{Budget, Grant, GrantName, Measure, Mode, PrincipalId, ServedName, ToolRule, Window, output::untrusted};
 
 /// Action groups that every schema has, whatever is installed.
 pub(super) const EFFECTS: [Effect; 4] = [Effect::Read, Effect::Write, Effect::Execute, Effect::Destructive];
@@ -40,13 +40,15 @@ pub struct Known {
 }
 
 impl Known {
-    /// What these grants name, and these roles.
-    pub fn of<'a>(grants: impl IntoIterator<Item = &'a Grant>, roles: impl IntoIterator<Item = String>) -> Self {
-        let mut known = Self { roles: roles.into_iter().collect(), ..Self::default() };
+    /// What these grants name.
+    pub fn of<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> Self {
+        let mut known = Self::default();
         for grant in grants {
             known.principals.extend(grant.principals.iter().cloned());
             known.grants.insert(grant.name.clone());
-            known.windows.extend(grant.budgets.iter().map(|budget| budget.per));
+            let counts_calls = |budget: &&Budget| matches!(budget.measure, Measure::Calls(_));
+            known.windows.extend(grant.budgets.iter().filter(counts_calls).map(|budget| budget.per));
+            known.roles.extend(grant.roles.iter().map(ToString::to_string));
         }
         known
     }

@@ -9,7 +9,12 @@ use casemate_signing::{
 use serde_json::Value;
 
 use crate::{
-    Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Verdict, layer::Objection, policy::PreparedTool,
+    ApprovalRule, Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Timestamp, Verdict,
+    approval::{Agreed, ApprovalId, Subject},
+    breaker::Trip,
+    egress::Plan,
+    layer::Objection,
+    policy::PreparedTool,
     scope::GrantedScope,
 };
 
@@ -28,17 +33,26 @@ pub enum Decision {
 #[derive(Debug, Clone)]
 pub struct Permit {
     pub(super) asked: Asked,
-    pub(super) charges: Arc<[Charge]>,
+    pub(super) charges: Vec<Charge>,
     pub(super) scope: Arc<GrantedScope>,
     pub(super) arguments_digest: String,
+    pub(super) mode: Mode,
+    pub(super) agreed: Option<Agreed>,
+    pub(super) ends: Option<Timestamp>,
+    pub(super) max_result: Option<usize>,
 }
 
 /// A call that waits for a person. Only [`decide`] makes one.
 #[derive(Debug, Clone)]
 pub struct Deferred {
-    pub(super) asked: Asked,
+    /// To plan it.
+    pub(super) permit: Permit,
+    /// The first.
     pub(super) objection: Objection,
-    pub(super) arguments_digest: String,
+    /// Every layer's.
+    pub(super) why: Vec<String>,
+    /// An approval of this very call that has not been given yet.
+    pub(super) waiting: Option<ApprovalId>,
 }
 
 /// What permits and deferrals know of the call they are about.
@@ -63,6 +77,7 @@ pub struct Denied {
     pub(super) objection: Objection,
     pub(super) verdicts: Vec<Verdict>,
     pub(super) arguments_digest: Option<String>,
+    pub(super) trip: Option<Trip>,
 }
 
 /// The getters that a permit and a deferral share.
@@ -71,57 +86,57 @@ macro_rules! asked_getters {
         impl $type {
             /// Who asked.
             pub fn principal(&self) -> &Principal {
-                &self.asked.principal
+                &self.permit().asked.principal
             }
 
             /// Under which grant.
             pub fn grant(&self) -> &GrantName {
-                &self.asked.grant
+                &self.permit().asked.grant
             }
 
             /// Where the host runs.
             pub fn environment(&self) -> Environment {
-                self.asked.environment
+                self.permit().asked.environment
             }
 
             /// The plugin.
             pub fn plugin(&self) -> &PluginId {
-                &self.asked.tool.rule.plugin
+                &self.permit().asked.tool.rule.plugin
             }
 
             /// The plugin's component digest, lower-case hex.
             pub fn digest(&self) -> &str {
-                &self.asked.tool.rule.digest
+                &self.permit().asked.tool.rule.digest
             }
 
             /// The tool's name as clients see it.
             pub fn served(&self) -> &ServedName {
-                &self.asked.tool.rule.served
+                &self.permit().asked.tool.rule.served
             }
 
             /// The tool's name inside the plugin.
             pub fn tool(&self) -> &ToolName {
-                &self.asked.tool.rule.tool
+                &self.permit().asked.tool.rule.tool
             }
 
             /// The worst the tool may do.
             pub fn effect(&self) -> Effect {
-                self.asked.tool.rule.manifest_tool.effect
+                self.permit().asked.tool.rule.manifest_tool.effect
             }
 
             /// What every layer said.
             pub fn verdicts(&self) -> &[Verdict] {
-                &self.asked.verdicts
+                &self.permit().asked.verdicts
             }
 
             /// The arguments every layer looked at: a JSON object.
             pub fn arguments(&self) -> &Value {
-                &self.asked.arguments
+                &self.permit().asked.arguments
             }
 
             /// Lower-case hex SHA-256 of the arguments' canonical form (RFC 8785).
             pub fn arguments_digest(&self) -> &str {
-                &self.arguments_digest
+                &self.permit().arguments_digest
             }
         }
     };
@@ -161,9 +176,13 @@ objection_getters!(Deferred);
 objection_getters!(Denied);
 
 impl Permit {
+    fn permit(&self) -> &Self {
+        self
+    }
+
     /// Whether anything above `read` may be sent.
     pub fn mode(&self) -> Mode {
-        self.asked.tool.rule.mode()
+        self.mode
     }
 
     /// The worst a request of this run may do: `read` in a dry run, else the tool's effect.
@@ -177,6 +196,21 @@ impl Permit {
     /// What the ledger must charge before the run.
     pub fn charges(&self) -> &[Charge] {
         &self.charges
+    }
+
+    /// The approval that the run uses up, if one is needed: the ledger takes it with the charges, and the gate holds the run to its plan.
+    pub fn agreed(&self) -> Option<&Agreed> {
+        self.agreed.as_ref()
+    }
+
+    /// When the grant ends, and the run with it.
+    pub fn ends(&self) -> Option<Timestamp> {
+        self.ends
+    }
+
+    /// The most bytes of the result, where the grant limits them.
+    pub fn max_result(&self) -> Option<usize> {
+        self.max_result
     }
 
     /// The targets that the grant allows.
@@ -195,6 +229,55 @@ impl Permit {
     }
 }
 
+impl Deferred {
+    /// To run the call dry, so that people see what they agree to. It sends nothing above `read`.
+    pub fn permit(&self) -> &Permit {
+        &self.permit
+    }
+
+    /// The same, to hand on.
+    pub fn into_permit(self) -> Permit {
+        self.permit
+    }
+
+    /// Every reason why a person must agree.
+    pub fn why(&self) -> &[String] {
+        &self.why
+    }
+
+    /// The approval of this very call that was asked for before and waits: then nothing needs to be planned again.
+    pub fn waiting(&self) -> Option<&ApprovalId> {
+        self.waiting.as_ref()
+    }
+
+    /// Who must agree.
+    pub fn rule(&self) -> &ApprovalRule {
+        &self.permit.asked.tool.rule.approval
+    }
+
+    /// What people agree to: the call, with its arguments as they may be shown, and the plan of its dry run.
+    pub fn subject(&self, arguments: Value, plan: &Plan, now: Timestamp) -> Subject {
+        let rule = self.rule();
+        let expires = now.plus_millis(rule.lasts.as_millis());
+        Subject {
+            environment: self.environment(),
+            principal: self.principal().id().clone(),
+            grant: self.grant().clone(),
+            plugin: self.plugin().clone(),
+            plugin_digest: self.digest().to_owned(),
+            tool: self.served().clone(),
+            arguments,
+            arguments_digest: self.arguments_digest().to_owned(),
+            plan: plan.to_json(),
+            plan_digest: plan.digest(),
+            why: self.why.clone(),
+            quorum: rule.quorum.max(1),
+            requested: now,
+            expires: self.permit.ends.map_or(expires, |ends| ends.min(expires)),
+        }
+    }
+}
+
 impl Denied {
     /// Who asked.
     pub fn principal(&self) -> &Principal {
@@ -209,6 +292,11 @@ impl Denied {
     /// The layer whose no is the answer.
     pub fn layer(&self) -> Layer {
         self.layer
+    }
+
+    /// What makes the breaker open with this call, where that is the answer: then the principal is to be paused.
+    pub fn trip(&self) -> Option<Trip> {
+        self.trip
     }
 
     /// When trying again could help, in milliseconds from now.

@@ -5,18 +5,7 @@ use std::{collections::BTreeMap, sync::Arc};
 use casemate_signing::manifest::{ContractName, Credential, DimensionName, Effect, Method, UpstreamName};
 use ipnet::IpNet;
 
-use super::{Origin, Refusal, percent};
-
-/// What the gate says of one request.
-#[derive(Debug, Clone)]
-pub enum Verdict {
-    /// It may be sent.
-    Send(Checked),
-    /// It conforms, and this run only plans: it is not sent, the run ends, and this is what it would have sent.
-    Plan(Checked),
-    /// It is not sent.
-    Refuse(Refusal),
-}
+use super::{Origin, established::Lookup, percent, volatile::Shown};
 
 /// A request that passed the gate, written again from what the gate read. Only the gate makes one.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,6 +21,10 @@ pub struct Checked {
     pub(super) targets: BTreeMap<DimensionName, Vec<String>>,
     pub(super) credential: Option<Arc<Credential>>,
     pub(super) allow_private: Arc<[IpNet]>,
+    /// What its answer establishes, if anything.
+    pub(super) lookup: Option<Lookup>,
+    /// How a plan shows it, where that is not as it is sent.
+    pub(super) shown: Option<Shown>,
 }
 
 impl Checked {

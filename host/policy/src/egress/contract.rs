@@ -3,19 +3,22 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_signing::manifest::{
-    ContractName, Credential, DimensionName, Effect, Method, Place, RequestContract, Requirement, UpstreamName,
+    Binding, ContractName, Credential, DimensionName, Effect, Method, Place, RequestContract, UpstreamName,
 };
 use regex::Regex;
-use serde_json::Value;
-use sha2::{Digest as _, Sha256};
 
 use super::{
+    assumed::AssumedAnswer,
     body::{self, Body, Kind},
+    established::Source,
     field::Fields,
     header,
     path::PathText,
+    requires::{Requires, compile_pattern},
+    template::Template,
+    volatile::Volatile,
 };
-use crate::{call::hex, json::Json, pattern::anchored};
+use crate::json::Json;
 
 /// A compiled contract.
 #[derive(Debug)]
@@ -24,34 +27,28 @@ pub(super) struct Contract {
     pub(super) upstream: UpstreamName,
     pub(super) method: Method,
     pub(super) effect: Effect,
-    segments: Vec<Segment>,
-    trailing_slash: bool,
+    pub(super) path: Template,
     pub(super) query: BTreeMap<String, Regex>,
     pub(super) headers: BTreeMap<String, Regex>,
     pub(super) credential_header: Option<String>,
     pub(super) media_type: Option<String>,
-    pub(super) scope: Vec<(DimensionName, Place)>,
+    pub(super) scope: Vec<(DimensionName, Bound)>,
     pub(super) require_query: Vec<(String, Requires)>,
     /// By JSON Pointer; a form's fields are the members of an object.
     pub(super) require_body: Vec<(String, Requires)>,
     pub(super) forbid_body: Vec<String>,
     /// The places a closed body may fill; none where the body is open.
     pub(super) closed: Option<BTreeSet<String>>,
+    /// What a dry run answers in place of sending it.
+    pub(super) assume: Option<AssumedAnswer>,
+    pub(super) volatile: Option<Volatile>,
 }
 
+/// What a dimension is bound to.
 #[derive(Debug)]
-enum Segment {
-    Literal(String),
-    Parameter(String, Regex),
-}
-
-/// What must be at a place.
-#[derive(Debug)]
-pub(super) enum Requires {
-    Digest(String),
-    Scope(DimensionName),
-    Pattern(Regex),
-    Exactly(Json),
+pub(super) enum Bound {
+    Place(Place),
+    Established(Source),
 }
 
 /// Why a signed contract cannot be used. The culprit is the plugin.
@@ -90,6 +87,18 @@ pub enum ContractFault {
     /// A requirement that is not a string, integer, boolean, pattern, digest or scope.
     #[error("its requirement at `{0}` is neither a text, an integer, a boolean, a pattern, a digest nor a scope")]
     Requirement(String),
+    /// A read that cannot establish anything.
+    #[error("what `{0}` establishes cannot be known: it is no read of this upstream about exactly what `key` says")]
+    Established(ContractName),
+    /// A key at a place that the request does not have.
+    #[error("its key for `{0}` is at a place that it does not name")]
+    KeyPlace(ContractName),
+    /// A place that limits, or that the contract does not name.
+    #[error("it calls `{0}` volatile, which it does not name or which something hangs on")]
+    Volatile(String),
+    /// An answer to what is always sent, or none that says it was done.
+    #[error("it assumes an answer, and only reads, or the answer's status is not 200 to 299")]
+    Assume,
 }
 
 impl Contract {
@@ -100,7 +109,7 @@ impl Contract {
         credential: Option<&Credential>,
         dimensions: &BTreeSet<&DimensionName>,
     ) -> Result<Self, ContractFault> {
-        let (segments, trailing_slash) = compile_path(&contract.path, &contract.parameters)?;
+        let path = Template::compile(&contract.path, &contract.parameters)?;
         let mut query = BTreeMap::new();
         for (name, pattern) in &contract.query {
             query.insert(name.clone(), compile_pattern(pattern)?);
@@ -130,13 +139,13 @@ impl Contract {
             .require
             .body
             .iter()
-            .map(|(place, requirement)| Ok((inside(place), requires(place, requirement)?)))
+            .map(|(place, requirement)| Ok((inside(place), Requires::compile(place, requirement)?)))
             .collect::<Result<_, _>>()?;
         let require_query: Vec<(String, Requires)> = contract
             .require
             .query
             .iter()
-            .map(|(place, requirement)| Ok((place.clone(), requires(place, requirement)?)))
+            .map(|(place, requirement)| Ok((place.clone(), Requires::compile(place, requirement)?)))
             .collect::<Result<_, _>>()?;
         let forbid_body: Vec<String> = contract.forbid.body.iter().map(|place| inside(place)).collect();
         let looks_inside =
@@ -144,44 +153,45 @@ impl Contract {
         if looks_inside && !kind.is_some_and(Kind::is_read) {
             return Err(ContractFault::UnreadBody);
         }
+        let effect = contract.effect().ok_or(ContractFault::NoEffect)?;
+        let scope = contract.scope.bound().map(|(dimension, binding)| Ok((dimension.clone(), bound(binding)?)));
         let compiled = Self {
             name: contract.name.clone(),
             upstream: upstream.clone(),
             method: contract.method,
-            effect: contract.effect().ok_or(ContractFault::NoEffect)?,
-            segments,
-            trailing_slash,
+            effect,
+            path,
             query,
             headers,
             credential_header,
             media_type: contract.content_type.clone(),
-            scope: contract.scope.bound().map(|(dimension, place)| (dimension.clone(), place.clone())).collect(),
+            scope: scope.collect::<Result<_, _>>()?,
             closed: contract.closed.then(|| named_places(contract, &require_body, &inside)),
             require_query,
             require_body,
             forbid_body,
+            assume: contract.assume.as_ref().map(|assume| AssumedAnswer::compile(assume, effect)).transpose()?,
+            volatile: Volatile::compile(contract, kind, &inside)?,
         };
         compiled.check_places(kind, dimensions)?;
         Ok(compiled)
     }
 
-    /// Every bound place is one the request has, and every dimension one the manifest declares.
+    /// Every bound place and every key's is one the request has, and every dimension one the manifest declares.
     fn check_places(&self, kind: Option<Kind>, dimensions: &BTreeSet<&DimensionName>) -> Result<(), ContractFault> {
-        for (dimension, place) in &self.scope {
-            let exists = match place {
-                Place::Path(name) => {
-                    self.segments.iter().any(|segment| matches!(segment, Segment::Parameter(other, _) if other == name))
-                }
-                Place::Query(name) => self.query.contains_key(name) || self.require_query.iter().any(|(other, _)| other == name),
-                Place::Header(name) => self.headers.contains_key(name),
-                Place::Body(pointer) => kind == Some(Kind::Json) && pointer.starts_with('/'),
-                Place::Form(_) => kind == Some(Kind::Form),
-            };
-            if !exists {
+        for (dimension, bound) in &self.scope {
+            if let Bound::Place(place) = bound
+                && !self.has_place(place, kind)
+            {
                 return Err(ContractFault::Place(dimension.clone()));
             }
         }
-        let required = self.require_query.iter().chain(&self.require_body).filter_map(|(_, requires)| match requires {
+        for source in self.sources() {
+            if !source.key.values().all(|place| self.has_place(place, kind)) {
+                return Err(ContractFault::KeyPlace(source.from.clone()));
+            }
+        }
+        let required = self.requires().filter_map(|requires| match requires {
             Requires::Scope(dimension) => Some(dimension),
             _ => None,
         });
@@ -192,24 +202,45 @@ impl Contract {
         }
     }
 
+    fn has_place(&self, place: &Place, kind: Option<Kind>) -> bool {
+        match place {
+            Place::Path(name) => self.path.names().any(|other| other == name),
+            Place::Query(name) => self.query.contains_key(name) || self.require_query.iter().any(|(other, _)| other == name),
+            Place::Header(name) => self.headers.contains_key(name),
+            Place::Body(pointer) => kind == Some(Kind::Json) && pointer.starts_with('/'),
+            Place::Form(_) => kind == Some(Kind::Form),
+        }
+    }
+
+    /// Everything that must be somewhere.
+    fn requires(&self) -> impl Iterator<Item = &Requires> {
+        self.require_query.iter().chain(&self.require_body).map(|(_, requires)| requires)
+    }
+
+    /// Everything that a read has to establish.
+    pub(super) fn sources(&self) -> impl Iterator<Item = &Source> {
+        let bound = self.scope.iter().filter_map(|(_, bound)| match bound {
+            Bound::Established(source) => Some(source),
+            Bound::Place(_) => None,
+        });
+        bound.chain(self.requires().filter_map(|requires| match requires {
+            Requires::Established(source) => Some(source),
+            _ => None,
+        }))
+    }
+
+    /// Whether it asks and does nothing else: GET, effect `read`, no body.
+    pub(super) fn only_reads(&self) -> bool {
+        self.method == Method::Get && self.effect == Effect::Read && self.media_type.is_none()
+    }
+
     /// Whether a request is one of these. If not, how far it got and what it lacked, for the operator.
     pub(super) fn matches(&self, method: Method, path: &PathText, query: &Fields, body: Option<&Body>) -> Result<(), Miss> {
         if method != self.method {
             return Err(Miss(0, "the method differs".to_owned()));
         }
-        if path.trailing_slash() != self.trailing_slash || path.segments().len() != self.segments.len() {
-            return Err(Miss(1, "the path differs".to_owned()));
-        }
-        for (depth, (segment, text)) in self.segments.iter().zip(path.segments()).enumerate() {
-            match segment {
-                Segment::Literal(literal) if literal != text => return Err(Miss(2 + depth, "the path differs".to_owned())),
-                Segment::Parameter(name, pattern) if !pattern.is_match(text) => {
-                    return Err(Miss(2 + depth, format!("the path parameter `{name}` does not match its pattern")));
-                }
-                _ => {}
-            }
-        }
-        let rank = 2 + self.segments.len();
+        self.path.matches(path)?;
+        let rank = self.path.rank();
         if body.map(|body| &body.media_type) != self.media_type.as_ref() {
             let wanted = self.media_type.as_deref().unwrap_or("no body");
             return Err(Miss(rank, format!("the content type differs: the contract has {wanted}")));
@@ -226,104 +257,26 @@ impl Contract {
         }
         Ok(())
     }
-
-    /// The path that is sent: literals as the contract writes them, parameters canonically encoded.
-    pub(super) fn write_path(&self, path: &PathText) -> String {
-        let mut out = String::new();
-        for (segment, text) in self.segments.iter().zip(path.segments()) {
-            out.push('/');
-            match segment {
-                Segment::Literal(literal) => out.push_str(literal),
-                Segment::Parameter(..) => super::percent::encode(text, &mut out),
-            }
-        }
-        if self.trailing_slash {
-            out.push('/');
-        }
-        out
-    }
-
-    /// The value of a path parameter in a path that [`Self::matches`].
-    pub(super) fn path_parameter<'p>(&self, name: &str, path: &'p PathText) -> Option<&'p str> {
-        let is_it = |segment: &Segment| matches!(segment, Segment::Parameter(other, _) if other == name);
-        self.segments.iter().position(is_it).and_then(|at| path.segments().get(at)).map(String::as_str)
-    }
 }
 
 /// How far a request got with a contract it is not, and what it lacked.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Miss(pub(super) usize, pub(super) String);
 
-impl Requires {
-    /// Whether what is there is what is required. A scope is judged later, against a grant: here it only must be there.
-    fn is_met_by(&self, found: Option<&Json>) -> bool {
-        match (self, found) {
-            (_, None) => false,
-            (Self::Scope(_), Some(_)) => true,
-            (Self::Exactly(wanted), Some(found)) => wanted == found,
-            (Self::Digest(wanted), Some(Json::String(text))) => hex(&Sha256::digest(text.as_bytes())) == *wanted,
-            (Self::Pattern(pattern), Some(Json::String(text))) => pattern.is_match(text),
-            (Self::Digest(_) | Self::Pattern(_), Some(_)) => false,
-        }
-    }
-}
-
-fn requires(place: &str, requirement: &Requirement) -> Result<Requires, ContractFault> {
-    let fault = || ContractFault::Requirement(place.to_owned());
-    Ok(match requirement {
-        Requirement::Digest(digest) => Requires::Digest(digest.sha256.clone()),
-        Requirement::Scope(scope) => Requires::Scope(scope.scope.clone()),
-        Requirement::Pattern(pattern) => Requires::Pattern(compile_pattern(&pattern.pattern)?),
-        Requirement::Exactly(Value::String(text)) => Requires::Exactly(Json::String(text.clone())),
-        Requirement::Exactly(Value::Bool(value)) => Requires::Exactly(Json::Bool(*value)),
-        Requirement::Exactly(Value::Number(number)) if number.is_u64() || number.is_i64() => {
-            Requires::Exactly(Json::Number(number.to_string()))
-        }
-        Requirement::Exactly(_) => return Err(fault()),
+fn bound(binding: &Binding) -> Result<Bound, ContractFault> {
+    Ok(match binding {
+        Binding::Place(place) => Bound::Place(place.clone()),
+        Binding::Established(established) => Bound::Established(Source::compile(established)?),
     })
 }
 
-fn compile_pattern(pattern: &str) -> Result<Regex, ContractFault> {
-    anchored(pattern).map_err(|_| ContractFault::Pattern(pattern.to_owned()))
-}
-
-/// Literal segments, and parameters that fill a whole segment and have a pattern each.
-fn compile_path(template: &str, patterns: &BTreeMap<String, String>) -> Result<(Vec<Segment>, bool), ContractFault> {
-    let fault = || ContractFault::Path(template.to_owned());
-    let rest = template.strip_prefix('/').ok_or_else(fault)?;
-    if rest.is_empty() {
-        return patterns.keys().next().map_or(Ok((Vec::new(), true)), |unused| Err(ContractFault::Parameter(unused.clone())));
-    }
-    let (rest, trailing_slash) = rest.strip_suffix('/').map_or((rest, false), |rest| (rest, true));
-    let mut segments = Vec::new();
-    let mut seen = BTreeSet::new();
-    for text in rest.split('/') {
-        if let Some(name) = text.strip_prefix('{').and_then(|text| text.strip_suffix('}')) {
-            let pattern =
-                patterns.get(name).filter(|_| seen.insert(name)).ok_or_else(|| ContractFault::Parameter(name.to_owned()))?;
-            segments.push(Segment::Parameter(name.to_owned(), compile_pattern(pattern)?));
-        } else {
-            // RFC 3986 `pchar`, without `%` and `;`: such a literal decodes to itself and has one reading.
-            let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&b));
-            if !plain || text.is_empty() || text == "." || text == ".." {
-                return Err(fault());
-            }
-            segments.push(Segment::Literal(text.to_owned()));
-        }
-    }
-    match patterns.keys().find(|name| !seen.contains(name.as_str())) {
-        Some(unused) => Err(ContractFault::Parameter(unused.clone())),
-        None => Ok((segments, trailing_slash)),
-    }
-}
-
-/// Every place that a closed body may fill: what is bound, required or allowed.
+/// Every place that a closed body may fill: what is bound, a key, required or allowed.
 fn named_places(
     contract: &RequestContract,
     require_body: &[(String, Requires)],
     inside: &dyn Fn(&str) -> String,
 ) -> BTreeSet<String> {
-    let bound = contract.scope.bound().filter_map(|(_, place)| match place {
+    let bound = contract.places().filter_map(|place| match place {
         Place::Body(pointer) => Some(pointer.clone()),
         Place::Form(field) => Some(field_pointer(field)),
         Place::Path(_) | Place::Query(_) | Place::Header(_) => None,

@@ -12,14 +12,15 @@ use super::{
     Authority, Origin, OriginFault, Outgoing,
     addressee::Addressee,
     body,
-    checked::{Checked, Verdict},
+    checked::Checked,
     closed,
     contract::{Contract, ContractFault, Miss},
+    established::{self, Established, Lookup, Wanted},
     header, query,
     refusal::{Refusal, RefusalReason},
     target::{self, Parts},
 };
-use crate::{Mode, output::Redactor, text::quote};
+use crate::{output::Redactor, text::quote};
 
 /// What the operator says about one upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -36,6 +37,7 @@ pub struct Gate {
     plugin: PluginId,
     digest: String,
     upstreams: Vec<Bound>,
+    wanted: Wanted,
     secrets: Arc<Redactor>,
 }
 
@@ -130,6 +132,11 @@ impl Gate {
                     })?,
                 );
             }
+            established::check(&contracts).map_err(|(contract, fault)| GateError::Contract {
+                upstream: name.clone(),
+                contract,
+                fault,
+            })?;
             upstreams.push(Bound {
                 name: name.clone(),
                 origin,
@@ -138,7 +145,8 @@ impl Gate {
                 contracts,
             });
         }
-        Ok(Self { plugin, digest: manifest.component.sha256.clone(), upstreams, secrets: Arc::default() })
+        let wanted = Wanted::of(upstreams.iter().flat_map(|bound| &bound.contracts));
+        Ok(Self { plugin, digest: manifest.component.sha256.clone(), upstreams, wanted, secrets: Arc::default() })
     }
 
     /// Also refuse every request that holds one of these secrets, in any spelling that is looked for.
@@ -158,25 +166,19 @@ impl Gate {
             || self.secrets.is_in(&request.body)
     }
 
-    /// Whether a request may leave, under what authority a run has.
-    pub fn check(&self, authority: &Authority<'_>, request: Outgoing) -> Verdict {
-        match self.read(authority, request) {
-            Ok(checked) if checked.effect <= authority.ceiling => Verdict::Send(checked),
-            // What the tool could not do for real is no plan.
-            Ok(checked) if authority.mode == Mode::DryRun && checked.effect <= authority.effect => Verdict::Plan(checked),
-            Ok(checked) => Verdict::Refuse(Refusal::new(
-                RefusalReason::EffectAboveCeiling,
-                format!(
-                    "contract `{}` is `{}`, and this run may do at most `{}`",
-                    checked.contract, checked.effect, authority.ceiling
-                ),
-            )),
-            Err(refusal) => Verdict::Refuse(refusal),
-        }
+    /// Which values of which reads are to be kept.
+    pub(super) fn wanted(&self) -> &Wanted {
+        &self.wanted
     }
 
-    /// Everything but the ceiling: read the request, find its one contract, hold it against contract and grant.
-    fn read(&self, authority: &Authority<'_>, request: Outgoing) -> Result<Checked, Refusal> {
+    /// Everything but the ceiling and the plan: read the request, find its one contract, hold it against contract, grant and what
+    /// is established.
+    pub(super) fn read(
+        &self,
+        authority: &Authority<'_>,
+        request: Outgoing,
+        established: &Established,
+    ) -> Result<(Checked, &Contract), Refusal> {
         if *authority.plugin != self.plugin || authority.digest != self.digest {
             let why = format!("the permit is for `{}`, and this is the gate of `{}`", authority.plugin, self.plugin);
             return Err(Refusal::new(RefusalReason::WrongPlugin, why));
@@ -201,30 +203,38 @@ impl Gate {
         header::check(contract, &headers)?;
         closed::check(contract, body.as_ref().and_then(|body| body.inside.as_ref()))?;
         let parts = Parts { path: &path, query: &query, headers: &headers, body: body.as_ref() };
-        let targets = target::check(contract, authority, &parts)?;
+        let targets = target::check(contract, authority, &parts, established)?;
 
-        let mut url = format!("{}{}", bound.origin, contract.write_path(&path));
+        let path_url = format!("{}{}", bound.origin, contract.path.write(&path));
+        if let Some(body) = &body {
+            headers.insert("content-type".to_owned(), body.content_type.clone());
+        }
+        let headers: Vec<(String, String)> = headers.into_iter().collect();
+        let shown = contract.volatile.as_ref().and_then(|it| it.show(&path_url, &query, &headers, body.as_ref()));
+        let key = || contract.path.parameters(&path).map(|(name, text)| (name.to_owned(), text.to_owned())).collect();
+        let lookup = self.wanted.has(&contract.name).then(|| Lookup { key: key(), turn: 0 });
+        let mut url = path_url;
         let query = query.encode();
         if !query.is_empty() {
             url.push('?');
             url.push_str(&query);
         }
-        if let Some(body) = &body {
-            headers.insert("content-type".to_owned(), body.content_type.clone());
-        }
-        Ok(Checked {
+        let checked = Checked {
             upstream: contract.upstream.clone(),
             contract: contract.name.clone(),
             effect: contract.effect,
             method,
             origin: bound.origin.clone(),
             url,
-            headers: headers.into_iter().collect(),
+            headers,
             body: body.map(|body| body.bytes).unwrap_or_default(),
             targets,
             credential: bound.credential.clone(),
             allow_private: Arc::clone(&bound.allow_private),
-        })
+            lookup,
+            shown,
+        };
+        Ok((checked, contract))
     }
 
     /// The one contract of this addressee that the request is. All of the plugin's are asked, the tool's and the others:

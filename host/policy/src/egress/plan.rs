@@ -11,53 +11,95 @@ use crate::{
     text::visible,
 };
 
-/// Bytes of a body that a plan shows; what is left out is said, and the body's digest covers all of it.
-const SHOWN_BODY: usize = 16 << 10;
+/// Bytes of a body that [`Plan::to_short_json`] shows; what is left out is said, and the body's digest covers all of it.
+const SHORT_BODY: usize = 16 << 10;
 
-/// Requests that conform to their contracts and were not sent.
+/// The word in a plan's JSON for a request that came after an assumed answer.
+pub(super) const RESTS: &str = "rests_on_assumption";
+
+/// Requests that conform to their contracts and were not sent. Only a dry run makes one.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Plan {
-    requests: Vec<Checked>,
+    requests: Vec<Planned>,
+}
+
+/// One request of a plan.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Planned {
+    request: Checked,
+    rests_on_assumption: bool,
+}
+
+impl Planned {
+    /// What would be sent.
+    pub fn request(&self) -> &Checked {
+        &self.request
+    }
+
+    /// Whether the plugin had been given an assumed answer before it made this request: a real answer may make it another.
+    pub fn rests_on_assumption(&self) -> bool {
+        self.rests_on_assumption
+    }
 }
 
 impl Plan {
-    /// Nothing yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Of one request.
-    pub fn of(request: Checked) -> Self {
-        Self { requests: vec![request] }
-    }
-
-    /// Add the next request.
-    pub fn push(&mut self, request: Checked) {
-        self.requests.push(request);
+    /// Add the next request. Whatever comes after another one rests on the answer that was assumed to that.
+    pub(super) fn push(&mut self, request: Checked) {
+        let rests_on_assumption = !self.requests.is_empty();
+        self.requests.push(Planned { request, rests_on_assumption });
     }
 
     /// In the order they would be sent.
-    pub fn requests(&self) -> &[Checked] {
+    pub fn requests(&self) -> &[Planned] {
         &self.requests
     }
 
-    /// For people and models. No credential is in it: its place shows `‹secret NAME›`.
+    /// Whether there is nothing to agree to.
+    pub fn is_empty(&self) -> bool {
+        self.requests.is_empty()
+    }
+
+    /// All of it, for the person who agrees to it and for [`super::HeldPlan`]. No credential is in it: its place shows
+    /// `‹secret NAME›`. A volatile place shows `‹volatile›`.
     pub fn to_json(&self) -> Value {
-        json!({ "requests": self.requests.iter().map(request).collect::<Vec<_>>() })
+        self.written(usize::MAX)
+    }
+
+    /// For models and logs: the same with at most 16 KiB of each body's text. It says how much is left out, and has another
+    /// digest than the plan.
+    pub fn to_short_json(&self) -> Value {
+        self.written(SHORT_BODY)
+    }
+
+    fn written(&self, shown_body: usize) -> Value {
+        let requests = self.requests.iter().map(|planned| {
+            let mut shown = request(&planned.request, shown_body);
+            if planned.rests_on_assumption
+                && let Some(shown) = shown.as_object_mut()
+            {
+                shown.insert(RESTS.to_owned(), true.into());
+            }
+            shown
+        });
+        json!({ "requests": requests.collect::<Vec<_>>() })
     }
 
     /// Lower-case hex SHA-256 of [`Self::to_json`] in canonical form (RFC 8785). The JSON holds the SHA-256 of every
-    /// body, so that this binds every byte that would be sent, save the credential.
+    /// body, so that this binds every byte that would be sent, save the credential and what is volatile.
     pub fn digest(&self) -> String {
         let json = self.to_json();
         canonical_digest(&json).unwrap_or_else(|| hex(&Sha256::digest(json.to_string())))
     }
 }
 
-fn request(request: &Checked) -> Value {
-    let mut headers: Map<String, Value> =
-        request.headers().iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    let mut url = request.url().to_owned();
+/// One request as a plan shows it, with at most `shown_body` bytes of its body's text.
+pub(super) fn request(request: &Checked, shown_body: usize) -> Value {
+    let (url, headers, bytes) = match &request.shown {
+        Some(shown) => (shown.url.as_str(), shown.headers.as_slice(), shown.body.as_slice()),
+        None => (request.url(), request.headers(), request.body()),
+    };
+    let mut url = url.to_owned();
+    let mut headers: Map<String, Value> = headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
     match request.credential() {
         Some(Credential::Header(place)) => {
             headers.insert(place.header.to_ascii_lowercase(), format!("‹secret {}›", place.secret).into());
@@ -77,28 +119,29 @@ fn request(request: &Checked) -> Value {
         }
         None => {}
     }
-    let mut shown = json!({
-        "upstream": request.upstream().as_str(),
-        "contract": request.contract().as_str(),
-        "effect": request.effect().as_str(),
-        "method": request.method().as_str(),
-        "url": url,
-        "headers": headers,
-        "targets": request.targets().iter().map(|(name, values)| (name.to_string(), values.clone().into())).collect::<Map<_, _>>(),
-    });
-    if let Some(shown) = shown.as_object_mut()
-        && !request.body().is_empty()
-    {
-        shown.insert("body".to_owned(), body(request.body()));
+    let mut json = Map::from_iter([
+        ("upstream".to_owned(), request.upstream().as_str().into()),
+        ("contract".to_owned(), request.contract().as_str().into()),
+        ("effect".to_owned(), request.effect().as_str().into()),
+        ("method".to_owned(), request.method().as_str().into()),
+        ("url".to_owned(), url.into()),
+        ("headers".to_owned(), headers.into()),
+        ("targets".to_owned(), json!(request.targets())),
+    ]);
+    if !bytes.is_empty() {
+        json.insert("body".to_owned(), body(bytes, shown_body));
     }
-    shown
+    if let Some(shown) = &request.shown {
+        json.insert("volatile".to_owned(), shown.places.clone().into());
+    }
+    Value::Object(json)
 }
 
 /// Size and digest of all of it; the text, hidden characters made visible; base64 where it is no text.
-fn body(bytes: &[u8]) -> Value {
+fn body(bytes: &[u8], shown_body: usize) -> Value {
     let mut shown = json!({ "bytes": bytes.len(), "sha256": hex(&Sha256::digest(bytes)) });
     let Some(map) = shown.as_object_mut() else { return shown };
-    let head = bytes.get(..SHOWN_BODY).unwrap_or(bytes);
+    let head = bytes.get(..shown_body).unwrap_or(bytes);
     let used = match std::str::from_utf8(head) {
         Ok(text) => {
             map.insert("text".to_owned(), visible(text).into());

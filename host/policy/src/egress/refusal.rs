@@ -77,10 +77,20 @@ pub enum RefusalReason {
     ScopeMalformed,
     /// A target is outside the grant.
     OutOfScope,
+    /// A read has not established what the request is held against.
+    NotEstablished,
+    /// What a read has established is outside the grant.
+    EstablishedOutOfScope,
+    /// A value is none of those that a read has established.
+    NotAmongEstablished,
     /// The body has what the contract forbids, or does not name where it is closed.
     BodyNotAllowed,
     /// The contract's effect is above what this run may do.
     EffectAboveCeiling,
+    /// It is not the request of the plan whose turn it is.
+    PlanMismatch,
+    /// The run has ended with an earlier request.
+    RunEnded,
 }
 
 impl RefusalReason {
@@ -106,8 +116,13 @@ impl RefusalReason {
             Self::ScopeMissing => "scope-missing",
             Self::ScopeMalformed => "scope-malformed",
             Self::OutOfScope => "out-of-scope",
+            Self::NotEstablished => "not-established",
+            Self::EstablishedOutOfScope => "established-out-of-scope",
+            Self::NotAmongEstablished => "not-among-established",
             Self::BodyNotAllowed => "body-not-allowed",
             Self::EffectAboveCeiling => "effect-above-ceiling",
+            Self::PlanMismatch => "plan-mismatch",
+            Self::RunEnded => "run-ended",
         }
     }
 }

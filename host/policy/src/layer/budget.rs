@@ -13,9 +13,9 @@ impl Look for Budget {
     }
 
     fn look(&self, case: &Case<'_>) -> Finding {
-        for charge in case.cover.charges.iter() {
-            let (key, limit) = (charge.key(), charge.limit());
-            let Some(reading) = case.readings.get(key) else {
+        for charge in case.charges {
+            let key = charge.key();
+            let Some(reading) = case.readings.of_budget(key) else {
                 return Finding::deny(
                     Reason::BudgetUnknown,
                     "it is not known how much of the budget is spent".to_owned(),
@@ -23,13 +23,13 @@ impl Look for Budget {
                     format!("the ledger gave no reading for `{key}`"),
                 );
             };
-            if reading.spent < limit {
+            if charge.fits(reading) {
                 continue;
             }
             let window = key.window();
             let retry = reading
                 .oldest
-                .filter(|_| limit > 0)
+                .filter(|_| charge.measure().limit() > 0)
                 .map(|oldest| oldest.plus_millis(window.as_millis()).since(case.now).clamp(1, window.as_millis()));
             let for_model = match retry {
                 Some(millis) => format!("call again in {} s, not sooner", millis.div_ceil(1000)),
@@ -37,16 +37,16 @@ impl Look for Budget {
             };
             return Finding::Deny(Objection {
                 reason: Reason::BudgetExhausted,
-                message: format!("the budget of {limit} calls per {window} is spent"),
+                message: format!("the budget of {} per {window} is spent", charge.measure()),
                 for_model,
-                for_operator: format!("raise `calls` of the budget `{key}` under `{}`", case.grant_table()),
+                for_operator: format!(
+                    "raise `{}` of the budget `{key}` under `{}`",
+                    charge.measure().setting(),
+                    case.grant_table()
+                ),
                 retry_after_ms: retry,
             });
         }
-        if case.cover.charges.is_empty() {
-            Finding::pass("nothing is budgeted")
-        } else {
-            Finding::pass("the budgets are not spent")
-        }
+        if case.charges.is_empty() { Finding::pass("nothing is budgeted") } else { Finding::pass("the budgets are not spent") }
     }
 }

@@ -3,7 +3,7 @@
 use casemate_signing::{Environment, manifest::Effect};
 
 use super::{Case, Finding, Look};
-use crate::{ApprovalMode, Layer, Mode, Reason};
+use crate::{Layer, Mode, Reason, approval::ApprovalMode};
 
 pub(super) struct EffectCeiling;
 
@@ -24,7 +24,7 @@ impl Look for EffectCeiling {
             );
         }
         // In production nothing destroys on a model's word alone, whatever the switches say.
-        let unasked = rule.approval == ApprovalMode::None && rule.mode() == Mode::Real;
+        let unasked = rule.approval.mode == ApprovalMode::None && rule.mode() == Mode::Real;
         if case.environment == Environment::Prod && effect == Effect::Destructive && unasked {
             return Finding::deny(
                 Reason::ApprovalNeededInProd,

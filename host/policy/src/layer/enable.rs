@@ -1,7 +1,7 @@
-//! Enable: the operator switched the tool on. Whatever changes something is off until then.
+//! Enable: the operator switched the tool on, for the roles of this grant. Whatever changes something is off until then.
 
 use super::{Case, Finding, Look};
-use crate::{Layer, Reason};
+use crate::{Layer, Reason, approval::RoleName};
 
 pub(super) struct Enable;
 
@@ -11,6 +11,20 @@ impl Look for Enable {
     }
 
     fn look(&self, case: &Case<'_>) -> Finding {
+        let roles = &case.rule().roles;
+        if !roles.is_empty() && roles.is_disjoint(&case.cover.roles) {
+            let roles: Vec<&str> = roles.iter().map(RoleName::as_str).collect();
+            return Finding::deny(
+                Reason::RoleMissing,
+                format!("`{}` is for the roles: {}", case.rule().served, roles.join(", ")),
+                "use another tool; retrying will not help",
+                format!(
+                    "add one of them to `roles` under `{}`; the tool asks for them under `{}`",
+                    case.grant_table(),
+                    case.tool_table()
+                ),
+            );
+        }
         if case.rule().enabled {
             Finding::pass("the tool is enabled")
         } else {

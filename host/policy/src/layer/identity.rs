@@ -18,7 +18,26 @@ impl Look for Identity {
                 "ask the operator to renew the grant; retrying will not help",
                 format!("set a later `expires` under `{}`, held by `{}`", case.grant_table(), case.principal.id()),
             ),
-            _ => Finding::pass("the principal holds a live grant"),
+            _ => session(case),
         }
+    }
+}
+
+/// A grant may last only so long from its first use.
+fn session(case: &Case<'_>) -> Finding {
+    let Some(length) = case.cover.session else { return Finding::pass("the principal holds a live grant") };
+    let Some(reading) = case.session else { return case.session_unknown() };
+    match reading.since {
+        Some(since) if since.plus_millis(length.as_millis()) <= case.now => Finding::deny(
+            Reason::SessionEnded,
+            format!("the session under this grant began at {since} and lasted {length}"),
+            "ask the operator for a new session; retrying will not help",
+            format!(
+                "end it with `casemate sessions clear {} {}`: the next call begins another",
+                case.principal.id(),
+                case.cover.grant
+            ),
+        ),
+        _ => Finding::pass("the principal holds a live grant, and its session is not over"),
     }
 }

@@ -44,12 +44,12 @@ fn redactor() -> Redactor {
 }
 
 fn withheld(raw: RawOutput, rules: &OutputRules) -> WithheldReason {
-    check(raw, rules, &redactor()).unwrap_err().reason()
+    check(raw, rules, rules.max_bytes(), &redactor()).unwrap_err().reason()
 }
 
 #[test]
 fn text_is_shown_with_nothing_hidden() {
-    let output = check(text("a\u{1b}[2Jb\u{202e}c\u{e0041}\nd"), &plain(), &redactor()).unwrap();
+    let output = check(text("a\u{1b}[2Jb\u{202e}c\u{e0041}\nd"), &plain(), plain().max_bytes(), &redactor()).unwrap();
     assert_eq!(output.content(), [Content::Text("a\\u{1b}[2Jb\\u{202e}c\\u{e0041}\nd".to_owned())]);
 }
 
@@ -57,7 +57,12 @@ fn text_is_shown_with_nothing_hidden() {
 fn labels_say_what_a_result_carries() {
     let labels = |requests: &[&str]| {
         let rules = OutputRules::new(&tool(None, requests), 1000).unwrap();
-        check(text("x"), &rules, &redactor()).unwrap().labels().iter().map(ToString::to_string).collect::<Vec<_>>()
+        check(text("x"), &rules, rules.max_bytes(), &redactor())
+            .unwrap()
+            .labels()
+            .iter()
+            .map(ToString::to_string)
+            .collect::<Vec<_>>()
     };
     assert_eq!(labels(&["r"]), ["sensitive", "untrusted"]);
     assert_eq!(labels(&[]), ["sensitive"]);
@@ -65,7 +70,7 @@ fn labels_say_what_a_result_carries() {
 
 #[test]
 fn a_result_above_the_cap_is_withheld() {
-    assert!(check(text(&"a".repeat(900)), &plain(), &redactor()).is_ok());
+    assert!(check(text(&"a".repeat(900)), &plain(), plain().max_bytes(), &redactor()).is_ok());
     assert_eq!(withheld(text(&"a".repeat(1000)), &plain()), WithheldReason::TooLarge);
     assert_eq!(withheld(text(&"\u{1b}".repeat(900)), &plain()), WithheldReason::TooLarge, "nor once it is made visible");
     assert_eq!(withheld(text(&"\u{1b}".repeat(200)), &plain()), WithheldReason::TooLarge, "not even a little above");
@@ -80,7 +85,7 @@ fn a_result_above_the_cap_is_withheld() {
 
 #[test]
 fn a_structured_result_is_there_exactly_when_the_tool_has_a_schema() {
-    assert!(check(structured(r#"{"name":"x","n":1.5}"#), &with_schema(), &redactor()).is_ok());
+    assert!(check(structured(r#"{"name":"x","n":1.5}"#), &with_schema(), with_schema().max_bytes(), &redactor()).is_ok());
     assert_eq!(withheld(text("x"), &with_schema()), WithheldReason::StructuredUnexpected);
     assert_eq!(withheld(structured("{}"), &plain()), WithheldReason::StructuredUnexpected);
 }
@@ -108,19 +113,20 @@ fn a_structured_result_that_does_not_fit_is_withheld() {
 
 #[test]
 fn hidden_characters_in_structured_results_are_made_visible() {
-    let output = check(structured("{\"name\":\"a\\u202eb\"}"), &with_schema(), &redactor()).unwrap();
+    let output = check(structured("{\"name\":\"a\\u202eb\"}"), &with_schema(), with_schema().max_bytes(), &redactor()).unwrap();
     assert_eq!(output.structured(), Some(&json!({"name": "a\\u{202e}b"})));
 }
 
 #[test]
 fn secrets_are_taken_out_of_texts_values_and_keys() {
-    let output = check(text("key: s3cr3t-key-value!"), &plain(), &redactor()).unwrap();
+    let output = check(text("key: s3cr3t-key-value!"), &plain(), plain().max_bytes(), &redactor()).unwrap();
     assert_eq!(output.content(), [Content::Text("key: ‹secret api_key›!".to_owned())]);
     assert_eq!(output.redactions(), 1);
-    let output = check(structured(r#"{"name":"s3cr3t-key-value"}"#), &with_schema(), &redactor()).unwrap();
+    let output =
+        check(structured(r#"{"name":"s3cr3t-key-value"}"#), &with_schema(), with_schema().max_bytes(), &redactor()).unwrap();
     assert_eq!(output.structured(), Some(&json!({"name": "‹secret api_key›"})));
     let open = OutputRules::new(&tool(Some(json!({"type": "object"})), &["r"]), 1000).unwrap();
-    let output = check(structured(r#"{"s3cr3t-key-value":["s3cr3t-key-value"]}"#), &open, &redactor()).unwrap();
+    let output = check(structured(r#"{"s3cr3t-key-value":["s3cr3t-key-value"]}"#), &open, open.max_bytes(), &redactor()).unwrap();
     assert_eq!(output.structured(), Some(&json!({"‹secret api_key›": ["‹secret api_key›"]})));
 }
 
@@ -141,8 +147,8 @@ fn images_are_what_they_say() {
         content: vec![RawContent::Image { media_type: media_type.to_owned(), data: data.to_vec() }],
         structured: None,
     };
-    assert!(check(image("image/png", PNG), &plain(), &redactor()).is_ok());
-    assert!(check(image("image/webp", b"RIFF\0\0\0\0WEBPrest"), &plain(), &redactor()).is_ok());
+    assert!(check(image("image/png", PNG), &plain(), plain().max_bytes(), &redactor()).is_ok());
+    assert!(check(image("image/webp", b"RIFF\0\0\0\0WEBPrest"), &plain(), plain().max_bytes(), &redactor()).is_ok());
     for (media_type, data) in [
         ("image/png", b"<script>".as_slice()),
         ("image/svg+xml", b"<svg/>"),
@@ -165,7 +171,9 @@ fn links_are_plain_https() {
         }],
         structured: None,
     };
-    let output = check(link("https://www.virus.test/gui/file/abc?x=1", Some("text/html")), &plain(), &redactor()).unwrap();
+    let output =
+        check(link("https://www.virus.test/gui/file/abc?x=1", Some("text/html")), &plain(), plain().max_bytes(), &redactor())
+            .unwrap();
     assert!(matches!(output.content(), [Content::Link { name, .. }] if name == "a b\\u{202e}"));
     for uri in [
         "http://a.test/",
@@ -205,7 +213,9 @@ fn failures_are_bounded_clean_and_without_secrets() {
 
 #[test]
 fn withheld_results_say_nothing_of_themselves_to_the_model() {
-    let withheld = check(structured(r#"{"name":1,"leak":"s3cr3t-key-value"}"#), &with_schema(), &redactor()).unwrap_err();
+    let withheld =
+        check(structured(r#"{"name":1,"leak":"s3cr3t-key-value"}"#), &with_schema(), with_schema().max_bytes(), &redactor())
+            .unwrap_err();
     assert!(!withheld.for_model().contains("leak"));
 }
 

@@ -2,13 +2,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{Arc, LazyLock},
 };
 
 use casemate_policy::{
-    ApprovalMode, Budget, Call, Decision, Grant, Permit, Policy, Principal, Reading, Readings, ServedName, Timestamp, ToolRule,
-    charges, decide,
-    egress::{Authority, Checked, Gate, Outgoing, Refusal, RefusalReason, UpstreamBinding, Verdict},
+    ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Permit, Policy, Principal, Reading, Readings,
+    ServedName, Timestamp, ToolRule, decide,
+    egress::{Checked, Conduct, Gate, HeldPlan, Outgoing, Plan, Refusal, RefusalReason, UpstreamBinding, Verdict},
+    needs,
 };
 use casemate_signing::{
     Environment,
@@ -62,12 +63,34 @@ pub(crate) fn manifest() -> Manifest {
                      "require": {"body": {"/operationName": "StartReplay", "/query": {"sha256": QUERY_DIGEST},
                                           "/variables/host": {"scope": "target"}, "/variables/port": 443, "/variables/note": {"pattern": "^[a-z ]{0,20}$"}}},
                      "closed": true},
+                    {"name": "get-agent", "method": "GET", "path": "/api/agents/{paw}", "parameters": {"paw": "^[A-Za-z0-9 .-]{1,64}$"}, "effect": "read"},
+                    {"name": "get-ability", "method": "GET", "path": "/api/{version}/abilities/{ability}",
+                     "parameters": {"version": "^v[0-9]$", "ability": "^[0-9a-f]{1,8}$"}, "effect": "read"},
+                    {"name": "link", "method": "POST", "path": "/api/links", "effect": "execute", "content_type": "application/json", "closed": true,
+                     "scope": {"group": {"from": "get-agent", "key": {"paw": {"body": "/paw"}}, "value": "/group"},
+                               "target": {"from": "get-agent", "key": {"paw": {"body": "/paw"}}, "value": "/hosts/*/name"}},
+                     "require": {"body": {"/command": {"from": "get-ability", "key": {"version": {"query": "version"}, "ability": {"body": "/ability"}},
+                                                       "value": "/executors/*/command"}}},
+                     "query": {"version": "^v[0-9]$"}},
+                    {"name": "open-case", "method": "POST", "path": "/api/cases", "effect": "write", "scope": "none", "reason": "a case has no group",
+                     "content_type": "application/json", "closed": true, "allow": {"body": ["/title", "/nonce", "/meta"]},
+                     "query": {"t": "^[0-9a-z]{1,20}$", "kind": "^[a-z]{1,20}$"}, "headers": {"x-request-id": "^[0-9a-z-]{1,40}$", "x-kind": "^[a-z]{1,20}$"},
+                     "volatile": {"query": ["t"], "headers": ["x-request-id"], "body": ["/nonce", "/meta/at"]},
+                     "assume": {"status": 201, "body": {"id": "c1"}}},
+                    {"name": "add-note", "method": "PUT", "path": "/api/cases/{case}/notes", "parameters": {"case": "^[a-z0-9]{1,20}$"}, "effect": "write",
+                     "scope": "none", "reason": "a note has no group", "content_type": "application/x-www-form-urlencoded", "closed": true,
+                     "require": {"body": {"kind": "note"}}, "allow": {"body": ["text", "stamp"]}, "volatile": {"body": ["stamp"]}, "assume": {"status": 204}},
+                    {"name": "close-case", "method": "POST", "path": "/api/cases/{case}/close", "parameters": {"case": "^[a-z0-9]{1,20}$"}, "effect": "execute",
+                     "content_type": "application/json", "closed": true, "scope": {"group": {"body": "/group"}}, "allow": {"body": ["/why"]}},
                 ],
             },
             "other": {
                 "origin": "https://other.lab.test",
                 "credential": {"query": "key", "secret": "token"},
-                "request": [{"name": "other-list", "method": "GET", "path": "/list", "query": {"page": "^[0-9]{1,4}$"}, "effect": "read"}],
+                "request": [
+                    {"name": "other-list", "method": "GET", "path": "/list", "query": {"page": "^[0-9]{1,4}$"}, "effect": "read"},
+                    {"name": "other-clear", "method": "DELETE", "path": "/list", "query": {"page": "^[0-9]{1,4}$"}, "effect": "write", "scope": "none", "reason": "the list is its owner's"},
+                ],
             },
         },
         "tool": {
@@ -75,6 +98,8 @@ pub(crate) fn manifest() -> Manifest {
             "search": tool("read", &["search"], json!({"index": {"argument": "/index"}}), &[("index", "^.{1,200}$")]),
             "tag": tool("write", &["tag", "get-file", "upload"], json!({"group": {"argument": "/group"}}), &[("group", "^.{1,64}$")]),
             "replay": tool("execute", &["list-replays", "start-replay", "run-in-group"], json!({"target": {"argument": "/host"}}), &[("host", "^.{1,64}$")]),
+            "link": tool("execute", &["get-agent", "get-ability", "link", "get-file"], json!({}), &[("group", "^.{1,64}$")]),
+            "case": tool("execute", &["open-case", "add-note", "close-case", "get-file", "other-clear"], json!({"group": {"argument": "/group"}}), &[("group", "^.{1,64}$")]),
             "operate": tool("destructive", &["create-operation", "delete-group", "get-file"], json!({"group": {"argument": "/group"}}), &[("group", "^.{1,64}$")]),
         },
     }))
@@ -108,7 +133,9 @@ pub(crate) struct House {
     pub(crate) environment: Environment,
     pub(crate) grants: Vec<Grant>,
     pub(crate) rules: Vec<ToolRule>,
-    pub(crate) readings: Readings,
+    pub(crate) guards: Guards,
+    /// What is known beyond that nothing has happened yet.
+    pub(crate) known: Vec<Arc<dyn Fn(&mut Readings) + Send + Sync>>,
     pub(crate) now: Timestamp,
 }
 
@@ -119,7 +146,8 @@ impl House {
             environment: Environment::Dev,
             grants: vec![grant("a-red-team")],
             rules: rules(),
-            readings: Readings::none(),
+            guards: Guards::default(),
+            known: Vec::new(),
             now: NOW,
         }
     }
@@ -147,11 +175,14 @@ impl House {
     }
 
     pub(crate) fn policy(&self) -> Policy {
-        Policy::new(self.environment, self.grants.clone(), self.rules.clone()).unwrap()
+        Policy::new(self.environment, self.grants.clone(), self.rules.clone(), self.guards.clone()).unwrap()
     }
 
     pub(crate) fn ask(&self, who: &str, tool: &str, arguments: Value) -> Decision {
-        decide(&self.policy(), &principal(who), &Call::new(tool, arguments), &self.readings, self.now)
+        let (policy, call) = (self.policy(), Call::new(tool, arguments));
+        let mut readings = Readings::fresh(&needs(&policy, &principal(who), &call));
+        self.known.iter().for_each(|know| know(&mut readings));
+        decide(&policy, &principal(who), &call, &readings, self.now)
     }
 
     pub(crate) fn call(&self, tool: &str) -> Decision {
@@ -172,15 +203,28 @@ impl House {
 
     /// What the gate says of a request in a call of `tool`.
     pub(crate) fn send(&self, tool: &str, request: Outgoing) -> Verdict {
-        gate().check(&Authority::of(&self.permit(tool)), request)
+        self.run(tool).check(request)
+    }
+
+    /// A run of `tool` that nobody agreed to a plan of.
+    pub(crate) fn run(&self, tool: &str) -> Conduct {
+        run(&self.permit(tool), None)
+    }
+
+    pub(crate) fn knows(mut self, know: impl Fn(&mut Readings) + Send + Sync + 'static) -> Self {
+        self.known.push(Arc::new(know));
+        self
     }
 
     /// Spend budgets: every reading the decision needs.
-    pub(crate) fn spent(mut self, tool: &str, spent: u32, oldest: Timestamp) -> Self {
-        for key in charges(&self.policy(), &principal("local"), tool) {
-            self.readings.insert(key, Reading { spent, oldest: Some(oldest) });
-        }
-        self
+    pub(crate) fn spent(self, tool: &str, spent: u64, oldest: Timestamp) -> Self {
+        let call = Call::new(tool, good_arguments(tool));
+        let charges = needs(&self.policy(), &principal("local"), &call).charges;
+        self.knows(move |readings| {
+            for charge in &charges {
+                readings.budget(charge.key().clone(), Reading { spent, oldest: Some(oldest), ..Reading::default() });
+            }
+        })
     }
 }
 
@@ -210,12 +254,20 @@ pub(crate) fn grant(name: &str) -> Grant {
             ("limit".parse().unwrap(), values(&["100"])),
         ]),
         expires: None,
+        session: None,
+        roles: BTreeSet::new(),
+        max_result_kib: None,
         budgets: Vec::new(),
     }
 }
 
 pub(crate) fn budget(tools: &[&str], calls: u32, per: &str) -> Budget {
-    Budget { tools: tools.iter().map(|t| t.parse().unwrap()).collect(), effect: None, calls, per: per.parse().unwrap() }
+    Budget {
+        tools: tools.iter().map(|t| t.parse().unwrap()).collect(),
+        effect: None,
+        measure: Measure::Calls(calls),
+        per: per.parse().unwrap(),
+    }
 }
 
 pub(crate) fn rules() -> Vec<ToolRule> {
@@ -234,7 +286,8 @@ pub(crate) fn rules() -> Vec<ToolRule> {
             pinned: true,
             enabled: true,
             dry_run: false,
-            approval: ApprovalMode::None,
+            approval: ApprovalRule::of(ApprovalMode::None),
+            roles: BTreeSet::new(),
         })
         .collect()
 }
@@ -277,6 +330,55 @@ pub(crate) fn json_body(path: &str, body: &str) -> Outgoing {
 
 pub(crate) fn form_body(path: &str, body: &str) -> Outgoing {
     with_body(path, "application/x-www-form-urlencoded", body)
+}
+
+/// A run under a permit, and perhaps held to a plan.
+pub(crate) fn run(permit: &Permit, held: Option<HeldPlan>) -> Conduct {
+    // Compiled once: some tests make hundreds of runs.
+    static GATE: LazyLock<Arc<Gate>> = LazyLock::new(|| Arc::new(gate()));
+    Conduct::new(Arc::clone(&GATE), permit, held)
+}
+
+/// A run of `tool` that only plans.
+pub(crate) fn dry(tool: &str) -> Conduct {
+    static PERMITS: LazyLock<BTreeMap<String, Permit>> =
+        LazyLock::new(|| permits(|rule| rule.dry_run = rule.manifest_tool.effect > Effect::Read));
+    run(&PERMITS[tool], None)
+}
+
+/// A run of `tool` for real.
+pub(crate) fn real(tool: &str) -> Conduct {
+    run(real_permit(tool), None)
+}
+
+/// A run of `tool` that a person agreed to as `plan`, kept as JSON meanwhile.
+pub(crate) fn held(tool: &str, plan: &Plan) -> Conduct {
+    run(real_permit(tool), Some(HeldPlan::read(&plan.to_json().to_string(), &plan.digest()).unwrap()))
+}
+
+pub(crate) fn real_permit(tool: &str) -> &'static Permit {
+    static PERMITS: LazyLock<BTreeMap<String, Permit>> = LazyLock::new(|| permits(|_| {}));
+    &PERMITS[tool]
+}
+
+/// A permit for every tool, by the name it is served under.
+fn permits(change: impl Fn(&mut ToolRule)) -> BTreeMap<String, Permit> {
+    let mut house = House::open();
+    house.rules.iter_mut().for_each(change);
+    house.rules.iter().map(|rule| (rule.served.to_string(), house.permit(rule.served.as_str()))).collect()
+}
+
+pub(crate) fn with_header(name: &str, value: &str, mut request: Outgoing) -> Outgoing {
+    request.headers.push((name.to_owned(), value.as_bytes().to_vec()));
+    request
+}
+
+/// The plan that a run ends with.
+pub(crate) fn ended(verdict: Verdict) -> Plan {
+    match verdict {
+        Verdict::End(plan) => plan,
+        other => panic!("should end as a plan: {other:?}"),
+    }
 }
 
 pub(crate) fn sent(verdict: Verdict) -> Checked {

@@ -3,13 +3,15 @@
 use std::{collections::BTreeMap, sync::Arc};
 
 use casemate_policy::{
-    egress::{Authority, Gate, GateError, Outgoing, RefusalReason, UpstreamBinding, Verdict},
+    egress::{Conduct, Gate, GateError, Outgoing, RefusalReason, UpstreamBinding, Verdict},
     output::Redactor,
 };
 use casemate_signing::manifest::{Effect, Manifest};
 use serde_json::json;
 
-use crate::fixture::{House, QUERY, form_body, gate, gate_of, json_body, manifest, reason, refused, request, sent, with_body};
+use crate::fixture::{
+    House, QUERY, form_body, gate, gate_of, json_body, manifest, reason, refused, request, sent, with_body, with_header,
+};
 
 fn hash() -> String {
     "0123456789abcdef".repeat(2)
@@ -17,12 +19,6 @@ fn hash() -> String {
 
 fn reads(request: Outgoing) -> Verdict {
     House::open().send("lab_read_file", request)
-}
-
-fn with_header(name: &str, value: &str, request: Outgoing) -> Outgoing {
-    let mut request = request;
-    request.headers.push((name.to_owned(), value.as_bytes().to_vec()));
-    request
 }
 
 #[test]
@@ -130,12 +126,9 @@ fn a_request_that_is_two_contracts_is_none() {
     let twin = json!({"name": "any-file", "method": "GET", "path": "/api/files/{x}", "parameters": {"x": "^.{1,64}$"}, "effect": "read"});
     json["upstream"]["api"]["request"].as_array_mut().unwrap().push(twin);
     let gate = gate_of(&serde_json::from_value(json).unwrap()).unwrap();
-    let permit = House::open().permit("lab_read_file");
+    let mut run = Conduct::new(Arc::new(gate), &House::open().permit("lab_read_file"), None);
     // The tool may use only one of the two. That does not make the request that one.
-    assert_eq!(
-        reason(gate.check(&Authority::of(&permit), request("GET", &format!("/api/files/{}", hash())))),
-        RefusalReason::ContractAmbiguous
-    );
+    assert_eq!(reason(run.check(request("GET", &format!("/api/files/{}", hash())))), RefusalReason::ContractAmbiguous);
 }
 
 #[test]
@@ -167,7 +160,7 @@ fn nothing_above_the_ceiling_is_sent() {
     // A dry run sends what reads, and plans what does not.
     let dry = House::open().rule("lab_operate", |rule| rule.dry_run = true);
     assert!(matches!(dry.send("lab_operate", request("GET", &format!("/api/files/{}", hash()))), Verdict::Send(_)));
-    assert!(matches!(dry.send("lab_operate", create), Verdict::Plan(_)));
+    assert!(matches!(dry.send("lab_operate", create), Verdict::End(_)));
     assert!(
         matches!(dry.send("lab_operate", json_body("/api/operations", r#"{"group":"prod"}"#)), Verdict::Refuse(_)),
         "a plan conforms, too"
@@ -178,16 +171,16 @@ fn nothing_above_the_ceiling_is_sent() {
 fn a_permit_opens_only_its_own_plugins_gate() {
     let mut other = manifest();
     other.component.sha256 = "bb".repeat(32);
-    let permit = House::open().permit("lab_read_file");
-    let verdict = gate_of(&other).unwrap().check(&Authority::of(&permit), request("GET", &format!("/api/files/{}", hash())));
-    assert_eq!(reason(verdict), RefusalReason::WrongPlugin);
+    let mut run = Conduct::new(Arc::new(gate_of(&other).unwrap()), &House::open().permit("lab_read_file"), None);
+    assert_eq!(reason(run.check(request("GET", &format!("/api/files/{}", hash())))), RefusalReason::WrongPlugin);
 }
 
 #[test]
 fn a_secret_does_not_travel() {
-    let gate = gate().guarding(Arc::new(Redactor::new(&[("api_key", "0123456789abcdef-s3cr3t")])));
+    let gate = Arc::new(gate().guarding(Arc::new(Redactor::new(&[("api_key", "0123456789abcdef-s3cr3t")]))));
     let permit = House::open().permit("lab_operate");
-    let check = |request: Outgoing| refused(gate.check(&Authority::of(&permit), request));
+    let run = || Conduct::new(Arc::clone(&gate), &permit, None);
+    let check = |request: Outgoing| refused(run().check(request));
     for asked in [
         request("GET", "/api/files/0123456789abcdef-s3cr3t"),
         with_header("accept", "0123456789abcdef-s3cr3t", request("GET", "/api/files/x")),
@@ -199,7 +192,7 @@ fn a_secret_does_not_travel() {
         assert_eq!(refusal.reason(), RefusalReason::SecretInRequest);
         assert!(!refusal.to_string().contains("s3cr3t"));
     }
-    let verdict = gate.check(&Authority::of(&permit), json_body("/api/operations", r#"{"group":"red-lab","name":"x"}"#));
+    let verdict = run().check(json_body("/api/operations", r#"{"group":"red-lab","name":"x"}"#));
     assert!(matches!(verdict, Verdict::Send(_)));
 }
 
@@ -259,6 +252,37 @@ fn contracts_that_cannot_be_enforced_do_not_load() {
     check(contract(7, "content_type", json!("Multipart/form-data; boundary=x")), "media type");
     check(contract(8, "require", json!({"body": {"/a": [1]}})), "neither a text");
     check(contract(3, "effect", serde_json::Value::Null), "states no effect");
+    let of = |at: usize, pointer: &str, value: serde_json::Value| {
+        broken(|json| *json["upstream"]["api"]["request"][at].pointer_mut(pointer).unwrap() = value)
+    };
+    let (get_agent, link, open_case) = (10, 12, 13);
+    for name in ["gone", "other-list", "link", "upload-url", "search"] {
+        check(of(link, "/scope/group/from", json!(name)), &format!("what `{name}` establishes cannot be known"));
+    }
+    check(of(link, "/scope/group/key", json!({})), "what `get-agent` establishes cannot be known");
+    check(of(link, "/scope/group/key", json!({"id": {"body": "/paw"}})), "what `get-agent` establishes cannot be known");
+    check(of(link, "/scope/group/value", json!("group")), "what `get-agent` establishes cannot be known");
+    check(of(link, "/scope/group/key/paw", json!({"query": "paw"})), "its key for `get-agent` is at a place");
+    check(of(link, "/scope/group/key/paw", json!({"form": "paw"})), "its key for `get-agent` is at a place");
+    check(of(get_agent, "/effect", json!("write")), "what `get-agent` establishes cannot be known");
+    check(of(get_agent, "/method", json!("DELETE")), "what `get-agent` establishes cannot be known");
+    for (place, value) in [
+        ("query", json!(["page"])),
+        ("headers", json!(["accept"])),
+        ("body", json!(["/other"])),
+        ("body", json!(["/tit"])),
+        ("body", json!(["/titles"])),
+    ] {
+        check(of(open_case, "/volatile", json!({place: value})), "volatile, which it does not name or which something hangs on");
+    }
+    check(contract(3, "volatile", json!({"body": ["/group"]})), "calls `/group` volatile");
+    check(contract(3, "volatile", json!({"body": ["/group/0"]})), "calls `/group/0` volatile");
+    check(contract(2, "volatile", json!({"query": ["index"]})), "calls `index` volatile");
+    check(contract(6, "volatile", json!({"headers": ["x-group"]})), "calls `x-group` volatile");
+    check(contract(7, "volatile", json!({"body": ["/a"]})), "neither JSON nor a form");
+    check(contract(9, "volatile", json!({"body": ["/variables"]})), "calls `/variables` volatile");
+    check(contract(0, "assume", json!({"status": 200})), "it assumes an answer, and only reads");
+    check(contract(3, "assume", json!({"status": 302})), "status is not 200 to 299");
     check(broken(|json| json["upstream"]["other"]["request"][0]["query"]["key"] = json!("^x$")), "the credential's");
     check(
         broken(|json| json["upstream"]["other"]["request"][0]["name"] = json!("get-file")),

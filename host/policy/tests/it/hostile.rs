@@ -1,24 +1,27 @@
 //! What a hostile plugin tries at the gate. Everything here is refused, and for the reason it should be.
 
-use std::{collections::BTreeMap, sync::LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 use casemate_policy::{
     Permit,
-    egress::{Authority, Gate, Outgoing, RefusalReason, Verdict},
+    egress::{Conduct, Gate, Outgoing, RefusalReason, Verdict},
 };
 
 use crate::fixture::{House, form_body, gate, json_body, request, with_body};
 
 const FILE: &str = "/api/files/00000000000000000000000000000000";
 
-static GATE: LazyLock<Gate> = LazyLock::new(gate);
+static GATE: LazyLock<Arc<Gate>> = LazyLock::new(|| Arc::new(gate()));
 static PERMITS: LazyLock<BTreeMap<String, Permit>> = LazyLock::new(|| {
     let house = House::open();
     house.rules.iter().map(|rule| (rule.served.to_string(), house.permit(rule.served.as_str()))).collect()
 });
 
 fn send(tool: &str, asked: Outgoing) -> Verdict {
-    GATE.check(&Authority::of(&PERMITS[tool]), asked)
+    Conduct::new(Arc::clone(&GATE), &PERMITS[tool], None).check(asked)
 }
 
 fn check(tool: &str, asked: Outgoing, expected: RefusalReason) {

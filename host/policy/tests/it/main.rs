@@ -3,10 +3,14 @@
 
 mod cedar;
 mod decide;
+mod established;
 mod fixture;
 mod gate;
+mod held;
 mod hostile;
 mod plan;
 mod prepare;
 mod properties;
+mod smuggling;
+mod told_apart;
 mod wide_open;

@@ -7,7 +7,7 @@ use serde_json::json;
 use crate::fixture::{House, budget, grant, rules};
 
 fn errors(house: &House) -> Vec<PolicyError> {
-    Policy::new(Environment::Dev, house.grants.clone(), house.rules.clone()).unwrap_err()
+    Policy::new(Environment::Dev, house.grants.clone(), house.rules.clone(), house.guards.clone()).unwrap_err()
 }
 
 fn check(house: House, said: &str) {
@@ -28,7 +28,7 @@ fn a_grant_that_names_what_is_not_there() {
     check(twice, "two grants are called `a-red-team`");
     let mut twice = House::open();
     twice.rules.push(rules().remove(0));
-    check(twice, "two installed tools are called `lab_operate`");
+    check(twice, "two installed tools are called `lab_case`");
 }
 
 #[test]
@@ -61,6 +61,6 @@ fn schemas_that_do_not_compile() {
         let mut tool = (*house.rules[0].manifest_tool).clone();
         tool.input_schema = schema;
         house.rules[0].manifest_tool = tool.into();
-        check(house, "the plugin's input schema of `lab_operate` cannot be used");
+        check(house, "the plugin's input schema of `lab_case` cannot be used");
     }
 }

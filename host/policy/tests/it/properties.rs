@@ -1,10 +1,10 @@
 //! What holds for every call, every restriction and every request.
 
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock};
 
 use casemate_policy::{
     ApprovalMode, Call, Decision, Permit, Policy, Readings, decide,
-    egress::{Authority, Gate, Outgoing, Verdict},
+    egress::{Conduct, Gate, Outgoing, Verdict},
 };
 use casemate_signing::{Environment, manifest::Effect};
 use proptest::prelude::*;
@@ -61,7 +61,7 @@ fn restrict(house: House, restriction: Restriction, tool: &str) -> House {
         R::DropValue => house.grant(|g| g.scope.values_mut().for_each(|values| drop(values.pop()))),
         R::Disable => on_rule(house, |r| r.enabled = false),
         R::Unpin => on_rule(house, |r| r.pinned = false),
-        R::Approve => on_rule(house, |r| r.approval = ApprovalMode::Operator),
+        R::Approve => on_rule(house, |r| r.approval.mode = ApprovalMode::Operator),
         R::DryRun => on_rule(house, |r| r.dry_run = true),
         R::Budget => house.grant(|g| g.budgets = vec![budget(&[], 1, "1h")]),
         R::Prod => House { environment: Environment::Prod, ..house },
@@ -92,12 +92,12 @@ static PERMITS: LazyLock<Vec<Permit>> = LazyLock::new(|| {
     let house = House::open();
     house.rules.iter().map(|rule| house.permit(rule.served.as_str())).collect()
 });
-static GATE: LazyLock<Gate> = LazyLock::new(gate);
+static GATE: LazyLock<Arc<Gate>> = LazyLock::new(|| Arc::new(gate()));
 
 fn sent(request: &Outgoing) -> Vec<casemate_policy::egress::Checked> {
     PERMITS
         .iter()
-        .filter_map(|permit| match GATE.check(&Authority::of(permit), request.clone()) {
+        .filter_map(|permit| match Conduct::new(Arc::clone(&GATE), permit, None).check(request.clone()) {
             Verdict::Send(checked) => Some(checked),
             _ => None,
         })

@@ -4,7 +4,12 @@
 //! configuration goes, and then tries to destroy another group: once by asking for it, once by asking for the
 //! granted group and having the plugin send something else.
 
-use casemate_policy::{ApprovalMode, Decision, Layer, Readings, egress::Authority, egress::Verdict};
+use std::sync::Arc;
+
+use casemate_policy::{
+    ApprovalMode, Decision, Layer,
+    egress::{Conduct, Verdict},
+};
 use casemate_signing::{Environment, manifest::Effect};
 use serde_json::json;
 
@@ -35,7 +40,7 @@ fn check(open: Layer, house: House) {
             continue;
         };
         let request = json_body("/api/operations", r#"{"name":"x","group":"prod"}"#);
-        let verdict = gate().check(&Authority::of(permit), request);
+        let verdict = Conduct::new(Arc::new(gate()), permit, None).check(request);
         assert!(matches!(verdict, Verdict::Refuse(_)), "{open}: {verdict:?}");
     }
 }
@@ -79,13 +84,13 @@ fn scope() {
 #[test]
 fn budgets() {
     let mut house = careful().grant(|g| g.budgets.clear());
-    house.readings = Readings::none();
+    house.known.clear();
     check(Layer::Budget, house);
 }
 
 #[test]
 fn approval() {
-    check(Layer::Approval, careful().rule("lab_operate", |r| r.approval = ApprovalMode::None));
+    check(Layer::Approval, careful().rule("lab_operate", |r| r.approval.mode = ApprovalMode::None));
 }
 
 #[test]
@@ -103,7 +108,7 @@ fn each_layer_alone_is_enough() {
         (Layer::Effect, House::open().grant(|g| g.max_effect = Effect::Execute)),
         (Layer::Scope, House::open().grant(|g| drop(g.scope.insert("group".parse().unwrap(), vec!["red-lab".to_owned()])))),
         (Layer::Budget, House::open().grant(|g| g.budgets = vec![budget(&[], 1, "1h")]).spent("lab_operate", 1, NOW)),
-        (Layer::Approval, House::open().rule("lab_operate", |r| r.approval = ApprovalMode::Operator)),
+        (Layer::Approval, House::open().rule("lab_operate", |r| r.approval.mode = ApprovalMode::Operator)),
         (
             Layer::Input,
             House::open().rule("lab_operate", |r| {
@@ -119,7 +124,7 @@ fn each_layer_alone_is_enough() {
     }
     let dry = House::open().rule("lab_operate", |r| r.dry_run = true);
     let verdict = dry.send("lab_operate", json_body("/api/operations", r#"{"group":"red-lab"}"#));
-    assert!(matches!(verdict, Verdict::Plan(_)), "{verdict:?}");
+    assert!(matches!(verdict, Verdict::End(_)), "{verdict:?}");
 }
 
 /// The gate is the last layer: every layer of the decision wide open, and the plugin still reaches only what is granted.

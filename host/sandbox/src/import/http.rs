@@ -9,11 +9,7 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use casemate_audit::Recorded;
-use casemate_policy::{
-    Permit,
-    egress::{Authority, Checked, Gate, Outgoing, Plan, Verdict},
-};
+use casemate_policy::egress::{AssumedAnswer, Checked, Conduct, Outgoing, Plan, RefusalReason, Verdict};
 use http::{Request, Response, uri::Scheme};
 use http_body_util::{BodyExt, Full};
 use sha2::{Digest, Sha256};
@@ -39,12 +35,14 @@ pub(crate) struct Egress(Option<Arc<Desk>>);
 
 /// One call's desk at the gate, shared with the requests that are under way.
 pub(crate) struct Desk {
-    gate: Arc<Gate>,
+    /// What decides; none when the run has ended.
+    conduct: Mutex<Option<Conduct>>,
     upstreams: Arc<Upstreams>,
-    permit: Recorded<Permit>,
     limits: Limits,
     transport: Transport,
     taken: AtomicU64,
+    /// Bytes that upstreams may still answer, where a budget counts them.
+    budget: Option<Budget>,
     at_once: Semaphore,
     journal: Mutex<Journal>,
     ends: Ends,
@@ -60,21 +58,20 @@ struct Journal {
 
 impl Desk {
     pub(crate) fn new(
-        gate: Arc<Gate>,
+        conduct: Conduct,
         upstreams: Arc<Upstreams>,
-        permit: Recorded<Permit>,
         limits: Limits,
         ends: Ends,
-        transport: Transport,
+        (transport, budget): (Transport, Option<u64>),
         stop: mpsc::UnboundedSender<Ending>,
     ) -> Self {
         Self {
-            gate,
+            conduct: Mutex::new(Some(conduct)),
             upstreams,
-            permit,
             limits,
             transport,
             taken: AtomicU64::new(0),
+            budget: budget.map(|bytes| Budget { whole: bytes, left: AtomicU64::new(bytes) }),
             at_once: Semaphore::new(AT_ONCE),
             journal: Mutex::default(),
             ends,
@@ -82,11 +79,15 @@ impl Desk {
         }
     }
 
-    /// Let nothing more out, and give everything that was sent.
-    pub(crate) fn close(&self) -> Vec<Exchange> {
+    /// Let nothing more out, and give everything that was sent, and what is left of the run's conduct.
+    pub(crate) fn close(&self) -> (Vec<Exchange>, Option<Conduct>) {
         let mut journal = self.journal();
         journal.closed = true;
-        std::mem::take(&mut journal.exchanges)
+        (std::mem::take(&mut journal.exchanges), self.conduct().take())
+    }
+
+    fn conduct(&self) -> MutexGuard<'_, Option<Conduct>> {
+        self.conduct.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn journal(&self) -> MutexGuard<'_, Journal> {
@@ -113,13 +114,29 @@ impl Desk {
         let Some(outgoing) = self.collect(request).await? else {
             return Err(self.limit(Limit::request(self.limits.request_bytes)).await);
         };
-        match self.gate.check(&Authority::of(self.permit.get()), outgoing) {
-            Verdict::Send(checked) => self.send(checked).await,
-            Verdict::Plan(checked) => {
+        let verdict = self.conduct().as_mut().map(|conduct| conduct.check(outgoing));
+        match verdict {
+            Some(Verdict::Send(checked)) => self.send(checked).await,
+            Some(Verdict::Assume(checked, assumed)) => {
                 self.transport.plan(&checked);
-                Err(self.end(Ending::Planned(Plan::of(checked))).await)
+                Ok(answer(&assumed))
             }
-            Verdict::Refuse(refusal) => Err(self.end(Ending::Refused(refusal)).await),
+            Some(Verdict::End(plan)) => {
+                self.planned(&plan);
+                Err(self.end(Ending::Planned(plan)).await)
+            }
+            // An earlier request ended the run, and that is how it ended.
+            Some(Verdict::Refuse(refusal)) if refusal.reason() == RefusalReason::RunEnded => std::future::pending().await,
+            Some(Verdict::Refuse(refusal)) => Err(self.end(Ending::Refused(refusal)).await),
+            // It was closed: the guest is being dropped.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// The last request of a plan ends the run; the others were noted when their answers were assumed.
+    fn planned(&self, plan: &Plan) {
+        if let Some(last) = plan.requests().last() {
+            self.transport.plan(last.request());
         }
     }
 
@@ -151,13 +168,24 @@ impl Desk {
 
     async fn send(&self, request: Checked) -> Result<Answer, HttpError> {
         let Some(at) = self.note(&request) else { return std::future::pending().await };
-        let result = self.upstreams.send(&request, self.limits.response_bytes, &self.transport).await;
+        let most = match &self.budget {
+            Some(budget) => budget.take(self.limits.response_bytes),
+            None => self.limits.response_bytes,
+        };
+        let result = self.upstreams.send(&request, most, &self.transport).await;
+        if let (Some(budget), Ok(answer)) = (&self.budget, &result) {
+            budget.give_back(most.saturating_sub(answer.body.len()));
+        }
         let (status, failure) = match result {
             Ok(answer) => {
                 self.settle(
                     at,
                     ExchangeStatus::Answered { status: answer.status, bytes: answer.body.len(), address: answer.address },
                 );
+                let content_type = answer.headers.get(http::header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+                if let Some(conduct) = self.conduct().as_mut() {
+                    conduct.answered(&request, answer.status, content_type, &answer.body);
+                }
                 return Ok(answer);
             }
             Err(SendError::Prohibited(prohibited)) => {
@@ -168,8 +196,12 @@ impl Desk {
                 return Err(self.end(Ending::Fault(Fault::Address { detail: prohibited.to_string() })).await);
             }
             Err(SendError::TooLarge) => {
-                self.settle(at, ExchangeStatus::Broken { reason: format!("larger than {} bytes", self.limits.response_bytes) });
-                return Err(self.limit(Limit::response(self.limits.response_bytes)).await);
+                self.settle(at, ExchangeStatus::Broken { reason: format!("larger than {most} bytes") });
+                let limit = match &self.budget {
+                    Some(budget) if most < self.limits.response_bytes => Limit::budget(budget.whole),
+                    _ => Limit::response(self.limits.response_bytes),
+                };
+                return Err(self.limit(limit).await);
             }
             Err(SendError::Secret(error)) => {
                 (ExchangeStatus::NotSent { reason: error.to_string() }, HttpError::ConfigurationError)
@@ -207,6 +239,34 @@ impl Desk {
             exchange.status = status;
         }
     }
+}
+
+/// Bytes that upstreams may answer in one call, over all its requests.
+struct Budget {
+    whole: u64,
+    left: AtomicU64,
+}
+
+impl Budget {
+    /// Take what one answer may have, at most `most`, so that answers which come at once do not exceed the whole together.
+    fn take(&self, most: usize) -> usize {
+        let most = u64::try_from(most).unwrap_or(u64::MAX);
+        let before = self.left.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |left| Some(left.saturating_sub(most)));
+        usize::try_from(before.unwrap_or_default().min(most)).unwrap_or(usize::MAX)
+    }
+
+    fn give_back(&self, bytes: usize) {
+        self.left.fetch_add(u64::try_from(bytes).unwrap_or_default(), Ordering::SeqCst);
+    }
+}
+
+/// An answer that a dry run assumes.
+fn answer(assumed: &AssumedAnswer) -> Answer {
+    let mut headers = http::HeaderMap::new();
+    if let Some(content_type) = assumed.content_type() {
+        headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
+    }
+    Answer { status: assumed.status(), headers, body: assumed.body().to_vec().into(), address: None }
 }
 
 fn hex(bytes: &[u8]) -> String {

@@ -8,28 +8,39 @@ use super::{Context, print};
 use crate::{
     clock,
     exit::{Exit, Outcome},
-    house::{House, Opening, Serving},
+    house::{House, Opening, Serving, store},
+    posture::{self, Finding, Severity},
 };
 
-/// Check the configuration against what is installed, and show what each grant really allows.
+/// Check the configuration against what is installed, show what each grant really allows, and list risky settings.
 ///
 /// Opens everything as `serve` would, secrets included, and serves nothing.
 #[derive(Debug, clap::Args)]
-pub struct Args {}
+pub struct Args {
+    /// Fail where a setting is this risky, or more.
+    #[arg(long, value_name = "SEVERITY", default_value = "high")]
+    deny: Severity,
+    /// Report risky settings and do not fail because of them.
+    #[arg(long, conflicts_with = "deny")]
+    lenient: bool,
+}
 
 /// Open, show, close. A plugin that is refused makes the check fail.
-pub fn run(_: &Args, context: &Context) -> Outcome {
+pub fn run(args: &Args, context: &Context) -> Outcome {
     let executor = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     executor.block_on(async {
         let house = House::open(Opening { context, via: "cli" }).await?;
         let serving = house.serving();
-        print::result(context.format, || text(&house, &serving), || json(&house, &serving));
+        let tokens = store::tokens(&context.folders.state(house.environment()))?;
+        let posture = posture::findings(serving.config(), serving.policy(), &tokens, clock::now());
+        print::result(context.format, || text(&house, &serving, &posture), || json(&house, &serving, &posture));
         house.close().await?;
-        Ok(if serving.refused().is_empty() { Exit::Done } else { Exit::Failed })
+        let risky = !args.lenient && posture.iter().any(|finding| finding.severity >= args.deny);
+        Ok(if serving.refused().is_empty() && !risky { Exit::Done } else { Exit::Failed })
     })
 }
 
-fn text(house: &House, serving: &Serving) -> String {
+fn text(house: &House, serving: &Serving, posture: &[Finding]) -> String {
     let mut text = format!("environment {}\n", house.environment());
     for refused in serving.refused() {
         text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, visible(&refused.reason).replace('\n', "\n  ")));
@@ -57,7 +68,7 @@ fn text(house: &House, serving: &Serving) -> String {
                 (false, None) => tools.join(", "),
                 (false, Some(effect)) => format!("{} that {effect} or worse", tools.join(", ")),
             };
-            text.push_str(&format!("  budget   {} calls in {} of {of}\n", budget.calls, budget.per));
+            text.push_str(&format!("  budget   {} in {} of {of}\n", budget.measure, budget.per));
         }
         let rows: Vec<Vec<String>> = covered(serving.policy(), grant)
             .map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)])
@@ -66,6 +77,16 @@ fn text(house: &House, serving: &Serving) -> String {
     }
     if serving.policy().grants().next().is_none() {
         text.push_str("\nNobody may call anything: there is no grant.\n");
+    }
+    for finding in posture {
+        text.push_str(&format!(
+            "\n{} {}: {}\n  at     {}\n  safer  {}\n",
+            finding.severity.to_string().to_uppercase(),
+            finding.code,
+            visible(&finding.what),
+            finding.place,
+            finding.safer
+        ));
     }
     text
 }
@@ -122,14 +143,16 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
         return format!("denied: no target granted for {}", missing.join(", "));
     }
     let mut words = Vec::new();
-    if tool.approval == casemate_policy::ApprovalMode::Operator {
-        words.push("needs an approval");
+    match tool.approval.mode {
+        casemate_policy::ApprovalMode::None => {}
+        casemate_policy::ApprovalMode::InBand => words.push("needs the agreement of the person at the client"),
+        casemate_policy::ApprovalMode::Operator => words.push("needs an approval"),
     }
     words.push(if tool.dry_run && effect > Effect::Read { "dry run: plans, sends nothing above read" } else { "yes" });
     words.join("; ")
 }
 
-fn json(house: &House, serving: &Serving) -> Value {
+fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
     let grants: Vec<Value> = serving
         .policy()
         .grants()
@@ -160,5 +183,5 @@ fn json(house: &House, serving: &Serving) -> Value {
         .idle(&known, clock::now())
         .map(|(waiver, ended)| json!({ "id": waiver.value.id, "plugin": waiver.value.plugin.as_str(), "until": waiver.value.until, "ended": ended }))
         .collect();
-    json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused, "advisories": findings, "idle_waivers": idle })
+    json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused, "advisories": findings, "idle_waivers": idle, "posture": posture.iter().map(Finding::to_json).collect::<Vec<_>>() })
 }

@@ -2,10 +2,7 @@
 
 use casemate_policy::ServedName;
 use casemate_registry::{Authority, Version};
-use casemate_signing::{
-    lock::Locked,
-    manifest::{Effect, Manifest, PluginId},
-};
+use casemate_signing::manifest::{Effect, Manifest, PluginId};
 use serde_json::Value;
 
 use super::{Context, print, verify::provenance};
@@ -13,7 +10,7 @@ use crate::{
     config::Config,
     exit::{Exit, Failure, Outcome},
     installing::{
-        Candidate, Installing, Reason,
+        Installing, Names, Reason,
         acquire::{self, Source},
         consent::Consent,
     },
@@ -34,49 +31,95 @@ pub struct Args {
     registry: Option<Authority>,
     #[command(flatten)]
     consent: Consent,
-    /// Install although the name is nearly that of an installed plugin.
-    #[arg(long)]
-    allow_similar: bool,
+    #[command(flatten)]
+    names: Names,
     /// Install only exactly what casemate.lock names, and change no line of it; without SOURCE, everything it names.
     #[arg(long)]
     locked: bool,
 }
 
-/// Install it, or leave everything as it was.
+/// A plugin that was installed: what the log was told of it, and what it is.
+struct Done {
+    facts: Value,
+    manifest: Manifest,
+}
+
+/// Install them, one after the other; each whole or not at all.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let mut installing = Installing::begin(context)?;
-    let sources = match &args.source {
+    // Where each is, and which it has to be.
+    let wanted: Vec<(Source, Option<PluginId>)> = match &args.source {
         Some(source) => match &args.registry {
-            Some(host) => vec![found(host, &source.to_string(), context, &installing.config)?],
-            None => vec![source.clone()],
+            Some(host) => vec![(found(host, &source.to_string(), context, &installing.config)?, None)],
+            None => vec![(source.clone(), None)],
         },
         None => installing
             .lock
             .plugins()
-            .values()
-            .map(|locked| locked.source.parse().map_err(Failure::invalid))
-            .collect::<Result<_, _>>()?,
+            .iter()
+            .map(|(id, locked)| Ok((locked.source.parse().map_err(Failure::invalid)?, Some(id.clone()))))
+            .collect::<Result<_, Failure>>()?,
     };
     let mut done = Vec::new();
-    for source in sources {
-        let candidate = installing.verify(acquire::from(&source, context, &installing.config)?)?;
-        let manifest = candidate.package.manifest().clone();
-        let id = candidate.package.id().clone();
-        if args.locked {
-            as_locked(&candidate, installing.lock.plugin(&id))?;
+    let mut failed = None;
+    for (source, id) in &wanted {
+        match one(args, context, &mut installing, source, id.as_ref()) {
+            Ok(one) => done.push(one),
+            Err(failure) => {
+                failed = Some(failure);
+                break;
+            }
         }
-        installing.refuse_similar(&id, args.allow_similar)?;
-        let agreed =
-            args.consent.ask(&candidate.package, "Install", || sheet::page(&manifest, &provenance(&candidate.package)))?;
-        done.push((installing.put(candidate, agreed, &Reason::Install)?, id, manifest));
     }
-    let text = || done.iter().map(|(_, id, manifest)| installed(id, manifest, &installing.config)).collect::<Vec<_>>().join("\n");
+    if let Some(failure) = failed.take_if(|_| done.is_empty()) {
+        return Err(failure);
+    }
+    // What was done is said, whatever stopped the rest.
+    let text = || done.iter().map(|one| installed(&one.manifest, &installing.config)).collect::<Vec<_>>().join("\n");
     let json = || match done.as_slice() {
-        [(facts, ..)] => facts.clone(),
-        all => all.iter().map(|(facts, ..)| facts.clone()).collect::<Value>(),
+        [one] => one.facts.clone(),
+        all => all.iter().map(|one| one.facts.clone()).collect::<Value>(),
     };
     print::result(context.format, text, json);
-    Ok(Exit::Done)
+    failed.map_or(Ok(Exit::Done), Err)
+}
+
+fn one(
+    args: &Args,
+    context: &Context,
+    installing: &mut Installing<'_>,
+    source: &Source,
+    wanted: Option<&PluginId>,
+) -> Result<Done, Failure> {
+    // Its code stays the first word.
+    let missing = |failure: Failure| match wanted {
+        Some(id) => {
+            let (what, rest) = failure.message.split_once('\n').unwrap_or((&failure.message, ""));
+            let message = format!("{what} (casemate.lock names `{id}` there)\n{rest}").trim_end().to_owned();
+            Failure { message, ..failure }
+        }
+        None => failure,
+    };
+    let candidate =
+        acquire::from(source, context, &installing.config).and_then(|acquired| installing.verify(acquired)).map_err(missing)?;
+    let manifest = candidate.package.manifest().clone();
+    let id = candidate.package.id();
+    if let Some(wanted) = wanted.filter(|wanted| *wanted != id) {
+        return Err(Failure::denied(format!(
+            "lock-differs: casemate.lock names `{wanted}` at `{source}`, and what is there is `{id}`\nhelp: casemate install SOURCE --locked takes `{wanted}` from where it is now"
+        )));
+    }
+    if args.locked {
+        installing.as_locked(&candidate.package)?;
+    }
+    let replaced = installing.replaced(&manifest, &args.names)?;
+    if let Some(other) = replaced.first() {
+        print::note(format_args!("`{id}` takes the place of `{other}` and inherits {}", installing.inherited(&manifest)));
+    }
+    let agreed = args.consent.ask(&candidate.package, "Install", || sheet::page(&manifest, &provenance(&candidate.package)))?;
+    let names = args.names.clone();
+    let reason = if args.locked { Reason::Locked(names) } else { Reason::Install(names) };
+    Ok(Done { facts: installing.put(candidate, agreed, &reason)?, manifest })
 }
 
 /// Where a host keeps `PUBLISHER/NAME@VERSION`.
@@ -90,24 +133,8 @@ fn found(host: &Authority, wanted: &str, context: &Context, config: &Config) -> 
     Ok(Source::Registry(registries::find(host, &id, context, config)?.at(Version::Tag(tag))))
 }
 
-/// Whether a package is the one that the lock file names.
-fn as_locked(candidate: &Candidate, locked: Option<&Locked>) -> Result<(), Failure> {
-    let id = candidate.package.id();
-    let Some(locked) = locked else {
-        return Err(Failure::denied(format!(
-            "not-locked: casemate.lock does not name `{id}`\nhelp: install it without --locked, and review the change of the lock file"
-        )));
-    };
-    match candidate.package.differs_from(locked) {
-        Some(field) => Err(Failure::denied(format!(
-            "lock-differs: casemate.lock names another package of `{id}`: its {field} differs\nhelp: casemate update, without --locked, and review the change of the lock file"
-        ))),
-        None => Ok(()),
-    }
-}
-
 /// What was installed, and what the configuration that is there already makes of it.
-fn installed(id: &PluginId, manifest: &Manifest, config: &Config) -> String {
+fn installed(manifest: &Manifest, config: &Config) -> String {
     let tools = manifest.tool.iter().filter_map(|(name, tool)| Some((ServedName::of(&manifest.plugin.name, name).ok()?, tool)));
     let granted = |name: &ServedName| config.grants.iter().any(|grant| grant.value.tools.iter().any(|tool| tool.matches(name)));
     let (mut now, mut off) = (Vec::new(), Vec::new());
@@ -120,7 +147,7 @@ fn installed(id: &PluginId, manifest: &Manifest, config: &Config) -> String {
         }
     }
     let count = print::counted(manifest.tool.len(), "tool");
-    let mut text = format!("installed {id} {}: {count}, ", manifest.plugin.version);
+    let mut text = format!("installed {} {}: {count}, ", manifest.id(), manifest.plugin.version);
     match now.as_slice() {
         [] => text.push_str("none of them granted yet"),
         now => text.push_str(&format!("of which grants in the configuration cover: {}", now.join(", "))),

@@ -90,6 +90,18 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
 }
 
 fn new(file: &Path, passphrase: Option<&Passphrase>, context: &Context) -> Outcome {
+    let fingerprint = make(file, passphrase)?.fingerprint().to_string();
+    let public_path = public_path(file);
+    print::result(
+        context.format,
+        || format!("private key  {}\npublic key   {}\nfingerprint  {fingerprint}", file.display(), public_path.display()),
+        || serde_json::json!({ "private": file, "public": public_path, "fingerprint": fingerprint }),
+    );
+    Ok(Exit::Done)
+}
+
+/// Make a key pair: the private key at `file`, encrypted unless there is no passphrase to be, and the public one beside it.
+pub(super) fn make(file: &Path, passphrase: Option<&Passphrase>) -> Result<PublicKey, Failure> {
     let key = PrivateKey::generate()?;
     let private = match passphrase {
         Some(passphrase) => {
@@ -101,16 +113,9 @@ fn new(file: &Path, passphrase: Option<&Passphrase>, context: &Context) -> Outco
         }
         None => key.danger_to_plain_pem()?,
     };
-    let public_path = public_path(file);
     write_new(file, private.as_bytes(), 0o600, "a key")?;
-    write_new(&public_path, key.public_key().to_pem()?.as_bytes(), 0o644, "a key")?;
-    let fingerprint = key.public_key().fingerprint().to_string();
-    print::result(
-        context.format,
-        || format!("private key  {}\npublic key   {}\nfingerprint  {fingerprint}", file.display(), public_path.display()),
-        || serde_json::json!({ "private": file, "public": public_path, "fingerprint": fingerprint }),
-    );
-    Ok(Exit::Done)
+    write_new(&public_path(file), key.public_key().to_pem()?.as_bytes(), 0o644, "a key")?;
+    Ok(key.public_key())
 }
 
 fn public_path(private: &Path) -> PathBuf {

@@ -7,7 +7,7 @@ use crate::{
     clock,
     config::Config,
     exit::{Exit, Outcome},
-    house::store,
+    house::{pending, store},
 };
 
 /// Show the installed plugins: version, release, digest and tools, as the lock file pins them.
@@ -17,10 +17,9 @@ pub struct Args {}
 /// Show them, and for each whether it would be loaded now.
 pub fn run(_: &Args, context: &Context) -> Outcome {
     let environment = Config::read(&context.folders.config)?.environment;
-    let lock = store::lock(&context.folders)?;
+    let keys = store::keys(&context.folders.state(environment))?;
+    let (lock, highwater) = pending::installed(&context.folders, environment, &keys)?;
     let trust = store::trust(&context.folders)?;
-    let state = context.folders.state(environment);
-    let highwater = store::highwater(&state, &store::keys(&state)?)?;
     let mut rows = vec![["PLUGIN", "VERSION", "RELEASE", "COMPONENT", "TOOLS", "STATUS"].map(str::to_owned).to_vec()];
     let mut values = Vec::new();
     for (id, locked) in lock.plugins() {

@@ -8,7 +8,7 @@ use crate::{
     clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
-    house::store,
+    house::{pending, store},
 };
 
 /// Check casemate.lock against the installed packages, their signatures and what was agreed to. Nothing that is installed changes.
@@ -24,10 +24,9 @@ pub struct Args {
 /// Check every line of it.
 pub fn run(_: &Args, context: &Context) -> Outcome {
     let config = Config::read(&context.folders.config)?;
-    let lock = store::lock(&context.folders)?;
+    let keys = store::keys(&context.folders.state(config.environment))?;
+    let (lock, highwater) = pending::installed(&context.folders, config.environment, &keys)?;
     let trust = store::trust(&context.folders)?;
-    let state = context.folders.state(config.environment);
-    let highwater = store::highwater(&state, &store::keys(&state)?)?;
     let mut faults = Vec::new();
     for (id, locked) in lock.plugins() {
         let checked =

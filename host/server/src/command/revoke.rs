@@ -1,5 +1,7 @@
 //! `casemate revoke`: what a publisher takes back of what it signed.
 
+mod previous;
+
 use std::{
     path::{Path, PathBuf},
     str::FromStr,
@@ -13,7 +15,11 @@ use casemate_signing::{
     revocation::{self, ComponentEntry, Entry, KeyEntry, PAYLOAD_TYPE, ReleaseEntry, RevocationDraft},
 };
 
-use super::{Context, print, signer::SigningKey};
+use self::previous::Previous;
+use super::{
+    Context, print,
+    signer::{Signer, SigningKey},
+};
 use crate::{
     clock,
     exit::{Exit, Failure, Outcome},
@@ -26,13 +32,14 @@ use crate::{
 /// releases and components, and expires: a host that is kept from newer lists stops trusting the old one.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Add a signature to the list in this file instead, where its publisher's keyset asks for several.
+    /// Add a signature to the list in this file instead, where it takes several.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["publisher", "previous", "key_fingerprint", "release", "component", "reason", "expires", "out"])]
     sign: Option<PathBuf>,
     /// Whose list it is.
     #[arg(long, required_unless_present_any = ["sign", "previous"], conflicts_with = "previous")]
     publisher: Option<PublisherName>,
-    /// The list before, which is extended: its entries stay, and its version is counted up.
+    /// The list before, which is extended: its entries stay, and its version is counted up. The key that signs now has signed it, or
+    /// those did who sign lists of its publisher, as `casemate trust` knows them here.
     #[arg(long, value_name = "FILE")]
     previous: Option<PathBuf>,
     /// Take back everything a key signed.
@@ -80,14 +87,13 @@ impl FromStr for Release {
 
 /// Make, extend or sign a list.
 pub fn run(args: &Args, context: &Context) -> Outcome {
-    let (draft, mut document, path) = match &args.sign {
+    let (mut signer, draft, mut document, path) = match &args.sign {
         Some(path) => {
-            let (draft, document) = read(path)?;
-            (draft, document, path)
+            let (draft, document) = read(&store::file(path, MAX_DOCUMENT)?, path)?;
+            (args.key.open()?, draft, document, path)
         }
-        None => args.drafted()?,
+        None => args.drafted(context)?,
     };
-    let mut signer = args.key.open()?;
     signer.add_to(&mut document, PAYLOAD_TYPE)?;
     let by = signer.public_key().fingerprint();
     store::replace_public(path, format!("{}\n", document.to_json()).as_bytes())?;
@@ -119,36 +125,38 @@ pub(super) fn line(entry: &Entry) -> String {
     }
 }
 
-fn read(path: &Path) -> Result<(RevocationDraft, Document), Failure> {
-    let file = store::file(path, MAX_DOCUMENT)?;
-    revocation::read(&file).map_err(|error| Failure::invalid(format!("`{}`: {}: {error}", path.display(), error.code())))
+fn read(file: &[u8], path: &Path) -> Result<(RevocationDraft, Document), Failure> {
+    revocation::read(file).map_err(|error| Failure::invalid(format!("`{}`: {}: {error}", path.display(), error.code())))
 }
 
 impl Args {
-    /// The list to sign, and where it goes.
-    fn drafted(&self) -> Result<(RevocationDraft, Document, &PathBuf), Failure> {
+    /// Who signs, the list to sign, and where it goes.
+    fn drafted(&self, context: &Context) -> Result<(Signer, RevocationDraft, Document, &PathBuf), Failure> {
         let (Some(out), Some(expires)) = (&self.out, self.expires) else {
             return Err(Failure::invalid("--out and --expires are needed"));
         };
+        // What is wrong with these words is said before anybody is asked for a passphrase.
+        let taken = self.taken()?;
+        let issued = clock::now();
+        if expires <= issued {
+            return Err(Failure::invalid(format!("it would have expired at {expires}\nhelp: --expires TIME, in the future")));
+        }
+        let signer = self.key.open()?;
         let (publisher, version, mut entries) = match (&self.previous, &self.publisher) {
             (Some(previous), _) => {
-                let (before, _) = read(previous)?;
+                let before = Previous::read(previous)?.verified(&signer.public_key(), context)?;
                 let next = before.version.checked_add(1).ok_or_else(|| Failure::invalid("there is no version after it"))?;
                 (before.publisher, next, before.entries)
             }
             (None, Some(publisher)) => (publisher.clone(), 1, Vec::new()),
             (None, None) => return Err(Failure::invalid("--publisher is needed")),
         };
-        entries.extend(self.taken()?);
-        let issued = clock::now();
-        if expires <= issued {
-            return Err(Failure::invalid(format!("it would have expired at {expires}\nhelp: --expires TIME, in the future")));
-        }
+        entries.extend(taken);
         let draft = RevocationDraft { publisher, version, issued, expires, entries };
         let payload = draft.to_payload().map_err(|error| Failure::invalid(format!("{}: {error}", error.code())))?;
         // As it was read back: in its order.
         let draft = RevocationDraft::from_payload(&payload).map_err(Failure::invalid)?;
-        Ok((draft, revocation::unsigned(payload), out))
+        Ok((signer, draft, revocation::unsigned(payload), out))
     }
 
     /// What this command takes back, all for one reason. A list that takes nothing back says that nothing is.

@@ -10,7 +10,7 @@ use crate::{
     exit::{Exit, Failure, Outcome},
     house::store,
     installing::{
-        Installing, Reason,
+        Installing, Names, Reason,
         acquire::{self, Source},
         consent::Consent,
     },
@@ -76,7 +76,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             next.plugin.release, locked.release
         )));
     }
-    let changes = installing.present(&id, &locked).ok().map(|present| Changes::between(&present, &next));
+    installing.replaced(&next, &Names::default())?;
+    let changes = installing.agreed_to(&id, &locked).map(|present| Changes::between(&present, &next));
     let agreed = args.consent.ask(&candidate.package, "Go back to", || page(&candidate, changes.as_ref(), &locked.version))?;
     let facts = installing.put(candidate, agreed, &Reason::Rollback(args.reason.clone()))?;
     print::result(

@@ -11,7 +11,7 @@ use crate::{
     config::Config,
     cyclonedx,
     exit::{Exit, Failure, Outcome},
-    house::{Shelf, store},
+    house::{Shelf, pending, store},
     installing::{acquire, named},
 };
 
@@ -54,8 +54,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
 /// and it is no older than what was. The lock and the marks that say so are this function's own, and gone at its end.
 fn file(path: &Path, context: &Context, config: &Config) -> Result<Examined, Failure> {
     let package = verified(acquire::from_file(path)?, context, config)?;
-    let state = context.folders.state(config.environment);
-    let (mut lock, mut highwater) = (store::lock(&context.folders)?, store::highwater(&state, &store::keys(&state)?)?);
+    let keys = store::keys(&context.folders.state(config.environment))?;
+    let (mut lock, mut highwater) = pending::installed(&context.folders, config.environment, &keys)?;
     highwater.accept(&package).map_err(Failure::denied)?;
     lock.insert(package.id().clone(), package.locked(path.display().to_string()));
     let approved = package.approve(&lock, &highwater).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;

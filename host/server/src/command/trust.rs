@@ -10,7 +10,13 @@ mod show;
 use std::{collections::BTreeSet, path::PathBuf};
 
 use casemate_audit::EventKind;
-use casemate_signing::{Environment, Timestamp, key::Fingerprint, manifest::PublisherName, trust::TrustStore};
+use casemate_signing::{
+    Environment, Timestamp,
+    highwater::{DocumentRollbackError, HighWater},
+    key::Fingerprint,
+    manifest::PublisherName,
+    trust::TrustStore,
+};
 use clap::Subcommand;
 use serde_json::{Value, json};
 
@@ -124,23 +130,39 @@ fn environments(trust: &TrustStore, publisher: &PublisherName) -> BTreeSet<Envir
 }
 
 /// Remember, in each of these environments, which document was accepted. Older ones are refused from then on, whatever the trust file
-/// says.
+/// says; so the document is kept before its mark is: a server that looks in between finds one that is newer than its mark, and a
+/// program that stops in between leaves one, whose mark the next look raises. With `keep` false it is only looked at.
 fn remember(
     context: &Context,
     environments: &BTreeSet<Environment>,
-    accept: impl Fn(&mut casemate_signing::highwater::HighWater) -> Result<(), casemate_signing::highwater::DocumentRollbackError>,
+    accept: impl Fn(&mut HighWater) -> Result<(), DocumentRollbackError>,
     keep: bool,
 ) -> Result<(), Failure> {
     for place in environments {
-        let state = context.folders.state(*place);
-        let keys = store::keys(&state)?;
-        let mut highwater = store::highwater(&state, &keys)?;
+        let keys = store::keys(&context.folders.state(*place))?;
+        let before = store::highwater(&context.folders, *place, &keys)?;
+        let mut highwater = before.clone();
         accept(&mut highwater).map_err(|error| Failure::denied(format!("in `{place}`: {error}")))?;
-        if keep {
-            store::keep_highwater(&state, &keys, &highwater)?;
+        if keep && highwater != before {
+            store::keep_highwater(&context.folders, *place, &keys, &highwater)?;
         }
     }
     Ok(())
+}
+
+/// Every key of a publisher that a revocation list took back, as these environments remember it.
+fn taken_back(
+    context: &Context,
+    environments: &BTreeSet<Environment>,
+    publisher: &PublisherName,
+) -> Result<BTreeSet<Fingerprint>, Failure> {
+    let mut keys = BTreeSet::new();
+    for place in environments {
+        let state = context.folders.state(*place);
+        let highwater = store::highwater(&context.folders, *place, &store::keys(&state)?)?;
+        keys.extend(highwater.taken_back(publisher).copied());
+    }
+    Ok(keys)
 }
 
 /// Long before anything here: no document has expired then.

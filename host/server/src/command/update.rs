@@ -15,7 +15,7 @@ use crate::{
     exit::{Exit, Failure, Outcome},
     house::store,
     installing::{
-        Candidate, Installing, Reason,
+        Candidate, Installing, Names, Reason,
         acquire::{self, Source},
         consent::{Agreed, Consent},
         pinned,
@@ -103,23 +103,31 @@ fn one(args: &Args, context: &Context, installing: &mut Installing<'_>, id: Plug
         status,
         changes,
     };
-    if candidate.package.differs_from(&locked).is_none() {
-        return Ok(done("current", None));
+    let present = installing.agreed_to(&id, &locked);
+    match candidate.package.differs_from(&locked) {
+        None if present.is_some() && installing.admits(&candidate) => return Ok(done("current", None)),
+        // It is what the lock file names, and would not be loaded here: what is missing is made good as if it were new.
+        None if args.dry_run => return Ok(done("incomplete", None)),
+        None => {}
+        Some(_) if next.plugin.release > locked.release => {}
+        Some(_) => {
+            return Err(Failure::denied(format!(
+                "rollback: release {} of `{id}` is not newer than release {}, which is installed\nhelp: casemate rollback goes back on purpose",
+                next.plugin.release, locked.release
+            )));
+        }
     }
-    if next.plugin.release <= locked.release {
-        return Err(Failure::denied(format!(
-            "rollback: release {} of `{id}` is not newer than release {}, which is installed\nhelp: casemate rollback goes back on purpose",
-            next.plugin.release, locked.release
-        )));
-    }
-    // What cannot be verified any more is no measure of what was agreed to: everything is shown and asked anew.
-    let changes = installing.present(&id, &locked).ok().map(|present| Changes::between(&present, &next));
+    // Where that is not known, everything is shown and asked as if nothing were installed.
+    let changes = present.map(|present| Changes::between(&present, &next));
     if args.dry_run {
         return Ok(done("available", changes));
     }
+    installing.replaced(&next, &Names::default())?;
     let agreed = match changes.as_ref().and_then(Changes::renewal) {
         Some(proof) => Agreed::without_asking(proof),
-        None => args.consent.ask(&candidate.package, "Update", || page(&candidate, changes.as_ref(), &locked.version))?,
+        None => args.consent.ask(&candidate.package, if changes.is_some() { "Update" } else { "Install" }, || {
+            page(&candidate, changes.as_ref(), &locked.version)
+        })?,
     };
     installing.put(candidate, agreed, &Reason::Update)?;
     Ok(done("updated", changes))
@@ -180,7 +188,9 @@ fn text(done: &Done) -> String {
     let line = match *status {
         "pinned" => format!("{plugin} {from}: pinned"),
         "current" => format!("{plugin} {from}: nothing newer"),
+        "incomplete" => format!("{plugin} {from}: locked, and not in order here; casemate update makes it good"),
         "available" => format!("{plugin} {from} → {to}: available"),
+        _ if from == to => format!("{plugin} {from}: in order again"),
         _ => format!("{plugin} {from} → {to}: updated"),
     };
     match changes {

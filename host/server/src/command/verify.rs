@@ -159,7 +159,7 @@ fn steps(acquired: acquire::Acquired, context: &Context, config: &Config, rows: 
     }
     let state = context.folders.state(config.environment);
     let keys = store::keys(&state)?;
-    let highwater = store::highwater(&state, &keys)?;
+    let highwater = store::highwater(&context.folders, config.environment, &keys)?;
     let approved = verified.approve_explained(&lock, &highwater, &mut |step| rows.push(step.into())).map_err(Failure::denied)?;
     // Only now may a byte of it be parsed as WebAssembly.
     let mut take = |step, result: Result<String, String>| match result {

@@ -33,6 +33,21 @@ pub struct File {
     /// Who may do what.
     #[serde(default)]
     pub grants: BTreeMap<Spanned<String>, Grant>,
+    /// What reading one thing forbids doing next.
+    #[serde(default)]
+    pub flow: Vec<Flow>,
+    /// Built-in flow rules that do not hold.
+    #[serde(default)]
+    pub without_flows: Vec<Spanned<String>>,
+    /// What pauses a principal.
+    #[serde(default)]
+    pub breaker: Breaker,
+    /// What is remembered of what was read.
+    #[serde(default)]
+    pub session: Session,
+    /// Who may agree to calls.
+    #[serde(default)]
+    pub approvers: BTreeMap<Spanned<String>, Approver>,
 }
 
 impl File {
@@ -214,16 +229,134 @@ pub struct Tool {
     pub dry_run: Option<bool>,
     /// Default: `operator` for `execute` and `destructive`.
     pub approval: Option<Approval>,
+    /// The grant must confer one of these; default: any grant will do.
+    #[serde(default)]
+    pub roles: Vec<Spanned<String>>,
 }
 
-/// Whether a human must agree first.
-#[derive(Debug, Clone, Copy, Deserialize)]
-#[serde(rename_all = "lowercase")]
+/// `approval = "operator"`, or `approval = { mode = "operator", quorum = 2 }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(untagged)]
 pub enum Approval {
+    /// The mode alone.
+    Mode(ApprovalMode),
+    /// With more than the mode.
+    Table(ApprovalTable),
+}
+
+/// `approval = { … }`
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ApprovalTable {
+    /// Who must agree.
+    pub mode: ApprovalMode,
+    /// How many different people; default: 1.
+    pub quorum: Option<Spanned<u32>>,
+    /// Each of them must have one of these; default: any approver.
+    #[serde(default)]
+    pub roles: Vec<Spanned<String>>,
+    /// How long a request waits and an approval is good; default: `1h`.
+    pub lasts: Option<Spanned<String>>,
+}
+
+/// Whether a person must agree first.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ApprovalMode {
     /// Nobody is asked.
     None,
-    /// An operator must agree.
+    /// The person at the client.
+    InBand,
+    /// Enrolled approvers.
     Operator,
+}
+
+/// `[[flow]]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Flow {
+    /// What it is called in verdicts; default: `flow-N`.
+    pub name: Option<Spanned<String>>,
+    /// Holds once the session has read a result with this label.
+    pub after: Option<Spanned<String>>,
+    /// Holds for calls with a value that was seen first in a result with this label.
+    pub carries: Option<Spanned<String>>,
+    /// What it forbids.
+    pub forbid: Spanned<Forbid>,
+    /// What lifts it; default: nothing.
+    pub unless: Option<Unless>,
+}
+
+/// `forbid = { effect = "execute", tools = "caldera_*" }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forbid {
+    /// Tools of this effect and above.
+    pub effect: Option<Effect>,
+    /// Tools that match.
+    pub tools: Option<Spanned<OneOrMany>>,
+}
+
+/// What lifts a flow rule.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Unless {
+    /// A person who agrees to the very call.
+    Approval,
+}
+
+/// `[breaker]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Breaker {
+    /// Refused calls; default: 30 in 5m.
+    pub denials: Option<Rate>,
+    /// Calls of one tool above `read` with ever other arguments; default: 20 in 10m.
+    pub variants: Option<Rate>,
+    /// Calls of any kind; default: 1200 in 1m.
+    pub burst: Option<Rate>,
+}
+
+/// `{ count = 20, per = "10m" }`, or `false`
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+pub enum Rate {
+    /// Not watched, where it is `false`.
+    Switch(Spanned<bool>),
+    /// So many in any window of that length.
+    Table(RateTable),
+}
+
+/// `{ count = 20, per = "10m" }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RateTable {
+    /// How many.
+    pub count: u32,
+    /// In how long.
+    pub per: Spanned<String>,
+}
+
+/// `[session]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Session {
+    /// How long labels and values are held after they were last read, or `forever`; default: `1d`.
+    pub keep: Option<Spanned<String>>,
+}
+
+/// `[approvers.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Approver {
+    /// The public key that `casemate approver new` printed.
+    pub key: Spanned<String>,
+    /// Principals that are this person, or act for them: they do not approve their own calls.
+    #[serde(default)]
+    pub principals: Vec<Spanned<String>>,
+    /// What else is known of them.
+    #[serde(default)]
+    pub roles: Vec<Spanned<String>>,
 }
 
 /// `[grants.NAME]`
@@ -241,6 +374,13 @@ pub struct Grant {
     pub scope: BTreeMap<Spanned<String>, Vec<String>>,
     /// When it ends.
     pub expires: Option<Spanned<toml::value::Datetime>>,
+    /// How long it lasts from a principal's first use of it on.
+    pub session: Option<Spanned<String>>,
+    /// What its holders are while they use it.
+    #[serde(default)]
+    pub roles: Vec<Spanned<String>>,
+    /// KiB of one result.
+    pub max_result_kib: Option<u64>,
     /// How much it may spend.
     #[serde(default)]
     pub budget: Vec<Budget>,
@@ -255,7 +395,13 @@ pub struct Budget {
     /// Which effect and above it counts; default: every.
     pub effect: Option<Effect>,
     /// Calls in any window of that length.
-    pub calls: u32,
+    pub calls: Option<u32>,
+    /// Bytes that upstreams answer in any window of that length.
+    pub bytes: Option<u64>,
+    /// The dimension whose different targets are counted, of which there may be `max`.
+    pub distinct: Option<Spanned<String>>,
+    /// How many different targets.
+    pub max: Option<u32>,
     /// The length: `30s`, `1m`, `1h`, `1d`.
     pub per: Spanned<String>,
 }

@@ -12,7 +12,9 @@ use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
-    Grant, GrantName, Policy, PolicyError, ServedName, ToolRule, default_approval, default_dry_run, default_enabled,
+    Grant, GrantName, Guards, Policy, PolicyError, ServedName, ToolRule,
+    cedar::{Known, Rules},
+    default_approval, default_dry_run, default_enabled,
 };
 use casemate_sandbox::{CodeCache, Dependencies, PluginBindings, Runtime, examine};
 use casemate_signing::{
@@ -29,7 +31,8 @@ use tokio::sync::watch;
 use super::{
     House, facts,
     heads::{self, Heads, Keeper},
-    serving::{Ended, MadeOf, Plugins, Served, Serving},
+    pending,
+    serving::{Ended, GrantLives, MadeOf, Plugins, Served, Serving},
     store::{self, Keys},
 };
 use crate::{
@@ -86,7 +89,7 @@ impl House {
         for fact in plugins.values().map(|plugin| facts::loaded(plugin)).chain(refused.iter().map(facts::load_failed)) {
             log.event(fact, clock::now()).await?;
         }
-        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict) {
+        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict, None) {
             Ok(policy) => policy,
             Err(error) => {
                 log.event(facts::config_refused(&error), clock::now()).await?;
@@ -96,7 +99,8 @@ impl House {
         };
         log.event(facts::config_loaded(&config), clock::now()).await?;
         let ledger = Ledger::open(&state.join("ledger.db"))?;
-        let serving = Serving { config: Arc::clone(&config), advisories, policy, plugins, refused };
+        let grants = GrantLives::of(&config, None);
+        let serving = Serving { config: Arc::clone(&config), advisories, policy, plugins, refused, grants };
         Ok(Self {
             environment: config.environment,
             http: config.http.clone(),
@@ -138,13 +142,9 @@ impl<'a> Shelf<'a> {
     /// # Errors
     /// When any of it cannot be read or believed: then nothing may.
     pub(crate) fn open(folders: &'a Folders, environment: Environment, keys: &Keys) -> Result<Self, Failure> {
-        Ok(Self {
-            folders,
-            environment,
-            trust: store::trust(folders)?,
-            lock: store::lock(folders)?,
-            highwater: store::highwater(&folders.state(environment), keys)?,
-        })
+        // Marks of documents before the documents, which are written the other way round: one that is newer than its mark is well.
+        let (lock, highwater) = pending::installed(folders, environment, keys)?;
+        Ok(Self { folders, environment, trust: store::trust(folders)?, lock, highwater })
     }
 
     /// Of what was served, what may still be: verified anew, on the way that every start takes. What may not ends here, before
@@ -297,7 +297,13 @@ pub(super) enum Names {
 }
 
 /// The prepared rules: every name in the configuration must be of something that exists.
-pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: Names) -> Result<Policy, ConfigError> {
+pub(super) fn rules(
+    config: &Config,
+    lock: &LockFile,
+    loaded: &Plugins,
+    names: Names,
+    before: Option<&Policy>,
+) -> Result<Policy, ConfigError> {
     let mut faults = Vec::new();
     let mut tools = Vec::new();
     for plugin in loaded.values().map(|served| &served.plugin) {
@@ -308,7 +314,7 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
         let pinned = lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
         for (name, tool) in &manifest.tool {
             let switches =
-                settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value).unwrap_or_default();
+                settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value.clone()).unwrap_or_default();
             let Ok(served) = ServedName::of(&manifest.plugin.name, name) else { continue };
             tools.push(ToolRule {
                 served,
@@ -321,6 +327,7 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
                 enabled: switches.enabled.unwrap_or_else(|| default_enabled(tool.effect)),
                 dry_run: switches.dry_run.unwrap_or_else(|| default_dry_run(tool.effect)),
                 approval: switches.approval.unwrap_or_else(|| default_approval(tool.effect)),
+                roles: switches.roles,
             });
         }
         if let Some(settings) = settings {
@@ -360,7 +367,7 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
     let grants = config.grants.iter().map(|grant| &grant.value);
     let grants =
         if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
-    Policy::new(config.environment, grants, tools).map_err(|errors| {
+    let fault = |errors: Vec<PolicyError>| {
         let place =
             |name: &GrantName| config.grants.iter().find(|grant| grant.value.name == *name).map(|grant| grant.place.to_string());
         let placed = |error: &PolicyError| {
@@ -368,7 +375,31 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
             format!("{place}: {error}")
         };
         ConfigError::new(errors.iter().map(placed).collect())
-    })
+    };
+    let policies = policies(config, &grants, &tools, before.filter(|_| !complete))?;
+    let guards = Guards { policies, ..config.guards.clone() };
+    let policy = Policy::new(config.environment, grants, tools, guards).map_err(fault)?;
+    let misspelt = if complete { policy.misspelt() } else { Vec::new() };
+    if misspelt.is_empty() { Ok(policy) } else { Err(fault(misspelt)) }
+}
+
+/// The operator's own policies, held against the tools that there are. Where some of these are not served now, policies about them are no
+/// mistakes: then those in force stay.
+fn policies(
+    config: &Config,
+    grants: &[Grant],
+    tools: &[ToolRule],
+    before: Option<&Policy>,
+) -> Result<Option<Arc<Rules>>, ConfigError> {
+    if config.policies.is_empty() {
+        return Ok(None);
+    }
+    let tools: Vec<&ToolRule> = tools.iter().collect();
+    match (Rules::new(&config.policies, &tools, &Known::of(grants)), before) {
+        (Ok(rules), _) => Ok(Some(Arc::new(rules))),
+        (Err(_), Some(before)) if before.guards().policies.is_some() => Ok(before.guards().policies.clone()),
+        (Err(errors), _) => Err(ConfigError::new(errors.iter().map(ToString::to_string).collect())),
+    }
 }
 
 /// What is left of a grant while some plugins are not served: less, or the same.

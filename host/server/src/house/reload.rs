@@ -21,7 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     House, facts,
     open::{Kept, Names, Refused, Shelf, rules},
-    serving::{Ended, Plugins, Serving},
+    serving::{Ended, GrantLives, Plugins, Serving},
     store,
 };
 use crate::{advisories::Advisories, clock, config::Config, exit::Failure};
@@ -119,21 +119,22 @@ impl House {
         if !configuration {
             return Look::of(self.as_configured(&shelf, before, kept));
         }
-        match self.reconfigured(&shelf, &before.config, &kept) {
+        match self.reconfigured(&shelf, before, &kept) {
             Ok(next) => Look::of(next),
             Err(misfit) => Look { misfit: Some(misfit), ..Look::of(self.as_configured(&shelf, before, kept)) },
         }
     }
 
     /// What may be served, under the configuration that is there now.
-    fn reconfigured(&self, shelf: &Shelf<'_>, before: &Config, kept: &Plugins) -> Result<Serving, Failure> {
+    fn reconfigured(&self, shelf: &Shelf<'_>, before: &Serving, kept: &Plugins) -> Result<Serving, Failure> {
         let config = Config::read(&self.folders.config)?;
-        same_start(before, &config)?;
+        same_start(&before.config, &config)?;
         let advisories = Arc::new(Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?);
         let kept = Kept { plugins: kept.clone(), rebind: true };
         let (plugins, refused) = shelf.load_all(&self.runtime, &config, &advisories, &kept);
-        let policy = rules(&config, &shelf.lock, &plugins, Names::Strict)?;
-        Ok(Serving { config: Arc::new(config), advisories, policy, plugins, refused })
+        let policy = rules(&config, &shelf.lock, &plugins, Names::Strict, Some(&before.policy))?;
+        let grants = GrantLives::of(&config, Some(before));
+        Ok(Serving { config: Arc::new(config), advisories, policy, plugins, refused, grants })
     }
 
     /// What may be served, under the configuration in force.
@@ -146,15 +147,16 @@ impl House {
             policy,
             plugins,
             refused,
+            grants: before.grants.clone(),
         };
-        let misfit = match rules(config, &shelf.lock, &plugins, Names::Lenient) {
+        let misfit = match rules(config, &shelf.lock, &plugins, Names::Lenient, Some(&before.policy)) {
             Ok(policy) => return serving(policy, plugins, refused),
             Err(misfit) => misfit.to_string(),
         };
         // What is new does not fit the configuration in force, which fits what was there before.
         let new = plugins.keys().filter(|id| !kept.plugins.contains_key(id));
         refused.extend(new.map(|plugin| Refused { plugin: plugin.clone(), reason: misfit.clone() }));
-        match rules(config, &shelf.lock, &kept.plugins, Names::Lenient) {
+        match rules(config, &shelf.lock, &kept.plugins, Names::Lenient, Some(&before.policy)) {
             Ok(policy) => serving(policy, kept.plugins, refused),
             Err(misfit) => {
                 let reason = misfit.to_string();
@@ -174,6 +176,7 @@ impl House {
             advisories: Arc::clone(&before.advisories),
             policy: Policy::nothing(self.environment),
             plugins: Plugins::new(),
+            grants: GrantLives::default(),
             refused: installed.into_iter().map(|plugin| Refused { plugin, reason: failure.message.clone() }).collect(),
         }
     }
@@ -184,6 +187,7 @@ impl House {
             return;
         }
         let over = || before.plugins.iter().filter(|(id, _)| !next.plugins.contains_key(id));
+        before.grants.end_but(&next.grants);
         // All but what the configuration put out of service has ended already.
         over().for_each(|(_, served)| served.life.end(Ended::Removed));
         for (id, served) in over() {
@@ -210,7 +214,7 @@ impl House {
     }
 
     /// On record, if it can be. Where it cannot, no call can be begun either, so it is taken up all the same: it may be a revocation.
-    async fn note(&self, facts: EventFacts) {
+    pub(crate) async fn note(&self, facts: EventFacts) {
         if let Err(reason) = self.log.event(facts, clock::now()).await {
             tracing::error!(%reason, "a change of what is served could not be recorded");
         }

@@ -7,7 +7,7 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use casemate_policy::{Policy, output::OutputRules, text::visible};
+use casemate_policy::{Grant, GrantName, Policy, output::OutputRules, text::visible};
 use casemate_sandbox::{Dependencies, Loaded, LogLevel, LogLine};
 use casemate_signing::{digest::Digest, manifest::PluginId};
 use serde_json::Value;
@@ -30,9 +30,37 @@ pub struct Serving {
     pub(super) policy: Policy,
     pub(super) plugins: Plugins,
     pub(super) refused: Vec<Refused>,
+    pub(super) grants: GrantLives,
+}
+
+/// Of each grant, what ends the calls that are made under it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct GrantLives(BTreeMap<GrantName, CancellationToken>);
+
+impl GrantLives {
+    /// For the grants of a configuration: one that is what it was before keeps its life.
+    pub(super) fn of(config: &Config, before: Option<&Serving>) -> Self {
+        let life = |grant: &Grant| {
+            let kept = before.filter(|before| before.config.grants.iter().any(|known| known.value == *grant));
+            let token = kept.and_then(|before| before.grants.0.get(&grant.name)).cloned().unwrap_or_default();
+            (grant.name.clone(), token)
+        };
+        Self(config.grants.iter().map(|grant| life(&grant.value)).collect())
+    }
+
+    /// End what is not among `next`: its grant was taken back, or is another.
+    pub(super) fn end_but(&self, next: &Self) {
+        let kept = |name: &GrantName, token: &CancellationToken| next.0.get(name) == Some(token);
+        self.0.iter().filter(|(name, token)| !kept(name, token)).for_each(|(_, token)| token.cancel());
+    }
 }
 
 impl Serving {
+    /// The configuration in force.
+    pub fn config(&self) -> &Config {
+        &self.config
+    }
+
     /// The prepared rules.
     pub fn policy(&self) -> &Policy {
         &self.policy
@@ -58,6 +86,15 @@ impl Serving {
 
     pub(crate) fn plugin(&self, plugin: &PluginId) -> Option<&Served> {
         self.plugins.get(plugin).map(Arc::as_ref)
+    }
+
+    /// Cancelled when a grant ends or becomes another; at once where there is none.
+    pub(crate) fn grant(&self, name: &GrantName) -> CancellationToken {
+        self.grants.0.get(name).cloned().unwrap_or_else(|| {
+            let token = CancellationToken::new();
+            token.cancel();
+            token
+        })
     }
 
     /// A tool's signed input schema and its plugin, by served name.

@@ -9,6 +9,7 @@ use std::{
 };
 
 use casemate_signing::{
+    Environment,
     bundle::MAX_BUNDLE,
     document::MAX_DOCUMENT,
     highwater::{HOST_KEY_BYTES, HighWater, HostKey, MAX_STATE},
@@ -22,7 +23,10 @@ use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::heads::{self, Heads, HeadsKey};
+use super::{
+    heads::{self, Heads, HeadsKey},
+    pending,
+};
 use crate::{
     command::print,
     exit::Failure,
@@ -38,24 +42,30 @@ const MAX_KEY: usize = 16 << 10;
 /// Held while trust, lock file or packages are changed: two changes at once would lose one of them.
 pub(crate) struct Changing(#[expect(dead_code, reason = "the lock lives as long as the file")] File);
 
-/// Wait for other changes to end, and keep new ones out.
+/// Wait for other changes to end, keep new ones out, and finish one that was stopped.
 pub(crate) fn changing(folders: &Folders) -> Result<Changing, Failure> {
     let file = change_lock(folders)?;
     if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
         print::note("casemate: waiting for another change to end");
         flock(&file, FlockOperation::LockExclusive).map_err(io::Error::from)?;
     }
-    Ok(Changing(file))
+    alone(file, folders)
 }
 
-/// Keep other changes out, if none is being made just now.
+/// Keep other changes out, if none is being made just now, and finish one that was stopped.
 pub(crate) fn changing_now(folders: &Folders) -> Result<Option<Changing>, Failure> {
     let file = change_lock(folders)?;
     match flock(&file, FlockOperation::NonBlockingLockExclusive) {
-        Ok(()) => Ok(Some(Changing(file))),
+        Ok(()) => alone(file, folders).map(Some),
         Err(rustix::io::Errno::WOULDBLOCK) => Ok(None),
         Err(error) => Err(io::Error::from(error).into()),
     }
+}
+
+fn alone(file: File, folders: &Folders) -> Result<Changing, Failure> {
+    let changing = Changing(file);
+    pending::finish(folders, &changing)?;
+    Ok(changing)
 }
 
 fn change_lock(folders: &Folders) -> Result<File, Failure> {
@@ -216,25 +226,43 @@ fn absent(removed: io::Result<()>) -> Result<(), Failure> {
 /// The lock file; nothing is installed where there is none.
 pub(crate) fn lock(folders: &Folders) -> Result<LockFile, Failure> {
     let path = folders.lock();
-    match read_text(&path, MAX_LOCK_FILE)? {
+    let under_way = pending::lock(folders)?;
+    match under_way.map_or_else(|| read_text(&path, MAX_LOCK_FILE), |text| Ok(Some(text)))? {
         Some(text) => LockFile::parse(&text).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display()))),
         None => Ok(LockFile::new()),
     }
 }
 
 /// High-water marks and approvals, if this host wrote them.
-pub(crate) fn highwater(state: &Path, keys: &Keys) -> Result<HighWater, Failure> {
-    let path = state.join("packages.state");
-    match read_own(&path, MAX_STATE)? {
+pub(crate) fn highwater(folders: &Folders, environment: Environment, keys: &Keys) -> Result<HighWater, Failure> {
+    let path = packages_of(folders, environment);
+    let under_way = pending::packages(folders, environment)?;
+    match under_way.map_or_else(|| read_own(&path, MAX_STATE), |bytes| Ok(Some(bytes)))? {
         Some(bytes) => HighWater::open(&bytes, &keys.host)
             .map_err(|error| Failure::denied(format!("state-refused: `{}`: {error}", path.display()))),
         None => Ok(HighWater::new()),
     }
 }
 
-/// Keep high-water marks and approvals.
-pub(crate) fn keep_highwater(state: &Path, keys: &Keys, highwater: &HighWater) -> Result<(), Failure> {
-    replace(&state.join("packages.state"), &highwater.seal(&keys.host))
+/// Keep high-water marks and approvals. Where the lock file changes with them, [`pending::commit`] keeps both.
+pub(crate) fn keep_highwater(
+    folders: &Folders,
+    environment: Environment,
+    keys: &Keys,
+    highwater: &HighWater,
+) -> Result<(), Failure> {
+    replace(&packages_of(folders, environment), &highwater.seal(&keys.host))
+}
+
+/// Where high-water marks and approvals of an environment are kept.
+pub(super) fn packages_of(folders: &Folders, environment: Environment) -> PathBuf {
+    folders.state(environment).join("packages.state")
+}
+
+/// Take a file away, and know that it is gone even after a power cut.
+pub(super) fn withdraw(path: &Path) -> Result<(), Failure> {
+    absent(fs::remove_file(path))?;
+    Ok(File::open(path.parent().unwrap_or(Path::new(".")))?.sync_all()?)
 }
 
 /// The bearer tokens of an environment.
@@ -273,11 +301,11 @@ const MAX_MARKS: usize = 4096;
 pub(crate) struct Marks(Vec<(PathBuf, Option<Mark>)>);
 
 /// Inode, size, and the times of the last change of content and of anything: the last one cannot be set back.
-type Mark = (u64, u64, (i64, i64), (i64, i64));
+pub(super) type Mark = (u64, u64, (i64, i64), (i64, i64));
 
 /// Look at trust, lock file, and the state of an environment, without reading any.
 pub(crate) fn marks(folders: &Folders, state: &Path) -> Marks {
-    let mut paths = vec![folders.trust(), folders.lock(), state.join("packages.state")];
+    let mut paths = vec![folders.trust(), folders.lock(), state.join("packages.state"), pending::path(folders)];
     // `trust/` grows while it is walked; what is no folder has no entries.
     let mut next = paths.len();
     paths.push(folders.policy.join("trust"));
@@ -289,13 +317,14 @@ pub(crate) fn marks(folders: &Folders, state: &Path) -> Marks {
         paths.extend(entries);
         next += 1;
     }
-    let mark = |path: PathBuf| {
-        let found = fs::symlink_metadata(&path).ok();
-        let mark =
-            found.map(|file| (file.ino(), file.size(), (file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec())));
-        (path, mark)
-    };
     Marks(paths.into_iter().map(mark).collect())
+}
+
+/// Which file is there, under a path.
+pub(super) fn mark(path: PathBuf) -> (PathBuf, Option<Mark>) {
+    let found = fs::symlink_metadata(&path).ok();
+    let mark = found.map(|file| (file.ino(), file.size(), (file.mtime(), file.mtime_nsec()), (file.ctime(), file.ctime_nsec())));
+    (path, mark)
 }
 
 /// The file beside a component that holds its signature.
@@ -382,6 +411,11 @@ pub(crate) fn version_in(component: &Path, name: &PluginName) -> Option<semver::
 /// A file that has to be there.
 pub(crate) fn file(path: &Path, cap: usize) -> Result<Vec<u8>, Failure> {
     read(path, cap)?.ok_or_else(|| Failure::invalid(format!("there is no `{}`", path.display())))
+}
+
+/// A file of the host's own that may be there.
+pub(super) fn own_if_there(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
+    read_own(path, cap)
 }
 
 /// A file that may be there.

@@ -5,7 +5,7 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use casemate_signing::{diff::Renewal, digest::Digest, highwater::HighWater, package::Verified};
+use casemate_signing::{diff::Renewal, digest::Digest, highwater::HighWater, lock::LockFile, package::Verified};
 
 use crate::{command::print, exit::Failure};
 
@@ -23,11 +23,13 @@ impl Agreed {
         Self(How::Nobody(proof))
     }
 
-    /// Remember what was agreed to.
-    pub(super) fn remember(self, highwater: &mut HighWater, package: &Verified) -> Result<(), Failure> {
+    /// Remember what was agreed to. `lock` still names what the package would replace.
+    pub(super) fn remember(self, highwater: &mut HighWater, lock: &LockFile, package: &Verified) -> Result<(), Failure> {
         match self.0 {
             How::Person => highwater.accept(package).map_err(Failure::denied),
-            How::Nobody(proof) => highwater.renew(package, &proof).map_err(Failure::denied),
+            How::Nobody(proof) => {
+                highwater.renew(package, lock, &proof).map_err(|error| Failure::denied(format!("{}: {error}", error.code())))
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use crate::manifest::{Effect, Manifest, Method, Origin, Place, RequestContract, Requirement, pattern};
+use crate::manifest::{Binding, Effect, Established, Manifest, Method, Origin, Place, RequestContract, Requirement, pattern};
 
 /// One thing that a plugin could do or be given.
 #[derive(Debug, Clone)]
@@ -44,6 +44,8 @@ pub(super) struct Request {
     pub(super) arguments: BTreeMap<String, String>,
     pub(super) granted: BTreeSet<String>,
     pub(super) greatest: Effect,
+    /// Which text each read has shown at each place, for each key.
+    pub(super) shown: BTreeMap<(String, String, String), String>,
 }
 
 pub(super) fn allows(manifest: &Manifest, element: &Element) -> bool {
@@ -94,7 +96,17 @@ fn contract_allows(contract: &RequestContract, request: &Request) -> bool {
     let granted = |value: Option<&String>| value.is_some_and(|value| request.granted.contains(value));
     let empty = BTreeMap::new();
     let inside = request.body.as_ref().map_or(&empty, |(_, inside)| inside);
-    let bound: Vec<&Place> = contract.scope.bound().map(|(_, place)| place).collect();
+    let bound: Vec<&Place> = contract.places().collect();
+    let at = |place: &Place| match place {
+        Place::Path(_) => None,
+        Place::Query(name) => request.query.get(name),
+        Place::Header(name) => request.headers.get(name),
+        Place::Body(name) | Place::Form(name) => inside.get(name),
+    };
+    let shown = |established: &Established| {
+        let key = established.key.values().next().and_then(at)?;
+        request.shown.get(&(established.from.to_string(), key.clone(), established.value.clone()))
+    };
     let bound_query = |name: &String| bound.iter().any(|place| matches!(place, Place::Query(known) if known == name));
     let bound_header = |name: &String| bound.iter().any(|place| matches!(place, Place::Header(known) if known == name));
     let bound_body =
@@ -105,6 +117,7 @@ fn contract_allows(contract: &RequestContract, request: &Request) -> bool {
         (Requirement::Pattern(wanted), Some(value)) => matches(&wanted.pattern, value),
         (Requirement::Scope(_), Some(value)) => request.granted.contains(value),
         (Requirement::Digest(wanted), Some(value)) => crate::Digest::of(value.as_bytes()).to_hex() == wanted.sha256,
+        (Requirement::Established(wanted), Some(value)) => shown(wanted) == Some(value),
     };
     contract.effect().is_some_and(|effect| effect <= request.greatest)
         && contract.method == request.method
@@ -126,10 +139,9 @@ fn contract_allows(contract: &RequestContract, request: &Request) -> bool {
             || inside.keys().all(|place| {
                 contract.allow.body.contains(place) || contract.require.body.contains_key(place) || bound_body(place)
             }))
-        && bound.iter().all(|place| match place {
-            Place::Path(_) => true,
-            Place::Query(name) => granted(request.query.get(name)),
-            Place::Header(name) => granted(request.headers.get(name)),
-            Place::Body(name) | Place::Form(name) => granted(inside.get(name)),
+        && contract.scope.bound().all(|(_, binding)| match binding {
+            Binding::Place(Place::Path(_)) => true,
+            Binding::Place(place) => granted(at(place)),
+            Binding::Established(established) => granted(shown(established)),
         })
 }

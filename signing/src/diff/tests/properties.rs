@@ -70,8 +70,17 @@ fn mutate(manifest: &mut Value, choices: &mut Choices<'_>) {
             object.remove(field);
         }
     };
-    let requirement = |choices: &mut Choices<'_>| match choices.up_to(3) {
+    let established = |choices: &mut Choices<'_>| {
+        let key = match choices.up_to(3) {
+            0 => json!({ "query": choices.of(&NAMES) }),
+            1 => json!({ "header": choices.of(&NAMES) }),
+            _ => json!({ "body": choices.of(&PLACES) }),
+        };
+        json!({ "from": "agent", "key": { "paw": key }, "value": choices.of(&PLACES) })
+    };
+    let requirement = |choices: &mut Choices<'_>| match choices.up_to(4) {
         0 => json!({ "pattern": choices.of(&PATTERNS) }),
+        3 => established(choices),
         1 => json!({ "scope": "target" }),
         _ => json!(choices.of(&VALUES)),
     };
@@ -106,8 +115,9 @@ fn mutate(manifest: &mut Value, choices: &mut Choices<'_>) {
         }
         6 => drop(object.insert("closed".to_owned(), json!(choices.yes()))),
         7 => {
-            let place = match choices.up_to(3) {
+            let place = match choices.up_to(4) {
                 0 => json!({ "body": choices.of(&PLACES) }),
+                3 => established(choices),
                 1 => json!({ "query": choices.of(&NAMES) }),
                 _ => json!({ "header": choices.of(&NAMES) }),
             };
@@ -212,6 +222,10 @@ fn request(manifest: &Manifest, choices: &mut Choices<'_>) -> Request {
         }
         body = known.content_type.clone().map(|kind| (kind, inside));
     }
+    let shown = VALUES.iter().flat_map(|key| PLACES.iter().map(move |place| (key, place)));
+    let shown = shown
+        .map(|(key, place)| (("agent".to_owned(), (*key).to_owned(), (*place).to_owned()), choices.of(&VALUES).to_owned()))
+        .collect();
     let headers = headers.into_iter().filter(|(name, _)| known.is_some_and(|known| known.headers.contains_key(name))).collect();
     Request {
         tool,
@@ -223,6 +237,7 @@ fn request(manifest: &Manifest, choices: &mut Choices<'_>) -> Request {
         body,
         arguments,
         granted,
+        shown,
         greatest: choices.of(&[Effect::Write, Effect::Destructive]),
     }
 }

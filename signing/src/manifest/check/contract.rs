@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde_json::Value;
 
-use super::{Findings, MAX_LINE, Manifest, PathFault, Rule, dimensions, identity::shorten, required_dimensions};
+use super::{Findings, MAX_LINE, Manifest, PathFault, Rule, dimensions, identity::shorten, place, planned, required_dimensions};
 use crate::{
     digest::Digest,
-    manifest::{Effect, Place, RequestContract, Requirement, ScopeBindings, pattern, pointer::Pointer},
+    manifest::{Effect, RequestContract, Requirement, ScopeBindings, pattern, pointer::Pointer},
 };
 
 /// The media types whose bodies the gate parses and writes anew.
@@ -85,8 +85,9 @@ pub(super) fn check<'a>(manifest: &Manifest, contract: &'a RequestContract, at: 
             findings.add(format!("{at}.scope"), Rule::UnknownDimension(dimension.clone()));
         }
     }
-    places(contract, at, findings);
+    place::check(contract, at, findings);
     body(contract, at, findings);
+    planned::check(contract, at, findings);
     Compiled { contract, segments }
 }
 
@@ -256,28 +257,6 @@ fn effect(contract: &RequestContract, at: &str, findings: &mut Findings) {
     }
 }
 
-/// Every place a target is bound to has to exist.
-fn places(contract: &RequestContract, at: &str, findings: &mut Findings) {
-    let content_type = contract.content_type.as_deref();
-    for (dimension, place) in contract.scope.bound() {
-        let rule = match place {
-            Place::Path(name) => (!contract.parameters.contains_key(name)).then(|| Rule::PlaceNotInPath(shorten(name))),
-            Place::Query(name) => {
-                let declared = contract.query.contains_key(name) || contract.require.query.contains_key(name);
-                (!declared).then(|| Rule::PlaceNotInQuery(shorten(name)))
-            }
-            Place::Header(name) => (!contract.headers.contains_key(name)).then(|| Rule::PlaceNotInHeaders(shorten(name))),
-            Place::Body(_) if content_type != Some(JSON) => Some(Rule::PlaceNotJson),
-            Place::Body(pointer) => Pointer::parse(pointer).err().map(Rule::from),
-            Place::Form(_) if content_type != Some(FORM) => Some(Rule::PlaceNotForm),
-            Place::Form(field) => (!is_field_name(field)).then(|| Rule::FieldName(shorten(field))),
-        };
-        if let Some(rule) = rule {
-            findings.add(format!("{at}.scope.{dimension}"), rule);
-        }
-    }
-}
-
 /// What a body or query must, must not and may hold.
 fn body(contract: &RequestContract, at: &str, findings: &mut Findings) {
     let parsed = matches!(contract.content_type.as_deref(), Some(JSON | FORM));
@@ -311,7 +290,7 @@ fn body(contract: &RequestContract, at: &str, findings: &mut Findings) {
         let rule = match requirement {
             Requirement::Digest(required) => Digest::from_hex(&required.sha256).err().map(|_| Rule::RequirementDigest),
             Requirement::Pattern(required) => pattern::compile(&required.pattern).err().map(Rule::from),
-            Requirement::Exactly(Value::String(_) | Value::Bool(_)) | Requirement::Scope(_) => None,
+            Requirement::Exactly(Value::String(_) | Value::Bool(_)) | Requirement::Scope(_) | Requirement::Established(_) => None,
             Requirement::Exactly(Value::Number(number)) if !number.is_f64() => None,
             Requirement::Exactly(_) => Some(Rule::Requirement),
         };
@@ -324,7 +303,7 @@ fn body(contract: &RequestContract, at: &str, findings: &mut Findings) {
 
 /// A contract that forbids what it binds or requires can never be met.
 fn forbidden(contract: &RequestContract, at: &str, findings: &mut Findings) {
-    let needed: Vec<&str> = contract.require.body.keys().map(String::as_str).chain(bound_body_places(contract)).collect();
+    let needed: Vec<&str> = contract.require.body.keys().map(String::as_str).chain(place::in_body(contract)).collect();
     for forbidden in &contract.forbid.body {
         let blocks = |needed: &&str| match (Pointer::parse(forbidden), Pointer::parse(needed)) {
             (Ok(forbidden), Ok(needed)) => forbidden.covers(&needed),
@@ -334,12 +313,4 @@ fn forbidden(contract: &RequestContract, at: &str, findings: &mut Findings) {
             findings.add(format!("{at}.forbid"), Rule::ForbidsNeeded(shorten(forbidden)));
         }
     }
-}
-
-/// The pointers or fields of the body that scope is bound to.
-pub(super) fn bound_body_places(contract: &RequestContract) -> impl Iterator<Item = &str> {
-    contract.scope.bound().filter_map(|(_, place)| match place {
-        Place::Body(name) | Place::Form(name) => Some(name.as_str()),
-        Place::Path(_) | Place::Query(_) | Place::Header(_) => None,
-    })
 }

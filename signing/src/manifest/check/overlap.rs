@@ -1,18 +1,18 @@
 //! Whether one request could be meant for two contracts.
 //!
 //! The gate must know which contract a request is, since effect and scope hang on it. The test errs on the safe side:
-//! two contracts overlap unless method, content type, path, or something both demand tells them apart for certain.
+//! two contracts overlap unless method, content type, path, or something both require tells them apart for certain. These are
+//! what the gate finds a request's contract by, and all that it finds it by.
+
+use std::collections::BTreeMap;
 
 use serde_json::Value;
 
 use super::{
     Findings, RequestContract, Requirement, Rule,
-    contract::{Compiled, FORM, Segment, bound_body_places},
+    contract::{Compiled, Segment},
 };
-use crate::{
-    digest::Digest,
-    manifest::{pattern, pointer::Pointer},
-};
+use crate::{digest::Digest, manifest::pattern};
 
 /// Find every pair that overlaps.
 pub(super) fn check(contracts: &[Compiled<'_>], at: &str, findings: &mut Findings) {
@@ -29,7 +29,6 @@ fn overlap(a: &Compiled<'_>, b: &Compiled<'_>) -> bool {
         && a.contract.content_type == b.contract.content_type
         && same_path(&a.segments, &b.segments)
         && !told_apart(a.contract, b.contract)
-        && !told_apart(b.contract, a.contract)
 }
 
 /// Whether some path fits both templates. A template that was refused has no segments, and its error is enough.
@@ -43,33 +42,15 @@ fn same_path(a: &[Segment<'_>], b: &[Segment<'_>]) -> bool {
     !a.is_empty() && a.len() == b.len() && a.iter().zip(b).all(may_be_equal)
 }
 
-/// Whether a request that meets `a` can for certain not meet `b`, by what `a` demands.
+/// Whether a request that has what `a` requires can for certain not have what `b` requires.
+///
+/// What a contract forbids, closes or does not name is held against a request once it is known which contract it is, and so
+/// tells nothing apart: one that is refused for it would otherwise have been the other contract, with another effect.
 fn told_apart(a: &RequestContract, b: &RequestContract) -> bool {
-    let form = a.content_type.as_deref() == Some(FORM);
-    let in_query = a.require.query.iter().any(|(name, wanted)| match b.require.query.get(name) {
-        Some(other) => exclude(wanted, other),
-        // What a contract neither declares nor requires may not be sent.
-        None => !b.query.contains_key(name),
-    });
-    let in_body = a.require.body.iter().any(|(name, wanted)| {
-        let differs = b.require.body.get(name).is_some_and(|other| exclude(wanted, other));
-        differs || b.forbid.body.iter().any(|forbidden| covers(forbidden, name, form)) || (b.closed && !has_room(b, name, form))
-    });
-    in_query || in_body
-}
-
-/// Whether `place` is at or inside `outer`.
-fn covers(outer: &str, place: &str, form: bool) -> bool {
-    match (Pointer::parse(outer), Pointer::parse(place)) {
-        (Ok(outer), Ok(place)) if !form => outer.covers(&place),
-        _ => outer == place,
-    }
-}
-
-/// Whether a closed body could hold something at `place`.
-fn has_room(contract: &RequestContract, place: &str, form: bool) -> bool {
-    let named = contract.require.body.keys().chain(&contract.allow.body).map(String::as_str);
-    named.chain(bound_body_places(contract)).any(|name| covers(name, place, form) || covers(place, name, form))
+    let differ = |a: &BTreeMap<String, Requirement>, b: &BTreeMap<String, Requirement>| {
+        a.iter().any(|(place, wanted)| b.get(place).is_some_and(|other| exclude(wanted, other)))
+    };
+    differ(&a.require.query, &b.require.query) || differ(&a.require.body, &b.require.body)
 }
 
 /// Whether no value meets both.
@@ -88,10 +69,10 @@ fn exclude(a: &Requirement, b: &Requirement) -> bool {
             (Value::String(_), Err(_)) => false,
             _ => true,
         },
-        // Whether two patterns share a value, or a grant holds one, cannot be told here.
+        // Whether two patterns share a value, a grant holds one or an answer has one, cannot be told here.
         (Requirement::Pattern(_), Requirement::Pattern(_) | Requirement::Digest(_))
         | (Requirement::Digest(_), Requirement::Pattern(_))
-        | (Requirement::Scope(_), _)
-        | (_, Requirement::Scope(_)) => false,
+        | (Requirement::Scope(_) | Requirement::Established(_), _)
+        | (_, Requirement::Scope(_) | Requirement::Established(_)) => false,
     }
 }

@@ -226,7 +226,7 @@ pub enum Rule {
     )]
     BodyNotParsed(&'static str),
     /// Not a string, integer or boolean.
-    #[error("a requirement is neither a string, an integer, a boolean, nor one of `sha256`, `scope` and `pattern`")]
+    #[error("a requirement is neither a string, an integer, a boolean, nor one of `sha256`, `scope`, `pattern` and `from`")]
     Requirement,
     /// Not 64 lower-case hex digits.
     #[error("the required digest is not 64 lower-case hex digits")]
@@ -235,8 +235,67 @@ pub enum Rule {
     #[error("`{0}` is forbidden, but the contract needs it")]
     ForbidsNeeded(String),
     /// Which one a request is meant for would be a guess.
-    #[error("a request could match both `{0}` and this contract\nhelp: tell them apart by a `require` that differs")]
+    #[error(
+        "a request could match both `{0}` and this contract\nhelp: tell them apart by method, path, content type, or a `require` that differs; what is allowed or forbidden besides tells nothing apart"
+    )]
     Overlap(ContractName),
+
+    // What a read establishes.
+    /// Not a contract of the same upstream.
+    #[error("`from` names `{0}`, which is no request contract of the same upstream")]
+    FromUnknown(ContractName),
+    /// Asking would change something, or ask more than the gate can name.
+    #[error("`from` names `{0}`, which is not a GET with effect `read` and without a body")]
+    FromNotRead(ContractName),
+    /// Its answer would be about nothing in particular.
+    #[error("`from` names `{0}`, whose path has no parameter\nhelp: name the read of one thing, such as `/agents/{{paw}}`")]
+    FromWithoutParameter(ContractName),
+    /// A read whose own target another read establishes.
+    #[error("`{0}` is named by a `from`, and has a `from` itself\nhelp: bind its target to a place in its request")]
+    FromChained(ContractName),
+    /// Which of the read's answers is meant would be open.
+    #[error(
+        "`key` does not say where the path parameter `{parameter}` of `{read}` is in this request\nhelp: add `{parameter} = {{ body = \"/…\" }}` to `key`"
+    )]
+    KeyMissing {
+        /// The read.
+        read: ContractName,
+        /// Its parameter.
+        parameter: String,
+    },
+    /// A key that the read does not have.
+    #[error("`key` names `{parameter}`, which is no path parameter of `{read}`")]
+    KeyUnknown {
+        /// The read.
+        read: ContractName,
+        /// What is named.
+        parameter: String,
+    },
+
+    // Plans.
+    /// A read is sent in a dry run, too.
+    #[error("`assume` on a request with effect `read`\nhelp: remove it; a dry run sends what only reads")]
+    AssumeOnRead,
+    /// Not an answer to a request that was carried out.
+    #[error("the assumed status is {0}\nhelp: it is 200 to 299")]
+    AssumeStatus(u16),
+    /// More than anyone reads.
+    #[error("the assumed body is {bytes} bytes\nhelp: at most {max} are allowed; leave out what the component does not read")]
+    AssumeBody {
+        /// As compact JSON.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
+    /// A plan has no reads in it.
+    #[error("`volatile` on a request with effect `read`\nhelp: remove it; a plan lists only what changes something")]
+    VolatileOnRead,
+    /// What limits a request could be anything.
+    #[error("`{0}` is volatile, but a target, a requirement or a key is there")]
+    VolatileHeld(String),
+    /// A place that nobody reviewed.
+    #[error("`{0}` is volatile, but the contract does not allow it by name\nhelp: add it to `allow.body`")]
+    VolatileNotAllowed(String),
 
     // Tools.
     /// Longer than clients accept.
@@ -264,6 +323,16 @@ pub enum Rule {
         contract: ContractName,
         /// The dimension.
         dimension: DimensionName,
+    },
+    /// What the request is held against could never be known.
+    #[error(
+        "the request `{contract}` needs what `{read}` establishes, and the tool may not send that\nhelp: add `{read}` to the tool's `requests`"
+    )]
+    FromNotUsable {
+        /// Which contract needs it.
+        contract: ContractName,
+        /// The read.
+        read: ContractName,
     },
     /// A target that no argument can hold.
     #[error("the input schema has no argument at `{0}`")]

@@ -2,6 +2,9 @@
 
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity, reason = "tests")]
 
+mod established;
+mod planned;
+
 use serde_json::{Value, json};
 
 use super::*;
@@ -421,11 +424,7 @@ fn contracts_that_one_request_could_match_are_refused() {
     check_overlap(body(json!(true)), body(sha("b")), false);
     check_overlap(body(sha("a")), body(sha("b")), false);
     check_overlap(body(json!("A")), body(json!({ "pattern": "^[a-z]$" })), false);
-    check_overlap(body(json!("a")), json!({ "forbid": { "body": ["/op"] } }), false);
-    check_overlap(json!({ "closed": true, "allow": { "body": ["/other"] } }), body(json!("a")), false);
     check_overlap(query(json!({ "q": "a" })), query(json!({ "q": "b" })), false);
-    check_overlap(query(json!({ "q": "a" })), json!({}), false);
-    check_overlap(json!({ "require": { "query": { "q": "a" } } }), json!({}), false);
     // Not for certain.
     check_overlap(json!({}), json!({}), true);
     check_overlap(json!({}), literal("/x/abc"), true);
@@ -436,6 +435,12 @@ fn contracts_that_one_request_could_match_are_refused() {
     check_overlap(body(json!("a")), body(json!({ "pattern": "^[a-z]$" })), true);
     check_overlap(body(json!({ "pattern": "^a$" })), body(json!({ "pattern": "^b$" })), true);
     check_overlap(body(json!("a")), json!({ "require": { "body": { "/other": "b" } } }), true);
+    check_overlap(body(json!({ "scope": "target" })), body(json!("a")), true);
+    // Certain, but the gate finds a contract by what is required, and holds the rest against it afterwards.
+    check_overlap(body(json!("a")), json!({ "forbid": { "body": ["/op"] } }), true);
+    check_overlap(json!({ "closed": true, "allow": { "body": ["/other"] } }), body(json!("a")), true);
+    check_overlap(query(json!({ "q": "a" })), json!({}), true);
+    check_overlap(json!({ "require": { "query": { "q": "a" } } }), json!({}), true);
     check_overlap(json!({ "closed": true, "allow": { "body": ["/op"] } }), body(json!("a")), true);
     check_overlap(json!({ "closed": true, "allow": { "body": ["/op/x"] } }), body(json!("a")), true);
     check_overlap(query(json!({})), query(json!({ "q": "a" })), true);
@@ -520,14 +525,18 @@ fn unknown_keys_are_refused_everywhere() {
         "@replay/require/x",
         "@replay/forbid/x",
         "@replay/allow/x",
+        "@replay/assume/x",
+        "@replay/volatile/x",
         "/tool/agents/x",
         "/tool/replay/scope/target/x",
         "/tool/agents/labels/x",
         "/upstream/server/credential/x",
     ] {
         let mut changes = vec![(full(place), json!(1))];
-        if place.ends_with("forbid/x") || place.ends_with("labels/x") {
+        if place.ends_with("forbid/x") || place.ends_with("labels/x") || place.ends_with("volatile/x") {
             changes.insert(0, (full(place.trim_end_matches("/x")), json!({})));
+        } else if place.ends_with("assume/x") {
+            changes.insert(0, (full(place.trim_end_matches("/x")), json!({ "status": 200 })));
         }
         let changes: Vec<(&str, Value)> = changes.iter().map(|(place, value)| (place.as_str(), value.clone())).collect();
         assert!(serde_json::from_value::<Manifest>(changed(&changes)).is_err(), "{place}");

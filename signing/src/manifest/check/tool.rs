@@ -1,10 +1,12 @@
 //! Tools: what is said about them, and that it covers what they can do.
 
+use std::collections::BTreeSet;
+
 use super::{
     Contracts, DimensionName, Findings, MAX_DESCRIPTION, MAX_SERVED_NAME, MAX_TITLE, Manifest, RequestContract, Requirement,
     Rule, schema, text,
 };
-use crate::manifest::{Place, Tool, pointer::Pointer};
+use crate::manifest::{Binding, Place, Tool, pointer::Pointer};
 
 pub(super) fn check(manifest: &Manifest, contracts: &Contracts<'_>, findings: &mut Findings) {
     for (name, tool) in &manifest.tool {
@@ -41,8 +43,15 @@ fn requests(tool: &Tool, contracts: &Contracts<'_>, at: &str, findings: &mut Fin
             let rule = Rule::EffectBelowRequest { tool: tool.effect, contract: name.clone(), request };
             findings.add(format!("{at}.effect"), rule);
         }
-        for dimension in super::dimensions(contract).collect::<std::collections::BTreeSet<_>>() {
-            if !tool.scope.contains_key(dimension) && !is_fixed(contract, dimension) {
+        for read in contract.established().map(|established| &established.from).collect::<BTreeSet<_>>() {
+            // One that does not exist is the contract's fault, and told there.
+            if contracts.contains_key(read) && !tool.requests.contains(read) {
+                let rule = Rule::FromNotUsable { contract: name.clone(), read: read.clone() };
+                findings.add(format!("{at}.requests"), rule);
+            }
+        }
+        for dimension in super::dimensions(contract).collect::<BTreeSet<_>>() {
+            if !tool.scope.contains_key(dimension) && !is_settled(contract, dimension) {
                 let rule = Rule::DimensionNotBound { contract: name.clone(), dimension: dimension.clone() };
                 findings.add(format!("{at}.scope"), rule);
             }
@@ -50,16 +59,17 @@ fn requests(tool: &Tool, contracts: &Contracts<'_>, at: &str, findings: &mut Fin
     }
 }
 
-/// Whether the contract allows one value only at the place where the dimension is bound.
-fn is_fixed(contract: &RequestContract, dimension: &DimensionName) -> bool {
-    let place = contract.scope.bound().find(|(bound, _)| *bound == dimension).map(|(_, place)| place);
-    let requirement = match place {
-        Some(Place::Body(name) | Place::Form(name)) => contract.require.body.get(name),
-        Some(Place::Query(name)) => contract.require.query.get(name),
-        Some(Place::Path(_) | Place::Header(_)) | None => None,
+/// Whether no argument chooses the target: the contract allows one value only at its place, or a read establishes it.
+fn is_settled(contract: &RequestContract, dimension: &DimensionName) -> bool {
+    let binding = contract.scope.bound().find(|(bound, _)| *bound == dimension).map(|(_, binding)| binding);
+    let requirement = match binding {
+        Some(Binding::Place(Place::Body(name) | Place::Form(name))) => contract.require.body.get(name),
+        Some(Binding::Place(Place::Query(name))) => contract.require.query.get(name),
+        Some(Binding::Place(Place::Path(_) | Place::Header(_)) | Binding::Established(_)) | None => None,
     };
+    let established = matches!(binding, Some(Binding::Established(_)));
     let required_elsewhere = super::required_dimensions(contract).any(|required| required == dimension);
-    matches!(requirement, Some(Requirement::Exactly(_))) && !required_elsewhere
+    (established || matches!(requirement, Some(Requirement::Exactly(_)))) && !required_elsewhere
 }
 
 fn scope(manifest: &Manifest, tool: &Tool, at: &str, findings: &mut Findings) {

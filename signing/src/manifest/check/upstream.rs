@@ -4,7 +4,9 @@ use std::{collections::BTreeSet, net::IpAddr};
 
 use url::{Host, Url};
 
-use super::{Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, identity::shorten, overlap};
+use super::{
+    Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, established, identity::shorten, overlap,
+};
 use crate::manifest::{Credential, Origin, Upstream};
 
 /// Upstreams of one plugin.
@@ -39,6 +41,7 @@ pub(super) fn check<'a>(manifest: &'a Manifest, findings: &mut Findings) -> Cont
                 contracts.insert(&request.name, Placed { at, contract: request });
             }
         }
+        established::check(upstream, &at, findings);
         overlap::check(&compiled, &at, findings);
     }
     contracts

@@ -150,7 +150,8 @@ fn older_documents_than_the_host_has_seen_are_refused() {
     assert_eq!(approve(&at(2, "a"), &state), Some("revocations-older"));
     assert_eq!(approve(&at(3, "b"), &state), Some("revocations-replaced"));
     assert!(state.accept_revocations(&attached(&at(2, "a"))).is_err());
-    // And the same for the keyset.
+    // And the same for the keyset, of a host that watches no list any more.
+    state.let_list_go(&"acme".parse().unwrap());
     let next = |version| KeysetDraft { version, previous: Some(Digest::of(b"before")), ..draft() };
     let keyset = |trust: &TrustStore| trust.publishers()[&"acme".parse().unwrap()].keyset().unwrap().clone();
     state.accept_keyset(&keyset(&bound(&next(3)))).unwrap();

@@ -121,17 +121,30 @@ fn the_next_keyset_keeps_what_the_operator_said() {
     store.revoke(&key(1).fingerprint()).unwrap();
     let mut draft = KeysetDraft { version: 2, previous: Some(first(&draft()).digest()), ..draft() };
     draft.roles.release = role(1, &[1, 2]);
-    let next = store.rotate(&acme(), &file(&draft), NOW).unwrap();
+    let nothing = BTreeSet::new();
+    let next = store.rotate(&acme(), &file(&draft), &nothing, NOW).unwrap();
     assert_eq!(next.version(), 2);
     let known = publisher(&store);
     assert_eq!((known.threshold(), known.revocation_source()), (1, Some("lists/acme.json")));
     assert!(store.find(&key(1).fingerprint()).unwrap().2.is_revoked());
     let before = store.clone();
-    assert!(matches!(store.rotate(&acme(), &file(&draft), NOW), Err(TrustError::Keyset { .. })), "once");
-    assert_eq!(store.rotate(&"bolt".parse().unwrap(), b"", NOW), Err(TrustError::NotTrusted("bolt".parse().unwrap())));
+    assert!(matches!(store.rotate(&acme(), &file(&draft), &nothing, NOW), Err(TrustError::Keyset { .. })), "once");
+    assert_eq!(store.rotate(&"bolt".parse().unwrap(), b"", &nothing, NOW), Err(TrustError::NotTrusted("bolt".parse().unwrap())));
     assert_eq!(store, before);
     let mut inline = super::store();
-    assert_eq!(inline.rotate(&acme(), &file(&draft), NOW), Err(TrustError::NoKeyset(acme())));
+    assert_eq!(inline.rotate(&acme(), &file(&draft), &nothing, NOW), Err(TrustError::NoKeyset(acme())));
+}
+
+#[test]
+fn a_key_that_the_host_remembers_as_taken_back_leads_to_no_next_keyset() {
+    // No list is attached: key 3, which alone signs keysets, was taken back by one that is not there any more.
+    let next = file(&KeysetDraft { version: 2, previous: Some(first(&draft()).digest()), ..draft() });
+    let refused = bound().rotate(&acme(), &next, &[key(3).fingerprint()].into(), NOW).cloned();
+    assert!(
+        matches!(&refused, Err(TrustError::Keyset { error, .. }) if error.code() == "keyset-signatures-missing"),
+        "{refused:?}"
+    );
+    assert!(bound().rotate(&acme(), &next, &[key(1).fingerprint()].into(), NOW).is_ok());
 }
 
 #[test]

@@ -1,11 +1,11 @@
 //! Ways around a policy, each of which is closed.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_policy::{
-    Budget, Call, Decision, Grant, Policy, Principal, Reading, Readings, Timestamp, ToolRule,
+    Budget, Call, Decision, Grant, Guards, Measure, Policy, Principal, Reading, Readings, Timestamp, ToolRule,
     cedar::{Known, left},
-    charges, decide,
+    decide, needs,
 };
 use casemate_signing::{Environment, manifest::Effect};
 use serde_json::{Value, json};
@@ -251,7 +251,7 @@ fn an_unknown_budget_is_a_spent_one() {
     let budget = |tools: &[&str], calls, per: &str| Budget {
         tools: tools.iter().map(|tool| tool.parse().unwrap()).collect(),
         effect: None,
-        calls,
+        measure: Measure::Calls(calls),
         per: per.parse().unwrap(),
     };
     let grant = Grant {
@@ -261,20 +261,29 @@ fn an_unknown_budget_is_a_spent_one() {
         max_effect: Effect::Read,
         scope: BTreeMap::new(),
         expires: None,
+        session: None,
+        roles: BTreeSet::from(["analyst".parse().unwrap()]),
+        max_result_kib: None,
         budgets: vec![budget(&[], 10, "1h"), budget(&["range_list"], 5, "60m"), budget(&[], 3, "1d")],
     };
-    let known = Known::of([&grant], ["analyst".to_owned()]);
+    let known = Known::of([&grant]);
     assert_eq!(known.windows.iter().map(ToString::to_string).collect::<Vec<_>>(), ["1h", "1d"]);
-    let policy = Policy::new(Environment::Dev, vec![grant], tools()).unwrap();
+    let policy = Policy::new(Environment::Dev, vec![grant], tools(), Guards::default()).unwrap();
     let principal = Principal::new("local".parse().unwrap());
-    let spent = |spent| Reading { spent, oldest: Some(NOW) };
-    let keys = charges(&policy, &principal, "range_list");
-    let unspent: Readings = keys.iter().map(|key| (key.clone(), spent(0))).collect();
-    let Decision::Permit(permit) = decide(&policy, &principal, &Call::new("range_list", json!({})), &unspent, NOW) else {
+    let call = Call::new("range_list", json!({}));
+    let needs = needs(&policy, &principal, &call);
+    let spent = |spent| {
+        let mut readings = Readings::fresh(&needs);
+        let reading = Reading { spent, oldest: Some(NOW), ..Reading::default() };
+        needs.charges.iter().for_each(|charge| readings.budget(charge.key().clone(), reading));
+        readings
+    };
+    let unspent = spent(0);
+    let Decision::Permit(permit) = decide(&policy, &principal, &call, &unspent, NOW) else {
         panic!("should be permitted");
     };
     let rest = |readings: &Readings| left(permit.charges(), readings).into_values().collect::<Vec<u32>>();
     assert_eq!(rest(&unspent), [5, 3], "of two budgets with one window, the one that ends first");
-    assert_eq!(rest(&keys.iter().map(|key| (key.clone(), spent(4))).collect()), [1, 0]);
+    assert_eq!(rest(&spent(4)), [1, 0]);
     assert_eq!(rest(&Readings::none()), [0, 0]);
 }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use casemate_policy::{
-    ApprovalMode, GrantName, Mode, Principal, Timestamp, ToolRule, Window,
+    ApprovalMode, ApprovalRule, GrantName, Mode, Principal, Timestamp, ToolRule, Window,
     cedar::{Ask, Denial, Known, Rules, RulesError, Verdict},
 };
 use casemate_signing::{
@@ -38,7 +38,8 @@ pub(super) fn rule(plugin: &str, name: &str, tool: Tool) -> ToolRule {
         pinned: true,
         enabled: true,
         dry_run: false,
-        approval: ApprovalMode::None,
+        approval: ApprovalRule::of(ApprovalMode::None),
+        roles: BTreeSet::new(),
     }
 }
 

@@ -7,6 +7,7 @@ use std::{
 
 use casemate_signing::{
     document::MAX_DOCUMENT,
+    highwater::HighWater,
     manifest::PublisherName,
     revocation::RevocationList,
     trust::{Publisher, TrustStore},
@@ -46,6 +47,12 @@ pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Opti
     let Some(source) = source else {
         on_record(context, &reached, "revocations", publisher, json!({ "source": null }))?;
         store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
+        // After the trust file: whatever comes between leaves the list missed, and never let go while it is watched.
+        let let_go = |highwater: &mut HighWater| {
+            highwater.let_list_go(publisher);
+            Ok(())
+        };
+        remember(context, &reached, let_go, true)?;
         store::forget_revocations(&context.folders, publisher)?;
         print::note(format_args!("the revocation list of {publisher} is not watched any more"));
         return Ok(Exit::Done);
@@ -54,9 +61,9 @@ pub(super) fn watch(mut trust: TrustStore, publisher: &PublisherName, from: Opti
     let list = judge(&mut trust, publisher, &source, &file, context)?;
     let facts = json!({ "source": source, "list": list.version(), "digest": list.digest().to_string() });
     on_record(context, &reached, "revocations", publisher, facts)?;
-    remember(context, &reached, |highwater| highwater.accept_revocations(&list), true)?;
     store::replace(&store::revocations_of(&context.folders, publisher), &file)?;
     store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
+    remember(context, &reached, |highwater| highwater.accept_revocations(&list), true)?;
     say(publisher, &list, context);
     Ok(Exit::Done)
 }
@@ -156,13 +163,14 @@ fn take(
 ) -> Result<RevocationList, Failure> {
     let known = trust.publishers().get(publisher).and_then(|known| known.revocations()).map(RevocationList::digest);
     let list = judge(trust, publisher, source, file, context)?;
+    let reached = environments(trust, publisher);
     if known != Some(list.digest()) {
-        let reached = environments(trust, publisher);
         let facts = json!({ "list": list.version(), "digest": list.digest().to_string() });
         on_record(context, &reached, "refresh", publisher, facts)?;
-        remember(context, &reached, |highwater| highwater.accept_revocations(&list), true)?;
         store::replace(&store::revocations_of(&context.folders, publisher), file)?;
     }
+    // Of a list that is there already as well: what was stopped between the two is made good.
+    remember(context, &reached, |highwater| highwater.accept_revocations(&list), true)?;
     Ok(list)
 }
 

@@ -16,7 +16,7 @@ use serde_json::json;
 
 use super::{
     super::{Context, print},
-    BEFORE_ALL, environments, on_record, remember,
+    BEFORE_ALL, environments, on_record, remember, taken_back,
 };
 use crate::{
     clock,
@@ -27,12 +27,14 @@ use crate::{
 pub(super) fn run(mut trust: TrustStore, publisher: &PublisherName, files: &[PathBuf], context: &Context) -> Outcome {
     let (from, before) = (version(&trust, publisher), keys(&trust, publisher));
     let mut reached = environments(&trust, publisher);
+    // The list that took a key back may not be attached: after a rotation it is one that the new keyset's keys did not sign.
+    let remembered = taken_back(context, &reached, publisher)?;
     let mut documents = Vec::new();
     for (number, path) in files.iter().enumerate() {
         let file = store::file(path, MAX_DOCUMENT)?;
         // Those in between may have expired: they only lead to the newest (TUF 1.0.33, 5.3.10).
         let now = if number + 1 == files.len() { clock::now() } else { BEFORE_ALL };
-        let keyset = trust.rotate(publisher, &file, now).map_err(|error| refused(path, &error))?.clone();
+        let keyset = trust.rotate(publisher, &file, &remembered, now).map_err(|error| refused(path, &error))?.clone();
         documents.push((keyset, file));
     }
     let Some((newest, _)) = documents.last() else { return Err(Failure::invalid("there is no document to rotate to")) };
@@ -42,11 +44,11 @@ pub(super) fn run(mut trust: TrustStore, publisher: &PublisherName, files: &[Pat
     remember(context, &reached, |highwater| highwater.accept_keyset(newest), false)?;
     let facts = json!({ "from": from, "keyset": newest.version(), "digest": newest.digest().to_string() });
     on_record(context, &reached, "rotate", publisher, facts)?;
-    remember(context, &reached, |highwater| highwater.accept_keyset(newest), true)?;
     for (keyset, file) in &documents {
         store::replace(&store::keyset_of(&context.folders, publisher, keyset.version()), file)?;
     }
     store::replace(&context.folders.trust(), trust.to_text().as_bytes())?;
+    remember(context, &reached, |highwater| highwater.accept_keyset(newest), true)?;
 
     if let Err(failure) = store::attach(&context.folders, &mut trust, publisher) {
         print::note(format_args!(

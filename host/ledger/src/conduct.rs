@@ -1,0 +1,147 @@
+//! Conduct: what the breaker looks at, and the pauses that only a person ends.
+
+use std::{collections::VecDeque, sync::PoisonError};
+
+use casemate_policy::{
+    PrincipalId, ServedName, Timestamp, Window,
+    breaker::{BreakerReading, BreakerRules, Pause, Trip},
+};
+use rusqlite::{OptionalExtension as _, Transaction, params};
+
+use crate::{Ledger, schema::LedgerError};
+
+/// Calls of one principal that are remembered to recognise a burst.
+const MAX_CALLS: usize = 100_000;
+/// Refusals and payloads are kept for so long at most.
+const KEPT_MS: u64 = 7 * 86_400_000;
+
+/// A principal that is paused, for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Paused {
+    /// Who.
+    pub principal: String,
+    /// Since when, and by what.
+    pub pause: Pause,
+}
+
+impl Ledger {
+    /// Count a call of this principal, whatever becomes of it. Other processes count their own.
+    pub fn count_call(&self, principal: &PrincipalId, now: Timestamp) {
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let calls = calls.entry(principal.clone()).or_insert_with(VecDeque::new);
+        if calls.len() == MAX_CALLS {
+            calls.pop_front();
+        }
+        calls.push_back(now.as_millis());
+    }
+
+    fn calls_within(&self, principal: &PrincipalId, window: Window, now: Timestamp) -> u32 {
+        let since = now.as_millis().saturating_sub_unsigned(window.as_millis());
+        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(calls) = calls.get_mut(principal) else { return 0 };
+        while calls.front().is_some_and(|at| *at <= since) {
+            calls.pop_front();
+        }
+        u32::try_from(calls.len()).unwrap_or(u32::MAX)
+    }
+
+    /// Note that a call was refused.
+    pub fn note_denial(&self, principal: &PrincipalId, tool: &str, now: Timestamp) -> Result<(), LedgerError> {
+        self.note(principal, "denied", tool, "", now)
+    }
+
+    /// Note with what arguments a tool above `read` is called.
+    pub fn note_variant(
+        &self,
+        principal: &PrincipalId,
+        tool: &ServedName,
+        arguments_digest: &str,
+        now: Timestamp,
+    ) -> Result<(), LedgerError> {
+        self.note(principal, "variant", tool.as_str(), arguments_digest, now)
+    }
+
+    fn note(&self, principal: &PrincipalId, kind: &str, tool: &str, arguments: &str, now: Timestamp) -> Result<(), LedgerError> {
+        self.write(false, |transaction| {
+            transaction
+                .prepare_cached("DELETE FROM conduct WHERE at_ms <= ?1")?
+                .execute([now.as_millis().saturating_sub_unsigned(KEPT_MS)])?;
+            transaction
+                .prepare_cached("INSERT INTO conduct (principal, kind, tool, arguments, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)")?
+                .execute(params![principal.as_str(), kind, tool, arguments, now.as_millis()])?;
+            Ok(())
+        })
+    }
+
+    /// Pause a principal, if it is not paused; gives whether it is now and was not.
+    pub fn pause(&self, principal: &PrincipalId, trip: Trip, now: Timestamp) -> Result<bool, LedgerError> {
+        self.write(true, |transaction| {
+            let new = transaction.execute(
+                "INSERT OR IGNORE INTO pauses (principal, since_ms, trip) VALUES (?1, ?2, ?3)",
+                params![principal.as_str(), now.as_millis(), trip.to_string()],
+            )?;
+            Ok(new > 0)
+        })
+    }
+
+    /// End a pause, and forget what led to it; gives whether there was one.
+    pub fn resume(&self, principal: &PrincipalId) -> Result<bool, LedgerError> {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(principal);
+        self.write(true, |transaction| {
+            let ended = transaction.execute("DELETE FROM pauses WHERE principal = ?1", [principal.as_str()])?;
+            transaction.execute("DELETE FROM conduct WHERE principal = ?1", [principal.as_str()])?;
+            Ok(ended > 0)
+        })
+    }
+
+    /// Everyone who is paused.
+    pub fn paused(&self) -> Result<Vec<Paused>, LedgerError> {
+        self.read(|transaction| {
+            let paused = transaction
+                .prepare_cached("SELECT principal, since_ms, trip FROM pauses ORDER BY principal")?
+                .query_map([], |row| {
+                    let pause = Pause { since: Timestamp::from_millis(row.get(1)?), trip: row.get(2)? };
+                    Ok(Paused { principal: row.get(0)?, pause })
+                })?
+                .collect::<Result<_, _>>()?;
+            Ok(paused)
+        })
+    }
+
+    pub(crate) fn breaker_reading(
+        &self,
+        transaction: &Transaction<'_>,
+        rules: &BreakerRules,
+        principal: &PrincipalId,
+        tool: Option<&ServedName>,
+        arguments_digest: Option<&str>,
+        now: Timestamp,
+    ) -> Result<BreakerReading, LedgerError> {
+        let who = principal.as_str();
+        let paused = transaction
+            .prepare_cached("SELECT since_ms, trip FROM pauses WHERE principal = ?1")?
+            .query_row([who], |row| Ok(Pause { since: Timestamp::from_millis(row.get(0)?), trip: row.get(1)? }))
+            .optional()?;
+        let since = |window: Window| now.as_millis().saturating_sub_unsigned(window.as_millis());
+        let denials = match rules.denials {
+            Some(rate) => transaction
+                .prepare_cached("SELECT count(*) FROM conduct WHERE principal = ?1 AND kind = 'denied' AND at_ms > ?2")?
+                .query_row(params![who, since(rate.per)], |row| row.get(0))?,
+            None => 0,
+        };
+        let variants = match (rules.variants, tool) {
+            (Some(rate), Some(tool)) => transaction
+                .prepare_cached(
+                    "SELECT count(DISTINCT arguments) FROM conduct WHERE principal = ?1 AND kind = 'variant' AND tool = ?2 AND at_ms > ?3 AND arguments <> ?4",
+                )?
+                .query_row(params![who, tool.as_str(), since(rate.per), arguments_digest.unwrap_or_default()], |row| row.get(0))?,
+            _ => 0,
+        };
+        if paused.is_some() {
+            // What is called while paused is not held against the principal when a person resumes it.
+            self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(principal);
+        }
+        let calls = rules.burst.map_or(0, |rate| self.calls_within(principal, rate.per, now));
+        Ok(BreakerReading { paused, denials, variants, calls })
+    }
+}

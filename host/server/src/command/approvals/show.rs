@@ -1,0 +1,122 @@
+//! An approval for people: whole, and with nothing in it that cannot be seen.
+
+use casemate_ledger::{Approval, State};
+use casemate_policy::{
+    ApprovalMode,
+    approval::{ApproverName, Statement},
+    text::visible,
+};
+
+use super::{ApprovalRule, BTreeSet, Config, Said, Timestamp, Value, json};
+
+/// The rule that votes are held to: the tool's, as configured now.
+pub(super) fn rule(approval: &Approval, config: &Config) -> ApprovalRule {
+    let subject = &approval.open.subject;
+    let tool = subject.tool.as_str().strip_prefix(&format!("{}_", subject.plugin.name));
+    let switches = config
+        .plugins
+        .get(&subject.plugin.name)
+        .and_then(|plugin| plugin.tools.iter().find(|(name, _)| Some(name.as_str()) == tool).map(|(_, located)| &located.value));
+    switches.and_then(|switches| switches.approval.clone()).unwrap_or_else(|| ApprovalRule::of(ApprovalMode::Operator))
+}
+
+/// Who has agreed, of those whose word counts.
+pub(super) fn people(approval: &Approval, config: &Config) -> BTreeSet<ApproverName> {
+    statements(approval, config)
+        .into_iter()
+        .filter(|statement| statement.said == Said::Approve)
+        .map(|statement| statement.approver)
+        .collect()
+}
+
+fn statements(approval: &Approval, config: &Config) -> Vec<Statement> {
+    let (open, rule) = (&approval.open, rule(approval, config));
+    open.votes.iter().filter_map(|vote| vote.verify(&open.subject, &rule, &config.guards.approvers).ok()).collect()
+}
+
+/// How long until then.
+pub(super) fn left(end: Timestamp, now: Timestamp) -> String {
+    let seconds = end.since(now) / 1000;
+    match seconds {
+        0..120 => format!("{seconds} s"),
+        120..7200 => format!("{} min", seconds / 60),
+        _ => format!("{} h", seconds / 3600),
+    }
+}
+
+/// Everything that is agreed to. Every text comes from a caller, a plugin or an upstream: what cannot be seen in it is made visible.
+pub(super) fn text(approval: &Approval, config: &Config, now: Timestamp) -> String {
+    let subject = &approval.open.subject;
+    let mut text = format!(
+        "approval     {} ({})\ncall         {}\nby           {} under grant {}\nplugin       {} sha256:{}\nenvironment  {}\nasked        {}\n",
+        approval.open.id,
+        approval.state.as_str(),
+        subject.tool,
+        subject.principal,
+        subject.grant,
+        subject.plugin,
+        subject.plugin_digest,
+        subject.environment,
+        subject.requested,
+    );
+    match approval.state {
+        State::Open => text.push_str(&format!("good until   {} ({} left)\n", subject.expires, left(subject.expires, now))),
+        _ => text.push_str(&format!("good until   {}\n", subject.expires)),
+    }
+    if let Some((by, at)) = &approval.closed {
+        text.push_str(&format!("closed       {at} by {}\n", visible(by)));
+    }
+    let agreed = people(approval, config);
+    text.push_str(&format!("agreed       {} of {}", agreed.len(), subject.quorum));
+    if !agreed.is_empty() {
+        text.push_str(&format!(": {}", agreed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
+    }
+    text.push_str("\n\nwhy a person is asked\n");
+    for line in &subject.why {
+        text.push_str(&format!("  {}\n", visible(line)));
+    }
+    text.push_str(&format!("\narguments\n{}\n", indented(&subject.arguments)));
+    let requests = subject.plan.get("requests").and_then(Value::as_array).cloned().unwrap_or_default();
+    text.push_str(&format!("\nwhat it will send above read: {} (plan sha256:{})\n", requests.len(), subject.plan_digest));
+    for (number, request) in requests.iter().enumerate() {
+        let word = |name: &str| visible(request.get(name).and_then(Value::as_str).unwrap_or_default()).into_owned();
+        text.push_str(&format!(
+            "\n{}. {} {}   [{}]\n{}\n",
+            number + 1,
+            word("method"),
+            word("url"),
+            word("effect"),
+            indented(request)
+        ));
+    }
+    for statement in statements(approval, config) {
+        let said = if statement.said == Said::Approve { "agreed" } else { "denied" };
+        let reason = if statement.reason.is_empty() { String::new() } else { format!(": {}", visible(&statement.reason)) };
+        text.push_str(&format!("\n{} {said} at {}{reason}", statement.approver, statement.at));
+    }
+    text
+}
+
+/// JSON, indented, with what cannot be seen made visible. A body's text is shown line by line below its field.
+fn indented(value: &Value) -> String {
+    let json = format!("{value:#}");
+    visible(&json).lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
+}
+
+pub(super) fn json(approval: &Approval, config: &Config) -> Value {
+    let said: Vec<Value> = statements(approval, config)
+        .iter()
+        .map(|statement| {
+            json!({ "approver": statement.approver.as_str(), "said": statement.said.as_str(), "reason": statement.reason, "at": statement.at.to_string() })
+        })
+        .collect();
+    json!({
+        "id": approval.open.id.as_str(),
+        "state": approval.state.as_str(),
+        "agreed": people(approval, config).iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "statements": said,
+        "in_band": approval.open.in_band,
+        "closed": approval.closed.as_ref().map(|(by, at)| json!({ "by": by, "at": at.to_string() })),
+        "subject": approval.open.subject.to_json(),
+    })
+}
