@@ -11,8 +11,10 @@ use std::{
 };
 
 use casemate_policy::{
-    ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Policy, Principal, Reading, Readings, ServedName,
-    Timestamp, ToolRule, decide,
+    ApprovalMode, ApprovalRule, Budget, Call, Decision, Grant, Guards, Measure, Mode, Policy, Principal, Reading, Readings,
+    ServedName, Timestamp, ToolRule,
+    cedar::{self, Ask, Known, Rules},
+    decide,
     egress::{Conduct, Gate, Outgoing, UpstreamBinding, Verdict},
     needs, visible,
 };
@@ -240,5 +242,59 @@ fn requests(criterion: &mut Criterion) {
     group.finish();
 }
 
-criterion_group!(benches, decisions, requests);
+/// Policies that an operator would write, each about another tool, every third about every tool.
+fn policies(count: usize) -> String {
+    let about = |n: usize| match n % 3 {
+        0 => format!(
+            "forbid(principal, action == Action::\"plugin-{}_isolate\", resource) when {{ context.scope.group.contains(\"lab-{n}\") }};\n",
+            n % 10
+        ),
+        1 => format!("forbid(principal, action in Action::\"execute\", resource) unless {{ context.hour >= {} }};\n", n % 8),
+        _ => format!(
+            "forbid(principal, action, resource) when {{ context.labels.contains(\"untrusted\") && context.time < {n} }};\n"
+        ),
+    };
+    (0..count).map(about).collect()
+}
+
+/// The operator's own policies: one call, over all of them.
+fn rules(criterion: &mut Criterion) {
+    let mut group = criterion.benchmark_group("cedar");
+    for (count, plugins) in [(1, 10), (50, 10), (50, 100)] {
+        let policy = policy(plugins);
+        let tools: Vec<&ToolRule> = policy.tools().collect();
+        let known = Known::of(policy.grants());
+        let sources = [("policies.cedar".to_owned(), policies(count))];
+        let rules = Rules::new(&sources, &tools, &known).unwrap_or_else(|errors| panic!("{errors:?}"));
+        let (principal, labels) = (principal(), BTreeSet::from(["untrusted".parse().unwrap()]));
+        let arguments = json!({ "hash": SHA256, "group": "lab", "limit": 20, "fields": ["names", "tags"] });
+        let (grant, budget) = ("responder".parse().unwrap(), BTreeMap::from([("1h".parse().unwrap(), 10)]));
+        let ask = Ask {
+            principal: &principal,
+            roles: &BTreeSet::new(),
+            grant: &grant,
+            environment: Environment::Dev,
+            tool: tools.iter().find(|rule| rule.served.as_str() == "plugin-3_isolate").unwrap(),
+            arguments: &arguments,
+            labels: &labels,
+            tainted: &BTreeSet::from(["/group".to_owned()]),
+            mode: Mode::Real,
+            approved: false,
+            budget: &budget,
+            now: Timestamp::from_millis(NOW.as_millis() + 43_200_000),
+        };
+        assert_eq!(rules.judge(&ask), cedar::Verdict::Pass);
+        group.bench_function(format!("one call, {count} policies, {plugins} plugins"), |bencher| {
+            bencher.iter(|| rules.judge(black_box(&ask)));
+        });
+        if plugins == 10 {
+            group.bench_function(format!("load, {count} policies, {plugins} plugins"), |bencher| {
+                bencher.iter(|| Rules::new(black_box(&sources), &tools, &known));
+            });
+        }
+    }
+    group.finish();
+}
+
+criterion_group!(benches, decisions, requests, rules);
 criterion_main!(benches);

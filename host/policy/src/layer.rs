@@ -7,6 +7,7 @@ mod approval;
 mod breaker;
 mod budget;
 mod catalog;
+mod cedar;
 mod dry_run;
 mod effect;
 mod enable;
@@ -81,7 +82,7 @@ pub(crate) trait Look: Sync {
 }
 
 /// All of them, in the order they are reported.
-pub(crate) const LAYERS: [&dyn Look; 11] = [
+pub(crate) const LAYERS: [&dyn Look; 12] = [
     &identity::Identity,
     &catalog::Catalog,
     &enable::Enable,
@@ -91,6 +92,7 @@ pub(crate) const LAYERS: [&dyn Look; 11] = [
     &flow::Flow,
     &budget::Budget,
     &breaker::Breaker,
+    &cedar::Cedar,
     &approval::Approval,
     &dry_run::DryRun,
 ];

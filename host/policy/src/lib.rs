@@ -14,6 +14,7 @@ pub mod approval;
 pub mod breaker;
 mod budget;
 mod call;
+pub mod cedar;
 mod decide;
 pub mod egress;
 pub mod flow;

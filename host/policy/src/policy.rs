@@ -16,6 +16,7 @@ use crate::{
     BudgetKey, Call, Charge, Grant, GrantName, Measure, Mode, Principal, PrincipalId, ServedName, Timestamp, ToolRule, Window,
     approval::{Approvers, RoleName},
     breaker::BreakerRules,
+    cedar::Rules,
     flow::{self, FlowName, FlowRule, FlowWhen},
     layer::targets,
     readings::began,
@@ -35,6 +36,8 @@ pub struct Guards {
     pub session: SessionRules,
     /// Who may agree to calls.
     pub approvers: Approvers,
+    /// The operator's own policies, if there are any.
+    pub policies: Option<Arc<Rules>>,
 }
 
 /// As where the operator says nothing.
@@ -45,6 +48,7 @@ impl Default for Guards {
             breaker: BreakerRules::default(),
             session: SessionRules::default(),
             approvers: Approvers::default(),
+            policies: None,
         }
     }
 }
@@ -277,7 +281,9 @@ impl Policy {
     pub(crate) fn asks_flow(&self, cover: &Cover) -> bool {
         let rule = &cover.tool.rule;
         let refuses = rule.mode() == Mode::Real && !rule.manifest_tool.labels.refuses.is_empty();
-        refuses || self.guards.flows.iter().any(|flow| flow.forbids.covers(&rule.served, rule.ceiling()))
+        self.guards.policies.is_some()
+            || refuses
+            || self.guards.flows.iter().any(|flow| flow.forbids.covers(&rule.served, rule.ceiling()))
     }
 
     /// The arguments of a call whose provenance a flow rule asks about.
@@ -286,7 +292,8 @@ impl Policy {
             matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&cover.tool.rule.served, cover.tool.rule.ceiling())
         };
         // What is not well-formed is refused, however it came about, and may nest too deeply to be walked through.
-        if !self.guards.flows.iter().any(asks) || call.well_formed().is_err() {
+        let asked = self.guards.policies.is_some() || self.guards.flows.iter().any(asks);
+        if !asked || call.well_formed().is_err() {
             return Vec::new();
         }
         provenance::arguments(call.arguments(), &cover.known)
@@ -297,6 +304,9 @@ impl Policy {
         let asks = |rule: &FlowRule, tool: &ToolRule| {
             matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&tool.served, tool.ceiling())
         };
+        if self.guards.policies.is_some() {
+            return true;
+        }
         let tools = self.grants.iter().find(|known| known.name == *grant).map(|grant| covered(grant, &self.tools));
         tools.into_iter().flatten().any(|tool| self.guards.flows.iter().any(|rule| asks(rule, &tool.rule)))
     }

@@ -158,6 +158,16 @@ impl ScopeValue {
     }
 }
 
+impl ScopeValue {
+    /// Each thing it names, in one spelling: a list of globs names several.
+    pub(crate) fn elements(&self) -> Vec<String> {
+        match &self.0 {
+            Target::Globs(globs) => globs.clone(),
+            other => vec![other.to_string()],
+        }
+    }
+}
+
 fn target(kind: ScopeKind, text: &str) -> Option<Target> {
     match kind {
         ScopeKind::Name => is_name(text).then(|| Target::Name(text.to_owned())),

@@ -56,6 +56,8 @@ pub struct Config {
     pub grants: Vec<Located<Grant>>,
     /// What holds for every grant.
     pub guards: Guards,
+    /// The operator's own policies: each file of `policies/`, beside the configuration file, that ends in `.cedar`, and its text.
+    pub policies: Vec<(String, String)>,
 }
 
 /// Settings of the HTTP transport.
@@ -149,7 +151,13 @@ impl Config {
                 path.display()
             )])
         })?;
-        Self::parse(path, &text)
+        let mut config = Self::parse(path, &text)?;
+        config.policies = policies(path)?;
+        if !config.policies.is_empty() {
+            let all = config.policies.iter().fold(text, |all, (name, text)| format!("{all}\0{name}\0{text}"));
+            config.sha256 = Digest::of(all.as_bytes()).to_hex();
+        }
+        Ok(config)
     }
 
     /// The same for what an author does, who need not have a host: where there is no file, one that allows nothing.
@@ -170,6 +178,35 @@ impl Config {
         let config = resolver.config(file);
         if resolver.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(resolver.faults)) }
     }
+}
+
+/// Every `*.cedar` of the folder `policies` beside the configuration file, in the order of their names.
+fn policies(config: &Path) -> Result<Vec<(String, String)>, ConfigError> {
+    let folder = config.parent().unwrap_or(Path::new("")).join("policies");
+    let unreadable = |path: &Path, error: std::io::Error| {
+        ConfigError::new(vec![format!(
+            "`{}` cannot be read: {error}\nhelp: policies forbid, so none is left out: make it readable, or move it away",
+            path.display()
+        )])
+    };
+    let entries = match std::fs::read_dir(&folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(&folder, error)),
+    };
+    let mut paths: Vec<PathBuf> = entries
+        .map(|entry| entry.map(|entry| entry.path()))
+        .collect::<Result<_, _>>()
+        .map_err(|error| unreadable(&folder, error))?;
+    paths.retain(|path| path.extension().is_some_and(|extension| extension == "cedar"));
+    paths.sort();
+    paths
+        .into_iter()
+        .map(|path| {
+            let text = std::fs::read_to_string(&path).map_err(|error| unreadable(&path, error))?;
+            Ok((path.display().to_string(), text))
+        })
+        .collect()
 }
 
 /// Turns typed text into values and collects every fault on the way.
@@ -231,6 +268,7 @@ impl Resolver<'_> {
             plugins,
             grants,
             guards,
+            policies: Vec::new(),
         }
     }
 

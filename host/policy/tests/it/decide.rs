@@ -20,7 +20,7 @@ fn an_open_house_permits() {
     assert_eq!(permit.grant().as_str(), "a-red-team");
     assert_eq!(permit.arguments(), &json!({"group": "red-lab"}));
     assert_eq!(permit.arguments_digest().len(), 64);
-    assert_eq!(permit.verdicts().len(), 11);
+    assert_eq!(permit.verdicts().len(), 12);
     assert!(permit.verdicts().iter().all(|verdict| verdict.outcome == Outcome::Pass));
 }
 
@@ -35,7 +35,7 @@ fn each_layer_can_say_no() {
         let said: Vec<_> =
             denied.verdicts().iter().filter(|verdict| matches!(verdict.outcome, Outcome::Deny(_))).map(|v| v.layer).collect();
         assert_eq!(said, [layer], "the others still looked, and passed");
-        assert_eq!(denied.verdicts().len(), 11);
+        assert_eq!(denied.verdicts().len(), 12);
     };
     check(
         open().grant(|g| g.expires = Some(NOW)),

@@ -1,6 +1,7 @@
 //! The engine from outside: decisions, the gate, and what holds when one layer is wide open.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+mod cedar;
 mod decide;
 mod established;
 mod fixture;

@@ -12,7 +12,9 @@ use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_policy::{
-    Grant, GrantName, Policy, PolicyError, ServedName, ToolRule, default_approval, default_dry_run, default_enabled,
+    Grant, GrantName, Guards, Policy, PolicyError, ServedName, ToolRule,
+    cedar::{Known, Rules},
+    default_approval, default_dry_run, default_enabled,
 };
 use casemate_sandbox::{CodeCache, Dependencies, PluginBindings, Runtime, examine};
 use casemate_signing::{
@@ -87,7 +89,7 @@ impl House {
         for fact in plugins.values().map(|plugin| facts::loaded(plugin)).chain(refused.iter().map(facts::load_failed)) {
             log.event(fact, clock::now()).await?;
         }
-        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict) {
+        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict, None) {
             Ok(policy) => policy,
             Err(error) => {
                 log.event(facts::config_refused(&error), clock::now()).await?;
@@ -295,7 +297,13 @@ pub(super) enum Names {
 }
 
 /// The prepared rules: every name in the configuration must be of something that exists.
-pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: Names) -> Result<Policy, ConfigError> {
+pub(super) fn rules(
+    config: &Config,
+    lock: &LockFile,
+    loaded: &Plugins,
+    names: Names,
+    before: Option<&Policy>,
+) -> Result<Policy, ConfigError> {
     let mut faults = Vec::new();
     let mut tools = Vec::new();
     for plugin in loaded.values().map(|served| &served.plugin) {
@@ -368,9 +376,30 @@ pub(super) fn rules(config: &Config, lock: &LockFile, loaded: &Plugins, names: N
         };
         ConfigError::new(errors.iter().map(placed).collect())
     };
-    let policy = Policy::new(config.environment, grants, tools, config.guards.clone()).map_err(fault)?;
+    let policies = policies(config, &grants, &tools, before.filter(|_| !complete))?;
+    let guards = Guards { policies, ..config.guards.clone() };
+    let policy = Policy::new(config.environment, grants, tools, guards).map_err(fault)?;
     let misspelt = if complete { policy.misspelt() } else { Vec::new() };
     if misspelt.is_empty() { Ok(policy) } else { Err(fault(misspelt)) }
+}
+
+/// The operator's own policies, held against the tools that there are. Where some of these are not served now, policies about them are no
+/// mistakes: then those in force stay.
+fn policies(
+    config: &Config,
+    grants: &[Grant],
+    tools: &[ToolRule],
+    before: Option<&Policy>,
+) -> Result<Option<Arc<Rules>>, ConfigError> {
+    if config.policies.is_empty() {
+        return Ok(None);
+    }
+    let tools: Vec<&ToolRule> = tools.iter().collect();
+    match (Rules::new(&config.policies, &tools, &Known::of(grants)), before) {
+        (Ok(rules), _) => Ok(Some(Arc::new(rules))),
+        (Err(_), Some(before)) if before.guards().policies.is_some() => Ok(before.guards().policies.clone()),
+        (Err(errors), _) => Err(ConfigError::new(errors.iter().map(ToString::to_string).collect())),
+    }
 }
 
 /// What is left of a grant while some plugins are not served: less, or the same.
