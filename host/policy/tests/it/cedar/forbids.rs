@@ -26,6 +26,14 @@ fn by_tool_effect_and_plugin() {
         &[wipe()],
     );
     check(&forbid(r#"principal, action in Action::"range", resource"#), &[scan(), wipe(), list.clone()], &[search.clone()]);
+    check(&forbid(r#"principal, action in Action::"range_scan", resource"#), &[scan()], &[wipe(), list.clone(), search.clone()]);
+    check(&forbid(r#"principal, action, resource in Tool::"range_scan""#), &[scan()], &[wipe(), list.clone(), search.clone()]);
+    check(&forbid("principal is Principal, action, resource is Tool"), &[scan(), wipe(), list.clone(), search.clone()], &[]);
+    check(
+        &forbid(r#"principal, action in [Action::"execute", Action::"read"], resource is Tool in Plugin::"range""#),
+        &[scan(), list.clone()],
+        &[wipe(), search.clone()],
+    );
     check(&forbid(r#"principal, action, resource == Tool::"range_wipe""#), &[wipe()], &[scan(), search.clone()]);
     check(&forbid(r#"principal, action, resource in Plugin::"notes""#), &[search.clone()], &[scan(), wipe(), list.clone()]);
     check(&forbid("principal, action, resource"), &[scan(), wipe(), list, search], &[]);
