@@ -21,7 +21,12 @@ mod schema;
 mod source;
 mod verdict;
 
-use std::{collections::HashMap, ops::Range, str::FromStr, sync::Arc};
+use std::{
+    collections::{BTreeSet, HashMap},
+    ops::Range,
+    str::FromStr,
+    sync::Arc,
+};
 
 use cedar_policy::{AuthorizationError, Authorizer, Decision, Policy, PolicyId, PolicySet, Schema, ValidationMode, Validator};
 
@@ -36,6 +41,7 @@ use crate::{ServedName, ToolRule};
 use ask::{Prepared, Types};
 use fault::place;
 use load::Loaded;
+use names::Checked;
 use schema::Shapes;
 use source::Source;
 use verdict::Fault;
@@ -50,13 +56,12 @@ const NO_FILE: &str = "(generated)";
 /// The operator's Cedar policies, validated against the installed tools. Never changed: a reload makes new ones.
 #[derive(Debug)]
 pub struct Rules {
-    /// Each policy's name in `set` is its number here.
+    /// Each policy's name among Cedar's is its number here.
     rules: Vec<Arc<Rule>>,
-    set: PolicySet,
     authorizer: Authorizer,
     schema: Schema,
     types: Types,
-    tools: HashMap<ServedName, Prepared>,
+    tools: HashMap<ServedName, (Prepared, Arc<PolicySet>)>,
 }
 
 impl Rules {
@@ -70,22 +75,25 @@ impl Rules {
         let (loaded, mut errors) = load::load(&sources);
         let nowhere = |fault: String| vec![RulesError::new(Source::new(NO_FILE, "").place(0), RulesFault::Schema { fault })];
         let (schema, _) = Schema::from_cedarschema_str(&shapes.text()).map_err(|fault| nowhere(fault.to_string()))?;
-        errors.extend(validate(&loaded, &sources, &shapes, &schema).map_err(nowhere)?);
-        if !errors.is_empty() {
-            errors.sort_by(|a, b| a.place().cmp(b.place()));
-            return Err(errors);
-        }
-        let types = Types::new().ok_or_else(|| nowhere("the entity types have no names".to_owned()))?;
-        let prepare = |rule: &&ToolRule| {
-            let shape = shapes.tools.get(&rule.served)?;
-            Some(Prepared::of(rule, shape, &types, &schema).map(|prepared| (rule.served.clone(), prepared)))
+        let about = match validate(&loaded, &sources, &shapes, &schema).map_err(nowhere)? {
+            (about, faults) if faults.is_empty() && errors.is_empty() => about,
+            (_, faults) => {
+                errors.extend(faults);
+                errors.sort_by(|a, b| a.place().cmp(b.place()));
+                return Err(errors);
+            }
         };
-        let tools = tools.iter().filter_map(prepare).collect::<Result<_, _>>().map_err(|fault| nowhere(fault.to_string()))?;
-        let host = Policy::parse(Some(PolicyId::new(HOST_ID)), HOST).map_err(|fault| nowhere(fault.to_string()))?;
-        let policies = loaded.iter().map(|loaded| loaded.policy.clone()).chain([host]);
-        let set = PolicySet::from_policies(policies).map_err(|fault| nowhere(fault.to_string()))?;
+        let types = Types::new().ok_or_else(|| nowhere("the entity types have no names".to_owned()))?;
+        let mut sets = Sets::default();
+        let mut prepared = HashMap::new();
+        for rule in tools {
+            let Some(shape) = shapes.tools.get(&rule.served) else { continue };
+            let tool = Prepared::of(rule, shape, &types, &schema).map_err(|fault| nowhere(fault.to_string()))?;
+            let numbers = (0..).zip(&about).filter(|(_, about)| about.contains(&rule.served)).map(|(number, _)| number).collect();
+            prepared.insert(rule.served.clone(), (tool, sets.of(numbers, &loaded).map_err(nowhere)?));
+        }
         let rules = loaded.into_iter().map(|loaded| loaded.rule).collect();
-        Ok(Self { rules, set, authorizer: Authorizer::new(), schema, types, tools })
+        Ok(Self { rules, authorizer: Authorizer::new(), schema, types, tools: prepared })
     }
 
     /// The generated schema, in Cedar's human syntax.
@@ -107,9 +115,9 @@ impl Rules {
     }
 
     fn ask(&self, ask: &Ask<'_>) -> Result<Verdict, Fault> {
-        let prepared = self.tools.get(&ask.tool.served).ok_or_else(|| Fault::Tool(ask.tool.served.to_string()))?;
+        let (prepared, set) = self.tools.get(&ask.tool.served).ok_or_else(|| Fault::Tool(ask.tool.served.to_string()))?;
         let (request, entities) = prepared.question(ask, &self.types, &self.schema)?;
-        let response = self.authorizer.is_authorized(&request, &self.set, &entities);
+        let response = self.authorizer.is_authorized(&request, set, &entities);
         // Cedar passes over what it cannot evaluate; here that denies.
         let mut faults: Vec<Fault> = response.diagnostics().errors().map(|error| self.fault(error)).collect();
         if response.decision() == Decision::Allow && faults.is_empty() {
@@ -135,17 +143,40 @@ impl Rules {
     }
 }
 
+/// The policies that are about a tool, in a set that all tools share which the same policies are about: the others could
+/// not forbid its calls, and asking them is most of what a call would cost.
+#[derive(Default)]
+struct Sets(HashMap<Vec<usize>, Arc<PolicySet>>);
+
+impl Sets {
+    fn of(&mut self, numbers: Vec<usize>, loaded: &[Loaded]) -> Result<Arc<PolicySet>, String> {
+        if let Some(set) = self.0.get(&numbers) {
+            return Ok(Arc::clone(set));
+        }
+        let host = Policy::parse(Some(PolicyId::new(HOST_ID)), HOST).map_err(|fault| fault.to_string())?;
+        let policies = numbers.iter().filter_map(|number| loaded.get(*number)).map(|loaded| loaded.policy.clone());
+        let set = Arc::new(PolicySet::from_policies(policies.chain([host])).map_err(|fault| fault.to_string())?);
+        self.0.insert(numbers, Arc::clone(&set));
+        Ok(set)
+    }
+}
+
 fn number(id: &PolicyId) -> Option<usize> {
     usize::from_str(id.as_ref()).ok()
 }
 
+/// What was found of policies: for each the tools that it is about, and every fault.
+type Validated = (Vec<BTreeSet<ServedName>>, Vec<RulesError>);
+
 /// Hold policies against the schema and against what exists.
-fn validate(loaded: &[Loaded], sources: &[Source<'_>], shapes: &Shapes, schema: &Schema) -> Result<Vec<RulesError>, String> {
-    let mut errors = Vec::new();
+fn validate(loaded: &[Loaded], sources: &[Source<'_>], shapes: &Shapes, schema: &Schema) -> Result<Validated, String> {
+    let (mut abouts, mut errors) = (Vec::with_capacity(loaded.len()), Vec::new());
     let validator = Validator::new(schema.clone());
     for policy in loaded {
-        let Some(source) = sources.get(policy.source) else { continue };
-        let (is_awaited, names) = names::check(&policy.policy, &policy.text, shapes).map_err(|fault| fault.to_string())?;
+        let source = sources.get(policy.source).ok_or_else(|| "a policy is in no file".to_owned())?;
+        let Checked { about, is_awaited, found: names } =
+            names::check(&policy.policy, &policy.text, shapes).map_err(|fault| fault.to_string())?;
+        abouts.push(about);
         let set = PolicySet::from_policies([policy.policy.clone()]).map_err(|fault| fault.to_string())?;
         let result = validator.validate(&set, ValidationMode::Strict);
         let is_named = |span: &Range<usize>| names.iter().any(|(at, _)| span.contains(&(policy.start + at)));
@@ -169,5 +200,5 @@ fn validate(loaded: &[Loaded], sources: &[Source<'_>], shapes: &Shapes, schema: 
         errors.extend(faults);
         errors.extend(names.into_iter().map(|(at, fault)| RulesError::new(source.place(policy.start + at), fault)));
     }
-    Ok(errors)
+    Ok((abouts, errors))
 }

@@ -3,6 +3,8 @@
 //! Cedar's validator checks types. It does not know which tools, principals, roles and labels exist, and it says nothing of
 //! `context has typo`, which is false for ever. A `forbid` with such a typo never forbids: so it does not load.
 
+use std::collections::BTreeSet;
+
 use casemate_signing::manifest::{pointer::Pointer, schema::has_place};
 use cedar_policy::{
     Policy,
@@ -23,9 +25,19 @@ use crate::ServedName;
 /// A fault, with its first byte in the policy's own text.
 pub(super) type Found = (usize, RulesFault);
 
-/// Check one policy. Also says whether any tool's action is one of those that its head names: a policy about
-/// `Action::"destructive"` waits for a tool that is.
-pub(super) fn check(policy: &Policy, text: &str, shapes: &Shapes) -> Result<(bool, Vec<Found>), PstConstructionError> {
+/// A policy, held against what exists.
+pub(super) struct Checked {
+    /// The tools whose calls meet what stands in its head.
+    pub(super) about: BTreeSet<ServedName>,
+    /// Whether no tool's action is one of those that its head names: a policy about `Action::"destructive"` waits for a
+    /// tool that is.
+    pub(super) is_awaited: bool,
+    /// What it names and is not there.
+    pub(super) found: Vec<Found>,
+}
+
+/// Check one policy.
+pub(super) fn check(policy: &Policy, text: &str, shapes: &Shapes) -> Result<Checked, PstConstructionError> {
     let policy = policy.to_pst()?;
     let body = policy.body();
     let acting: Vec<(&ServedName, &Shape)> =
@@ -40,7 +52,8 @@ pub(super) fn check(policy: &Policy, text: &str, shapes: &Shapes) -> Result<(boo
     }
     walk.found.sort_by_key(|(at, _)| *at);
     walk.found.dedup();
-    Ok((is_awaited, walk.found))
+    let about = walk.about.iter().map(|(name, _)| (*name).clone()).collect();
+    Ok(Checked { about, is_awaited, found: walk.found })
 }
 
 /// Whether a call of this tool is an action that a policy's head names.

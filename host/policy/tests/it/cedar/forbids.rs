@@ -1,5 +1,7 @@
 //! What a policy stops, and beside it what it lets pass.
 
+use std::slice;
+
 use casemate_policy::{Mode, Principal};
 use casemate_signing::Environment;
 use serde_json::json;
@@ -25,9 +27,25 @@ fn by_tool_effect_and_plugin() {
         &[scan(), list.clone(), search.clone()],
         &[wipe()],
     );
-    check(&forbid(r#"principal, action in Action::"range", resource"#), &[scan(), wipe(), list.clone()], &[search.clone()]);
+    check(
+        &forbid(r#"principal, action in Action::"range", resource"#),
+        &[scan(), wipe(), list.clone()],
+        slice::from_ref(&search),
+    );
+    check(&forbid(r#"principal, action in Action::"range_scan", resource"#), &[scan()], &[wipe(), list.clone(), search.clone()]);
+    check(&forbid(r#"principal, action, resource in Tool::"range_scan""#), &[scan()], &[wipe(), list.clone(), search.clone()]);
+    check(&forbid("principal is Principal, action, resource is Tool"), &[scan(), wipe(), list.clone(), search.clone()], &[]);
+    check(
+        &forbid(r#"principal, action in [Action::"execute", Action::"read"], resource is Tool in Plugin::"range""#),
+        &[scan(), list.clone()],
+        &[wipe(), search.clone()],
+    );
     check(&forbid(r#"principal, action, resource == Tool::"range_wipe""#), &[wipe()], &[scan(), search.clone()]);
-    check(&forbid(r#"principal, action, resource in Plugin::"notes""#), &[search.clone()], &[scan(), wipe(), list.clone()]);
+    check(
+        &forbid(r#"principal, action, resource in Plugin::"notes""#),
+        slice::from_ref(&search),
+        &[scan(), wipe(), list.clone()],
+    );
     check(&forbid("principal, action, resource"), &[scan(), wipe(), list, search], &[]);
 }
 
@@ -36,7 +54,7 @@ fn by_what_the_tool_is() {
     let search = Question::of("notes_search");
     let when = |condition: &str| format!("forbid(principal, action, resource) when {{ {condition} }};");
     check(&when(r#"resource.effect == "destructive""#), &[wipe()], &[scan(), search.clone()]);
-    check(&when(r#"resource.produces.contains("sensitive")"#), &[search.clone()], &[scan(), wipe()]);
+    check(&when(r#"resource.produces.contains("sensitive")"#), slice::from_ref(&search), &[scan(), wipe()]);
     check(&when(r#"resource.plugin == "notes" && resource.publisher == "acme""#), &[search], &[scan()]);
     check(&when(r#"!resource.idempotent && action in Action::"range""#), &[scan()], &[Question::of("notes_search")]);
 }
