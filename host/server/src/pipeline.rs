@@ -282,7 +282,7 @@ impl Way<'_> {
             shown: &shown,
             audit_id,
         };
-        self.house.ledger.observe(&seen, clock::now()).map_err(|error| error.to_string())
+        self.house.ledger.observe(&seen, self.serving.policy().guards().session, clock::now()).map_err(|error| error.to_string())
     }
 }
 

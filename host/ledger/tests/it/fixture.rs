@@ -245,7 +245,7 @@ pub(crate) fn request(ledger: &Ledger, deferred: &Deferred, receipt: Receipt, no
 }
 
 pub(crate) fn subject(deferred: &Deferred, now: i64) -> Subject {
-    deferred.subject(&Plan::new(), at(now))
+    deferred.subject(deferred.arguments().clone(), &Plan::default(), at(now))
 }
 
 pub(crate) fn send(
@@ -254,7 +254,7 @@ pub(crate) fn send(
     subject: &Subject,
     receipt: Receipt,
 ) -> Result<ApprovalId, casemate_ledger::ApprovalError> {
-    ledger.request(subject, deferred.arguments_digest(), receipt)
+    ledger.request(subject, receipt)
 }
 
 /// Write down that a person agrees.

@@ -75,7 +75,7 @@ fn a_result_above_the_cap_is_withheld() {
     assert_eq!(withheld(text(&"\u{1b}".repeat(900)), &plain()), WithheldReason::TooLarge, "nor once it is made visible");
     assert_eq!(withheld(text(&"\u{1b}".repeat(200)), &plain()), WithheldReason::TooLarge, "not even a little above");
     let short = Redactor::new(&[("a_name_much_longer_than_its_value", "#")]);
-    let grown = check(text(&"# ".repeat(40)), &plain(), &short).unwrap_err();
+    let grown = check(text(&"# ".repeat(40)), &plain(), plain().max_bytes(), &short).unwrap_err();
     assert_eq!(grown.reason(), WithheldReason::TooLarge, "nor once placeholders stand for secrets");
     let open = OutputRules::new(&tool(Some(json!({"type": "object"})), &["r"]), 1000).unwrap();
     assert_eq!(withheld(structured(&json!({"a": "\u{202e}".repeat(250)}).to_string()), &open), WithheldReason::TooLarge);
@@ -239,7 +239,7 @@ fn no_secret_is_quoted_to_the_operator() {
             structured: None,
         },
     ] {
-        let withheld = check(raw, rules.as_ref().unwrap(), &redactor()).unwrap_err();
+        let withheld = check(raw, rules.as_ref().unwrap(), rules.as_ref().unwrap().max_bytes(), &redactor()).unwrap_err();
         assert!(!withheld.for_operator().contains("s3cr3t"), "{}", withheld.for_operator());
     }
 }

@@ -85,7 +85,7 @@ impl House {
 }
 
 pub(crate) fn subject(deferred: &Deferred, now: Timestamp) -> Subject {
-    deferred.subject(&Plan::new(), now)
+    deferred.subject(deferred.arguments().clone(), &Plan::default(), now)
 }
 
 fn key(person: &str) -> PrivateKey {
