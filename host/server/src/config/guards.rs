@@ -38,6 +38,8 @@ impl Resolver<'_> {
             },
             session: SessionRules { keep },
             approvers: self.approvers(approvers),
+            // Read beside the configuration, and compiled when the tools are known.
+            policies: None,
         }
     }
 

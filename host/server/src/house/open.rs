@@ -365,7 +365,7 @@ pub(super) fn rules(
         return Err(ConfigError::new(faults));
     }
     let grants = config.grants.iter().map(|grant| &grant.value);
-    let grants =
+    let grants: Vec<Grant> =
         if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
     let fault = |errors: Vec<PolicyError>| {
         let place =
