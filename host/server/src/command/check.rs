@@ -17,12 +17,9 @@ use crate::{
 /// Opens everything as `serve` would, secrets included, and serves nothing.
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Fail where a setting is this risky, or more.
-    #[arg(long, value_name = "SEVERITY", default_value = "high")]
-    deny: Severity,
-    /// Report risky settings and do not fail because of them.
-    #[arg(long, conflicts_with = "deny")]
-    lenient: bool,
+    /// Fail where a setting is this risky, or more; for CI.
+    #[arg(long, value_name = "SEVERITY")]
+    deny: Option<Severity>,
 }
 
 /// Open, show, close. A plugin that is refused makes the check fail.
@@ -35,7 +32,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         let posture = posture::findings(serving.config(), serving.policy(), &tokens, clock::now());
         print::result(context.format, || text(&house, &serving, &posture), || json(&house, &serving, &posture));
         house.close().await?;
-        let risky = !args.lenient && posture.iter().any(|finding| finding.severity >= args.deny);
+        let risky = args.deny.is_some_and(|least| posture.iter().any(|finding| finding.severity >= least));
         Ok(if serving.refused().is_empty() && !risky { Exit::Done } else { Exit::Failed })
     })
 }
