@@ -186,7 +186,9 @@ impl<'a> Installing<'a> {
         let review = |manifest: &Manifest, dependencies: Option<&_>| advisories.admit(&manifest.id(), dependencies, clock::now());
         let (reviewed, findings) = examine(loadable).map_err(Failure::denied)?.reviewed(review).map_err(Failure::denied)?;
         let cache = CodeCache::new(private(&self.state.join("cache"))?, self.keys.code, self.context.worker());
+        let waiting = print::Waiting::for_what("compiling, in a process of its own");
         Runtime::new(cache, Maxima::default())?.prepare(reviewed).map_err(Failure::denied)?;
+        drop(waiting);
         waived(&mut facts, findings.iter());
         for finding in &findings {
             print::note(visible(&format!("known of it: {finding}; {}", finding.verdict())));
