@@ -20,4 +20,5 @@ mod signing;
 mod stdout;
 mod stopping;
 mod tampering;
+mod terminal;
 mod threats;

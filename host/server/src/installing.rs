@@ -6,6 +6,7 @@
 pub(crate) mod acquire;
 mod attached;
 pub(crate) mod consent;
+mod facts;
 mod names;
 
 use std::path::{Path, PathBuf};
@@ -33,6 +34,7 @@ use crate::{
 };
 use acquire::Acquired;
 use consent::Agreed;
+use facts::facts;
 pub(crate) use names::Names;
 
 /// Releases that stay on disk beside the installed one, for `casemate rollback`.
@@ -186,7 +188,9 @@ impl<'a> Installing<'a> {
         let review = |manifest: &Manifest, dependencies: Option<&_>| advisories.admit(&manifest.id(), dependencies, clock::now());
         let (reviewed, findings) = examine(loadable).map_err(Failure::denied)?.reviewed(review).map_err(Failure::denied)?;
         let cache = CodeCache::new(private(&self.state.join("cache"))?, self.keys.code, self.context.worker());
+        let waiting = print::Waiting::for_what("compiling, in a process of its own");
         Runtime::new(cache, Maxima::default())?.prepare(reviewed).map_err(Failure::denied)?;
+        drop(waiting);
         waived(&mut facts, findings.iter());
         for finding in &findings {
             print::note(visible(&format!("known of it: {finding}; {}", finding.verdict())));
@@ -302,30 +306,4 @@ fn forget(component: &Path) -> Result<(), Failure> {
 
 fn absent_is_fine(error: std::io::Error) -> std::io::Result<()> {
     if error.kind() == std::io::ErrorKind::NotFound { Ok(()) } else { Err(error) }
-}
-
-/// What the log is told of a change.
-fn facts(package: &Verified, before: Option<&Locked>, replaced: &[PluginId], reason: &Reason) -> Value {
-    let mut facts = json!({
-        "plugin": package.id().to_string(),
-        "version": package.manifest().plugin.version,
-        "release": package.manifest().plugin.release,
-        "digest": package.component_digest().to_hex(),
-        "capabilities": package.approval().capabilities.to_hex(),
-        "signers": package.signers().iter().map(ToString::to_string).collect::<Vec<_>>(),
-    });
-    let mut more = Vec::new();
-    if let Some(before) = before {
-        more.extend([("from_version", json!(before.version)), ("from_release", json!(before.release))]);
-    }
-    if !replaced.is_empty() {
-        more.push(("replaces", replaced.iter().map(ToString::to_string).collect()));
-    }
-    if let Reason::Rollback(reason) = reason {
-        more.push(("reason", json!(reason)));
-    }
-    if let Some(facts) = facts.as_object_mut() {
-        facts.extend(more.into_iter().map(|(name, value)| (name.to_owned(), value)));
-    }
-    facts
 }

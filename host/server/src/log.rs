@@ -24,7 +24,9 @@ pub fn start(level: Level, json: bool) {
     };
     let filter =
         EnvFilter::new(format!("warn,casemate={level},casemate_sandbox={level},casemate_audit={level},casemate_ledger={level}"));
-    let subscriber = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
+    // Colours where a person looks, and does not mind them (https://no-color.org).
+    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let subscriber = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
     // Only fails when a subscriber is there already, as in a test.
     let _ = if json { subscriber.json().try_init() } else { subscriber.try_init() };
 }

@@ -1,10 +1,10 @@
 //! Registries as the operator configured them: pull, publish, list and find, with a bar where a person watches.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use casemate_registry::{Authority, Client, Credentials, Progress, Pulled, Pushed, Reference, Settings, Tag, Upload};
 use casemate_signing::manifest::PluginId;
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use url::Url;
 
 use crate::{command::Context, config::Config, exit::Failure, house::store};
@@ -21,7 +21,7 @@ pub(crate) fn pull(reference: &Reference, context: &Context, config: &Config) ->
     let client = client(context, config)?;
     let bar = Bar::new(reference);
     let pulled = run(client.pull(reference, &mut |progress| bar.show(progress)))?;
-    bar.0.finish_and_clear();
+    drop(bar);
     pulled.map_err(|error| refused(error.code(), &error))
 }
 
@@ -95,23 +95,37 @@ fn run<T>(work: impl Future<Output = T>) -> Result<T, Failure> {
 }
 
 /// How far a download is; drawn where standard error is a terminal, and nowhere else.
-struct Bar(ProgressBar);
+struct Bar {
+    bar: ProgressBar,
+    begun: Instant,
+}
 
 impl Bar {
     fn new(reference: &Reference) -> Self {
-        let bar = ProgressBar::new(0);
+        // Not drawn before its length is known: a bar of nothing looks like one that is done.
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden());
         // The template is ours and parses; a bar without it would only be plainer.
-        if let Ok(style) = ProgressStyle::with_template("{msg} {bar:32} {bytes} of {total_bytes}, {bytes_per_sec}") {
+        if let Ok(style) = ProgressStyle::with_template("{wide_msg} {bar:24} {bytes} of {total_bytes}, {bytes_per_sec}") {
             bar.set_style(style);
         }
         bar.set_message(reference.to_string());
-        Self(bar)
+        Self { bar, begun: Instant::now() }
     }
 
     fn show(&self, Progress { done, total }: Progress) {
-        self.0.set_length(total);
-        if self.0.elapsed() >= BAR_AFTER || done == total {
-            self.0.set_position(done);
+        if self.begun.elapsed() < BAR_AFTER {
+            return;
         }
+        if self.bar.length().is_none() {
+            self.bar.set_length(total);
+            self.bar.set_draw_target(ProgressDrawTarget::stderr());
+        }
+        self.bar.set_position(done);
+    }
+}
+
+impl Drop for Bar {
+    fn drop(&mut self) {
+        self.bar.finish_and_clear();
     }
 }

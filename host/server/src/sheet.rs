@@ -293,7 +293,8 @@ fn constraints(schema: &Value) -> String {
     keywords.iter().filter(|(name, _)| !SHOWN.contains(&name.as_str())).map(|(name, value)| format!(", {name} {value}")).collect()
 }
 
-fn origin(upstream: &Upstream) -> String {
+/// Where an upstream is.
+pub(crate) fn origin(upstream: &Upstream) -> String {
     match (&upstream.origin, &upstream.default_origin) {
         (Origin::Fixed(origin), _) => visible(origin).into_owned(),
         (Origin::Operator, Some(default)) => format!("{} (or where you bind it)", visible(default)),

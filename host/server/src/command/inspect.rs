@@ -26,6 +26,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let (id, locked) = named(&lock, &args.name)?;
     let verified = verified(acquire::installed(&store::installed(&context.folders, id, &locked.version))?, context, &config)?;
     let provenance = provenance(&verified);
-    print::result(context.format, || sheet::page(verified.manifest(), &provenance), || serde_json::json!(verified.manifest()));
+    let page = || print::fit::to_stdout(&sheet::page(verified.manifest(), &provenance));
+    print::result(context.format, page, || serde_json::json!(verified.manifest()));
     Ok(Exit::Done)
 }

@@ -2,7 +2,7 @@
 
 use casemate_policy::ServedName;
 use casemate_registry::{Authority, Version};
-use casemate_signing::manifest::{Effect, Manifest, PluginId};
+use casemate_signing::manifest::{Effect, Manifest, PluginId, SecretName};
 use serde_json::Value;
 
 use super::{Context, print, verify::provenance};
@@ -149,6 +149,13 @@ fn installed(manifest: &Manifest, config: &Config) -> String {
     }
     if !off.is_empty() {
         text.push_str(&format!("\noff until enabled in the configuration: {}", off.join(", ")));
+    }
+    let name = &manifest.plugin.name;
+    let given = |secret: &SecretName| config.plugins.get(name).is_some_and(|section| section.secrets.contains_key(secret));
+    let needed: Vec<String> =
+        manifest.secrets.keys().filter(|secret| !given(secret)).map(|secret| format!("secret.{secret}")).collect();
+    if !needed.is_empty() {
+        text.push_str(&format!("\nnot served before [plugins.{name}] in the configuration has: {}", needed.join(", ")));
     }
     text
 }

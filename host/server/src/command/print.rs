@@ -1,7 +1,13 @@
 //! Results on standard output: text that is worth reading, or one JSON value.
 
-use std::io::{self, IsTerminal, Write};
+pub(crate) mod fit;
 
+use std::{
+    io::{self, IsTerminal, Write},
+    time::Duration,
+};
+
+use indicatif::ProgressBar;
 use serde_json::Value;
 
 use super::Format;
@@ -32,6 +38,27 @@ pub(crate) fn result(format: Format, text: impl FnOnce() -> String, value: impl 
             }
         }
         Format::Json => json(&value()),
+    }
+}
+
+/// Says what is waited for, where standard error is a terminal, until it is dropped.
+pub(crate) struct Waiting(ProgressBar);
+
+/// Often enough to be seen moving.
+const TICK: Duration = Duration::from_millis(120);
+
+impl Waiting {
+    /// Begin.
+    pub(crate) fn for_what(what: &'static str) -> Self {
+        let bar = ProgressBar::new_spinner().with_message(what);
+        bar.enable_steady_tick(TICK);
+        Self(bar)
+    }
+}
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.finish_and_clear();
     }
 }
 

@@ -44,7 +44,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let provenance = provenance(&verified);
     print::result(
         context.format,
-        || sheet::page(verified.manifest(), &provenance),
+        || print::fit::to_stdout(&sheet::page(verified.manifest(), &provenance)),
         || {
             json!({
                 "plugin": verified.id().to_string(),

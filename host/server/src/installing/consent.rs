@@ -5,9 +5,11 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use casemate_signing::{diff::Renewal, digest::Digest, highwater::HighWater, lock::LockFile, package::Verified};
+use casemate_signing::{
+    diff::Renewal, digest::Digest, highwater::HighWater, lock::LockFile, manifest::Manifest, package::Verified,
+};
 
-use crate::{command::print, exit::Failure};
+use crate::{command::print, exit::Failure, sheet};
 
 /// Proof that a package may be put in its place.
 pub(crate) struct Agreed(How);
@@ -68,17 +70,22 @@ impl Consent {
                 "--yes needs --approve\nhelp: casemate verify shows the digest to approve; it is {shown} for this package"
             )));
         }
-        if !io::stdin().is_terminal() {
+        // Both: whoever sees no page and no question agrees to nothing.
+        if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
             return Err(Failure::invalid(
                 "consent is needed and there is no terminal to ask\nhelp: --yes --approve sha256:… consents to what was reviewed",
             ));
         }
-        print::note(page());
+        print::note(print::fit::to_stderr(&page()));
+        let question = question(package.manifest(), verb);
         let mut stderr = io::stderr().lock();
-        write!(stderr, "\n{verb} it? Type the plugin's name to consent: ")?;
+        write!(stderr, "{}", print::fit::to_stderr(&question))?;
         stderr.flush()?;
         let mut answer = String::new();
-        io::stdin().lock().read_line(&mut answer)?;
+        if io::stdin().lock().read_line(&mut answer)? == 0 {
+            // The terminal ended its input, and not its line.
+            writeln!(stderr)?;
+        }
         let name = &package.manifest().plugin.name;
         if answer.trim() == name.as_str() {
             Ok(Agreed(How::Person))
@@ -86,4 +93,19 @@ impl Consent {
             Err(Failure::denied("not agreed; nothing was changed"))
         }
     }
+}
+
+/// What is asked, with what matters most of a page whose beginning is out of sight by then.
+fn question(manifest: &Manifest, verb: &str) -> String {
+    let plugin = &manifest.plugin;
+    let worst = manifest.tool.values().map(|tool| tool.effect).max();
+    let worst = worst.map_or_else(|| "it has no tools".to_owned(), |effect| format!("the worst it may do is to {effect}"));
+    let hosts: Vec<String> = manifest.upstream.values().map(sheet::origin).collect();
+    let network = if hosts.is_empty() { "it uses no network".to_owned() } else { format!("it reaches {}", hosts.join(", ")) };
+    format!(
+        "{verb} {} {}? By what it declares {worst}; {network}.\nType its name, {}, to consent. Anything else changes nothing: ",
+        manifest.id(),
+        plugin.version,
+        plugin.name
+    )
 }
