@@ -28,7 +28,7 @@ pub struct BreakerRules {
 impl Default for BreakerRules {
     fn default() -> Self {
         let rate = |count, millis| Window::from_millis(millis).map(|per| Rate { count, per });
-        Self { denials: rate(30, 300_000), variants: rate(20, 600_000), burst: rate(1200, 60_000) }
+        Self { denials: rate(100, 300_000), variants: rate(20, 600_000), burst: rate(1200, 60_000) }
     }
 }
 
@@ -130,8 +130,8 @@ mod tests {
     fn each_count_opens_it_alone_and_none_below_its_rate() {
         let rules = BreakerRules::default();
         let trip = |denials, variants, calls| rules.trip(&BreakerReading { paused: None, denials, variants, calls });
-        assert_eq!(trip(29, 19, 1199), None);
-        assert!(matches!(trip(30, 0, 0), Some(Trip::Denials(_))));
+        assert_eq!(trip(99, 19, 1199), None);
+        assert!(matches!(trip(100, 0, 0), Some(Trip::Denials(_))));
         assert!(matches!(trip(0, 20, 0), Some(Trip::Variants(_))));
         assert!(matches!(trip(0, 0, 1200), Some(Trip::Burst(_))));
     }

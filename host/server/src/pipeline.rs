@@ -197,8 +197,9 @@ impl Way<'_> {
                 }
                 paused.map(drop)
             }
-            // Whoever waits for a budget or is paused already does what it was told, or nothing new.
-            (None, Layer::Budget | Layer::Breaker) => Ok(()),
+            // Whoever waits for a budget or is paused already does what it was told, or nothing new; and what is not there for a caller
+            // any more is the operator's doing.
+            (None, Layer::Budget | Layer::Breaker | Layer::Catalog | Layer::Identity) => Ok(()),
             (None, _) if breaker.denials.is_some() => block_in_place(|| self.house.ledger.note_denial(who, denied.tool(), now)),
             (None, _) => Ok(()),
         };

@@ -309,7 +309,7 @@ pub enum Unless {
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Breaker {
-    /// Refused calls; default: 30 in 5m.
+    /// Refused calls; default: 100 in 5m.
     pub denials: Option<Rate>,
     /// Calls of one tool above `read` with ever other arguments; default: 20 in 10m.
     pub variants: Option<Rate>,
