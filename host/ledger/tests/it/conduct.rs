@@ -135,7 +135,7 @@ fn a_pause_survives_a_restart_and_is_seen_by_everyone_until_a_person_ends_it() {
     let (_folder, path) = file();
     let policy = policy(Effect::Write);
     let (one, other) = (Ledger::open(&path).unwrap(), Ledger::open(&path).unwrap());
-    let trip = Trip::Denials(rate(30, "5m").unwrap());
+    let trip = Trip::Denials(rate(100, "5m").unwrap());
     assert!(one.pause(&who("local"), trip, at(NOW)).unwrap());
     assert!(!other.pause(&who("local"), Trip::Burst(rate(1, "1m").unwrap()), at(NOW + 1)).unwrap(), "the first reason stays");
     drop(one);
@@ -143,7 +143,7 @@ fn a_pause_survives_a_restart_and_is_seen_by_everyone_until_a_person_ends_it() {
     for ledger in [&one, &other] {
         let Decision::Denied(denied) = decision(ledger, &policy, "local", json!({}), NOW + 2) else { panic!() };
         assert_eq!(denied.reason().code(), "paused");
-        assert!(denied.message().contains("30 refused calls within 5m"), "{}", denied.message());
+        assert!(denied.message().contains("100 refused calls within 5m"), "{}", denied.message());
         assert_eq!(code(&decision(ledger, &policy, "token:ci", json!({}), NOW + 2)), None);
     }
     let paused = other.paused().unwrap();

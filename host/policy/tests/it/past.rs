@@ -238,7 +238,7 @@ fn the_breaker_says_no_to_whoever_is_paused_or_has_just_gone_too_far() {
     };
     let of = |denials, variants, calls| BreakerReading { paused: None, denials, variants, calls };
     check(of(29, 19, 1199), None, "");
-    check(of(30, 0, 0), Some("breaker-opened"), "30 refused calls within 5m");
+    check(of(100, 0, 0), Some("breaker-opened"), "100 refused calls within 5m");
     check(of(0, 20, 0), Some("breaker-opened"), "20 different payloads within 10m");
     check(of(0, 0, 1200), Some("breaker-opened"), "1200 calls within 1m");
     let pause = Pause { since: NOW, trip: "something else".to_owned() };
@@ -275,7 +275,7 @@ fn conduct_that_is_not_known_is_not_good() {
 #[test]
 fn no_approval_resumes_a_caller() {
     let house = House::open().with_approvers().rule("lab_operate", |rule| rule.approval.mode = ApprovalMode::Operator);
-    let tripped = BreakerReading { denials: 30, ..BreakerReading::default() };
+    let tripped = BreakerReading { denials: 100, ..BreakerReading::default() };
     let house = house.agreed("lab_operate", &["alice", "bob"]).knows(move |readings| readings.breaker(tripped.clone()));
     assert_eq!(house.code("lab_operate"), Some("breaker-opened"));
 }
