@@ -147,7 +147,7 @@ impl House {
             policy,
             plugins,
             refused,
-            grants: before.grants.clone(),
+            grants: GrantLives::of(config, Some(before)),
         };
         let misfit = match rules(config, &shelf.lock, &plugins, Names::Lenient, Some(&before.policy)) {
             Ok(policy) => return serving(policy, plugins, refused),
