@@ -110,13 +110,57 @@ macro_rules! deserialize {
 }
 
 deserialize! {
-    Text<MAX> where [const MAX: usize];
-    Verbatim<MAX> where [const MAX: usize];
     Number;
     Flag;
     Few<T, MAX> where [T: Deserialize<'de>, const MAX: usize];
     Entries<V, MAX> where [V: Deserialize<'de>, const MAX: usize];
     Object<T> where [T: Deserialize<'de> + Default];
+}
+
+/// Takes a string by a bound that is known when it runs: one reader for texts of every length keeps a component small.
+struct Bounded {
+    max: usize,
+    text: fn(&str, usize) -> Option<String>,
+}
+
+impl<'de> Visitor<'de> for Bounded {
+    type Value = Option<String>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_bool<E: Error>(self, _: bool) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_i64<E: Error>(self, _: i64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_u64<E: Error>(self, _: u64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_f64<E: Error>(self, _: f64) -> Result<Self::Value, E> {
+        Ok(None)
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+        Ok((self.text)(text, self.max))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+        Flag::list(list).map(|_| None)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        Flag::map(map).map(|_| None)
+    }
 }
 
 /// A string that is not empty, on one line, of at most `MAX` characters.
@@ -126,9 +170,10 @@ pub struct Text<const MAX: usize>(
     pub Option<String>,
 );
 
-impl<const MAX: usize> Take<'_> for Text<MAX> {
-    fn text(text: &str) -> Self {
-        Self(Some(clip(text, MAX)).filter(|text| !text.is_empty()))
+impl<'de, const MAX: usize> Deserialize<'de> for Text<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = |text: &str, max| Some(clip(text, max)).filter(|text| !text.is_empty());
+        deserializer.deserialize_any(Bounded { max: MAX, text }).map(Self)
     }
 }
 
@@ -146,9 +191,10 @@ impl<const MAX: usize> Verbatim<MAX> {
     }
 }
 
-impl<const MAX: usize> Take<'_> for Verbatim<MAX> {
-    fn text(text: &str) -> Self {
-        Self((text.len() <= MAX).then(|| text.to_owned()))
+impl<'de, const MAX: usize> Deserialize<'de> for Verbatim<MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = |text: &str, max| (text.len() <= max).then(|| text.to_owned());
+        deserializer.deserialize_any(Bounded { max: MAX, text }).map(Self)
     }
 }
 
