@@ -55,7 +55,7 @@ pub(crate) enum Outcome {
     Failed,
     /// The command took too long
     TimedOut,
-    /// Never run: thrown away, too visible, or the agent is not trusted
+    /// It will not run: thrown away, too visible, or the agent is not trusted
     NotRun,
 }
 
