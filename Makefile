@@ -28,6 +28,8 @@ guests: setup ## The hostile components the tests use
 plugins: build ## Every plugin, packed and not signed, under target/packages; a reviewer has nothing to ask about
 	$(BIN)/casemate pack plugins/virustotal --out $(CARGO_TARGET_DIR)/packages
 	$(BIN)/casemate lint --deny plugins/virustotal --component $(CARGO_TARGET_DIR)/packages/virustotal-*.wasm
+	$(BIN)/casemate pack plugins/caldera --out $(CARGO_TARGET_DIR)/packages
+	$(BIN)/casemate lint --deny plugins/caldera --component $(CARGO_TARGET_DIR)/packages/caldera-*.wasm
 
 test: build guests plugins nextest interop-setup ## Every test
 	cargo nextest run --locked --workspace --exclude casemate-guests

@@ -14,6 +14,7 @@ pub mod bindings {
 use bindings::{
     casemate::plugin::{log, progress, types},
     wasi::{
+        clocks::monotonic_clock,
         http::{
             outgoing_handler,
             types::{
@@ -21,7 +22,7 @@ use bindings::{
                 http_error_code,
             },
         },
-        io::streams::StreamError,
+        io::{poll, streams::StreamError},
     },
 };
 
@@ -82,7 +83,7 @@ impl World {
     }
 
     pub(crate) fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
-        let Outgoing { upstream, method, path_and_query, headers, body } = outgoing;
+        let Outgoing { upstream, method, path_and_query, headers, body, timeout } = outgoing;
         let request = head(upstream, method, &path_and_query, headers)?;
         let outgoing_body = request.body().map_err(|()| invalid("body"))?;
         let future = outgoing_handler::handle(request, None).map_err(|code| refusal(upstream, &code))?;
@@ -90,7 +91,19 @@ impl World {
         let written = write(outgoing_body, &body);
         drop(body);
 
-        future.subscribe().block();
+        let ready = future.subscribe();
+        match timeout {
+            None => ready.block(),
+            Some(timeout) => {
+                let nanoseconds = u64::try_from(timeout.as_nanos()).unwrap_or(u64::MAX);
+                let over = monotonic_clock::subscribe_duration(nanoseconds);
+                let _ = poll::poll(&[&ready, &over]);
+                if !ready.ready() {
+                    return Err(SendError::TimedOut(upstream));
+                }
+            }
+        }
+        drop(ready);
         let answer = future.get().and_then(Result::ok).ok_or(SendError::Broken(upstream))?;
         let answer = answer.map_err(|code| refusal(upstream, &code))?;
         written.map_err(|()| SendError::Broken(upstream))?;

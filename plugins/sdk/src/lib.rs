@@ -60,6 +60,7 @@ mod response;
 mod schema;
 mod text;
 mod time;
+pub mod tolerant;
 mod tool;
 
 #[cfg(target_family = "wasm")]
@@ -87,7 +88,7 @@ pub use multipart::Multipart;
 pub use path::Path;
 pub use request::{Method, Request, SendError, Upstream};
 pub use response::Response;
-pub use text::clip;
+pub use text::{clip, clip_lines};
 pub use time::Timestamp;
 pub use tool::{Effect, Entry, Outcome, Readable, Tool, ToolResult, describe};
 

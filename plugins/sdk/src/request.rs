@@ -1,6 +1,6 @@
 //! Requests to an upstream: built step by step, sent at once, answered whole.
 
-use std::fmt::Display;
+use std::{fmt::Display, time::Duration};
 
 use serde::Serialize;
 
@@ -112,7 +112,17 @@ impl<'a> Upstream<'a> {
             Ok(path) => (path, None),
             Err(fault) => (String::new(), Some(SendError::Path(fault))),
         };
-        Request { context, upstream: name, method, path, query: Vec::new(), headers: Vec::new(), body: Vec::new(), fault }
+        Request {
+            context,
+            upstream: name,
+            method,
+            path,
+            query: Vec::new(),
+            headers: Vec::new(),
+            body: Vec::new(),
+            timeout: None,
+            fault,
+        }
     }
 }
 
@@ -127,6 +137,7 @@ pub struct Request<'a> {
     query: Vec<(String, String)>,
     headers: Vec<(String, String)>,
     body: Vec<u8>,
+    timeout: Option<Duration>,
     fault: Option<SendError>,
 }
 
@@ -138,6 +149,8 @@ pub(crate) struct Outgoing {
     pub(crate) path_and_query: String,
     pub(crate) headers: Vec<(String, String)>,
     pub(crate) body: Vec<u8>,
+    /// How long to wait for the answer to begin; as long as the call lasts where it is absent.
+    pub(crate) timeout: Option<Duration>,
 }
 
 impl Request<'_> {
@@ -191,6 +204,14 @@ impl Request<'_> {
         self.header("content-type", content_type)
     }
 
+    /// Wait so long for the answer to begin, and no longer. Without it, an upstream that never answers ends the whole call at the
+    /// manifest's deadline, and the plugin has no say any more; with it, [`Request::send`] fails with [`SendError::TimedOut`], and
+    /// the plugin can say what that means. The request was sent, and may take effect at any later time.
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     fn with_fault(mut self, fault: SendError) -> Self {
         self.fault.get_or_insert(fault);
         self
@@ -202,7 +223,7 @@ impl Request<'_> {
     /// # Errors
     /// When there is no answer. `?` makes a fitting [`Failure`] of it.
     pub fn send(self) -> Result<Response, SendError> {
-        let Self { context, upstream, method, path, query, headers, body, fault } = self;
+        let Self { context, upstream, method, path, query, headers, body, timeout, fault } = self;
         if let Some(fault) = fault {
             return Err(fault);
         }
@@ -211,6 +232,6 @@ impl Request<'_> {
             path_and_query.push('?');
             path_and_query.push_str(&encode::pairs(&query));
         }
-        context.world.send(Outgoing { upstream, method, path_and_query, headers, body })
+        context.world.send(Outgoing { upstream, method, path_and_query, headers, body, timeout })
     }
 }

@@ -34,6 +34,28 @@ pub fn clip(text: &str, characters: usize) -> String {
     clipped
 }
 
+/// The text of at most `characters`, an ellipsis included where something was cut, with its lines as they are.
+///
+/// Line breaks are single `\n`, tabs are spaces, and what is not seen becomes U+FFFD as in [`clip`]. For what a program printed:
+/// its lines and columns mean something.
+pub fn clip_lines(text: &str, characters: usize) -> String {
+    let plain = |letter: char| match letter {
+        '\n' => '\n',
+        '\t' => ' ',
+        other if is_hidden(other) => char::REPLACEMENT_CHARACTER,
+        other => other,
+    };
+    // One letter more than there is room for says whether something is cut.
+    let mut clipped: String = text.replace("\r\n", "\n").chars().map(plain).take(characters.saturating_add(1)).collect();
+    if clipped.chars().count() > characters {
+        clipped.pop();
+        if clipped.pop().is_some() {
+            clipped.push('…');
+        }
+    }
+    clipped
+}
+
 /// Characters that are not seen, or that change how others are seen.
 pub(crate) fn is_hidden(letter: char) -> bool {
     letter.is_control()
@@ -73,6 +95,16 @@ mod tests {
         for length in 0..8 {
             assert!(clip("a bc def ghij", length).chars().count() <= length);
         }
+    }
+
+    #[test]
+    fn lines_stay_lines() {
+        assert_eq!(clip_lines("PID  CMD\r\n 1\tinit\n", 99), "PID  CMD\n 1 init\n");
+        assert_eq!(clip_lines("a\u{1b}[31m\rb\u{202e}", 99), "a\u{fffd}[31m\u{fffd}b\u{fffd}");
+        assert_eq!(clip_lines("abc", 3), "abc");
+        assert_eq!(clip_lines("abcd", 3), "ab…");
+        assert_eq!(clip_lines("ab", 1), "…");
+        assert_eq!(clip_lines("ab", 0), "");
     }
 
     #[test]

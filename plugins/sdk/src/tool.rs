@@ -112,14 +112,20 @@ pub(crate) fn call(tools: &[Entry], name: &str, arguments: String, context: &Con
 }
 
 fn describe_one<T: Tool>() -> Value {
+    let (input, output) = (schema::input::<T::Arguments>(), schema::output::<T::Answer>());
+    described([T::NAME, T::TITLE, T::DESCRIPTION, T::EFFECT.as_str()], input, output, T::IDEMPOTENT)
+}
+
+/// Apart from the types, so that a component has it once and not once for each tool.
+fn described([name, title, description, effect]: [&str; 4], input: Value, output: Value, idempotent: bool) -> Value {
     json!({
-        "name": T::NAME,
-        "title": T::TITLE,
-        "description": T::DESCRIPTION,
-        "inputSchema": schema::input::<T::Arguments>(),
-        "outputSchema": schema::output::<T::Answer>(),
-        "effect": T::EFFECT.as_str(),
-        "idempotent": T::IDEMPOTENT,
+        "name": name,
+        "title": title,
+        "description": description,
+        "inputSchema": input,
+        "outputSchema": output,
+        "effect": effect,
+        "idempotent": idempotent,
     })
 }
 

@@ -1,6 +1,8 @@
 //! A small plugin, from its functions to its description and its calls.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests")]
 
+use std::time::Duration;
+
 use casemate_plugin::{
     Context, Failure, FailureKind, Level, Multipart, Readable, SendError,
     field::{FileHash, List, Name},
@@ -214,6 +216,23 @@ fn a_script_notices_what_did_not_come() {
 fn a_script_notices_another_body() {
     let files = ScriptedUpstream::new("files").expect(post("/x").json(json!({ "b": 1 })), answer(200));
     let _ = Context::scripted([&files]).upstream("files").post(path!("/x")).json(&json!({ "b": 2 })).send();
+}
+
+#[test]
+fn a_script_takes_the_timeout_it_expects_and_any_where_it_names_none() {
+    let second = Duration::from_secs(1);
+    let files = ScriptedUpstream::new("files").expect(get("/x").timeout(second), answer(200)).expect(get("/x"), answer(200));
+    let cx = Context::scripted([&files]);
+    for _ in 0..2 {
+        assert!(cx.upstream("files").get(path!("/x")).timeout(second).send().is_ok());
+    }
+}
+
+#[test]
+#[should_panic(expected = "but its timeout is None")]
+fn a_script_notices_a_missing_timeout() {
+    let files = ScriptedUpstream::new("files").expect(get("/x").timeout(Duration::from_secs(1)), answer(200));
+    let _ = Context::scripted([&files]).upstream("files").get(path!("/x")).send();
 }
 
 mod unpackable {

@@ -2,14 +2,18 @@
 
 use std::fmt::Write as _;
 
-use casemate_plugin::{Context, Failure, Readable, Timestamp, field::IpAddress, path};
+use casemate_plugin::{
+    Context, Failure, Readable, Timestamp,
+    field::IpAddress,
+    path,
+    tolerant::{Few, Number, Object, Text},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{self, Envelope},
     disclosure,
-    tolerant::{Few, Number, Object, Text},
     verdict::{Detection, Detections, Stats, Verdict, detection_lines},
 };
 

@@ -2,15 +2,19 @@
 
 use std::fmt::Write as _;
 
-use casemate_plugin::{Context, Failure, Readable, Timestamp, field::Sha256, path, word};
+use casemate_plugin::{
+    Context, Failure, Readable, Timestamp,
+    field::Sha256,
+    path,
+    tolerant::{Number, Object, Text},
+    word,
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{self, Envelope},
-    files,
-    tolerant::{Number, Object, Text},
-    urls,
+    files, urls,
     verdict::{Detection, Detections, Stats, Verdict, detection_lines},
 };
 

@@ -1,9 +1,10 @@
 //! VirusTotal's API, version 3: its envelopes and its errors.
 
-use casemate_plugin::{Context, Failure, Path, Response};
+use casemate_plugin::{
+    Context, Failure, Path, Response,
+    tolerant::{Number, Object, Text},
+};
 use serde::{Deserialize, de::DeserializeOwned};
-
-use crate::tolerant::{Number, Object, Text};
 
 /// The upstream's name in plugin.toml.
 pub(crate) const UPSTREAM: &str = "virustotal";

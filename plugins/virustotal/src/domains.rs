@@ -2,14 +2,18 @@
 
 use std::fmt::Write as _;
 
-use casemate_plugin::{Context, Failure, Readable, Timestamp, field::DomainName, path};
+use casemate_plugin::{
+    Context, Failure, Readable, Timestamp,
+    field::DomainName,
+    path,
+    tolerant::{Entries, Few, Number, Object, Text},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{self, Envelope},
     disclosure,
-    tolerant::{Entries, Few, Number, Object, Text},
     urls::categories,
     verdict::{Detection, Detections, Stats, Verdict, detection_lines},
 };

@@ -6,13 +6,13 @@ use casemate_plugin::{
     Context, Failure, Readable, Timestamp,
     field::{FileHash, Md5, Sha1, Sha256},
     path,
+    tolerant::{Few, Number, Object, Text},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{self, Envelope},
-    tolerant::{Few, Number, Object, Text},
     verdict::{Detection, Detections, Stats, Verdict, detection_lines},
 };
 

@@ -10,7 +10,6 @@ mod disclosure;
 mod domains;
 mod files;
 mod submission;
-mod tolerant;
 mod urls;
 mod verdict;
 

@@ -7,6 +7,7 @@ use casemate_plugin::{
     Context, Failure, Readable, Timestamp,
     field::{HttpUrl, Sha256},
     path,
+    tolerant::{Entries, Few, Number, Object, Text},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -14,7 +15,6 @@ use serde::{Deserialize, Serialize};
 use crate::{
     api::{self, Envelope},
     disclosure,
-    tolerant::{Entries, Few, Number, Object, Text},
     verdict::{Detection, Detections, Stats, Verdict, detection_lines},
 };
 

@@ -2,11 +2,12 @@
 
 use std::{collections::BTreeMap, fmt::Write as _};
 
-use casemate_plugin::Timestamp;
+use casemate_plugin::{
+    Timestamp,
+    tolerant::{Number, Object, Take, Text, take},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize, de::MapAccess};
-
-use crate::tolerant::{Number, Object, Take, Text, take};
 
 /// Engines that are named.
 const DETECTIONS: usize = 20;

@@ -8,7 +8,8 @@
 //! | `POST /_casemate/script` | queues a [`Script`] |
 //! | `GET /_casemate/script` | `{"left":N}`: requests still scripted |
 //! | `DELETE /_casemate/script` | forgets every script |
-//! | `POST /_casemate/reset` | all of the above, and what the upstreams themselves remember: quota, submissions |
+//! | `POST /_casemate/order?upstream=NAME` | tells an upstream something of its own: see [`crate::caldera`] |
+//! | `POST /_casemate/reset` | all of the above, and what the upstreams themselves remember: quota, submissions, operations |
 
 use std::sync::Arc;
 
@@ -50,6 +51,7 @@ impl Control {
                 self.scripts.clear();
                 Response::empty(204)
             }
+            ("POST", "/_casemate/order") => self.order(request),
             ("POST", "/_casemate/reset") => {
                 self.record.clear();
                 self.scripts.clear();
@@ -68,6 +70,17 @@ impl Control {
         match request.parameter("since").map_or(Ok(0), |since| since.parse()) {
             Ok(since) => Response::json(200, &json!({ "requests": self.record.requests(upstream.as_deref(), since) })),
             Err(_) => refusal(400, "`since` is not a whole number"),
+        }
+    }
+
+    fn order(&self, request: &Request) -> Response {
+        let name = request.parameter("upstream").unwrap_or_default();
+        match self.upstreams.iter().find(|upstream| upstream.name() == name) {
+            None => refusal(400, &format!("there is no upstream `{name}`")),
+            Some(upstream) => match upstream.tell(&request.body) {
+                Ok(()) => Response::empty(204),
+                Err(why) => refusal(400, &why),
+            },
         }
     }
 

@@ -23,7 +23,7 @@ impl Upstream for Hostile {
             return Response::json(200, &json!({ "misbehaviours": names })).into();
         }
         match misbehaviour(chosen, request) {
-            Ok(misbehaviour) => Reply { response: honest(), misbehaviour: Some(misbehaviour) },
+            Ok(misbehaviour) => Reply { misbehaviour: Some(misbehaviour), ..honest().into() },
             Err(error) => Response::json(404, &json!({ "error": error.to_string() })).into(),
         }
     }

@@ -5,6 +5,7 @@
 //! | `virustotal` | VirusTotal API v3: envelopes, cursors, submissions, quota, every documented error |
 //! | `echo` | answers with exactly what it received, credential included |
 //! | `hostile` | the path chooses a misbehaviour: `/gzip-bomb?mib=64` |
+//! | `caldera` | MITRE Caldera 5.3.0: operations that run, agents that beacon, and every surprise of its API |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -12,6 +13,7 @@
 //!
 //! A new fake is one module with one [`Upstream`] and a line in [`start`].
 
+pub mod caldera;
 pub mod control;
 pub mod echo;
 pub mod hostile;
@@ -26,8 +28,10 @@ use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::sync::oneshot;
 
 use control::Control;
 use http::{Request, Response};
@@ -42,11 +46,21 @@ pub struct Reply {
     pub response: Response,
     /// How to spoil it, when the request asked for that.
     pub misbehaviour: Option<Misbehaviour>,
+    /// Where the answer will come from, when it has to wait for something; until then nothing is sent, however long that is.
+    pub held: Option<oneshot::Receiver<Response>>,
+}
+
+impl Reply {
+    /// An answer that has to wait. The connection closes if it never comes.
+    #[must_use]
+    pub fn held(answer: oneshot::Receiver<Response>) -> Self {
+        Reply { held: Some(answer), ..Response::empty(200).into() }
+    }
 }
 
 impl From<Response> for Reply {
     fn from(response: Response) -> Self {
-        Reply { response, misbehaviour: None }
+        Reply { response, misbehaviour: None, held: None }
     }
 }
 
@@ -64,6 +78,15 @@ pub trait Upstream: Send + Sync + 'static {
         None
     }
 
+    /// Does what a test wants of it beyond its own protocol: an order in JSON, of the upstream's own making.
+    ///
+    /// # Errors
+    /// Why the order is none of its.
+    fn tell(&self, order: &[u8]) -> Result<(), String> {
+        let _ = order;
+        Err(format!("`{}` takes no orders", self.name()))
+    }
+
     /// Forgets what earlier requests left behind.
     fn reset(&self) {}
 }
@@ -78,6 +101,8 @@ pub struct Settings {
     pub virustotal_key: String,
     /// Calls a minute the VirusTotal fake allows; `None` for no limit.
     pub quota: Option<u32>,
+    /// How often the agents of the Caldera fake beacon; `None` for not before they are told to.
+    pub beat: Option<Duration>,
     /// A file that gets one line of JSON for each request, the key blotted out.
     pub log: Option<PathBuf>,
 }
@@ -104,12 +129,18 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
     if !settings.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(settings.listen));
     }
-    let record = Arc::new(Record::new(settings.log.as_deref(), vec![settings.virustotal_key.clone()])?);
+    let keys = [settings.virustotal_key.as_str(), caldera::BLUE_KEY, caldera::RED_KEY].map(str::to_owned);
+    let record = Arc::new(Record::new(settings.log.as_deref(), keys.into())?);
     let scripts = Arc::new(Scripts::default());
+    let caldera = caldera::Caldera::default();
+    if let Some(beat) = settings.beat {
+        caldera.simulate_all(beat);
+    }
     let upstreams: Vec<Arc<dyn Upstream>> = vec![
         Arc::new(virustotal::VirusTotal::new(settings.virustotal_key.clone(), settings.quota)),
         Arc::new(echo::Echo),
         Arc::new(hostile::Hostile),
+        Arc::new(caldera),
     ];
 
     let mut origins = BTreeMap::new();

@@ -4,6 +4,7 @@ use std::io::{Read, Write};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use casemate_upstreams::{Settings, start, virustotal};
 use clap::Parser;
@@ -29,6 +30,10 @@ struct Args {
     #[arg(long, value_name = "N/min", value_parser = per_minute)]
     quota: Option<u32>,
 
+    /// Let the Caldera fake's agents beacon every so many milliseconds; without it they do not before they are told to.
+    #[arg(long, value_name = "MS")]
+    beat: Option<u64>,
+
     /// Append one line of JSON for each request received to this file, with the API key blotted out.
     #[arg(long, value_name = "FILE")]
     log: Option<PathBuf>,
@@ -43,7 +48,8 @@ fn per_minute(text: &str) -> Result<u32, String> {
 #[tokio::main]
 async fn main() -> ExitCode {
     let args = Args::parse();
-    let settings = Settings { listen: args.listen, virustotal_key: args.virustotal_key, quota: args.quota, log: args.log };
+    let beat = args.beat.map(Duration::from_millis);
+    let settings = Settings { listen: args.listen, virustotal_key: args.virustotal_key, quota: args.quota, beat, log: args.log };
     match run(&settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

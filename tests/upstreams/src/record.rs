@@ -50,7 +50,7 @@ pub struct Received {
     pub body_sha256: String,
     /// The body, in base64, when it is at most 64 KiB.
     pub body_base64: Option<String>,
-    /// The status answered, or the name of the misbehaviour.
+    /// The status answered, the name of the misbehaviour, or `held` for an answer that has to wait.
     pub answered: String,
     /// Why the bytes that came were no request; then the fields above are empty.
     pub malformed: Option<String>,

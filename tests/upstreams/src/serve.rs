@@ -66,10 +66,19 @@ impl Room {
             };
             let reply = self.reply(&request);
             self.record.received(self.upstream.name(), &request, &described(&reply));
-            let after = match reply.misbehaviour {
-                None => connection.respond(&reply.response).await.map(|()| After::Keep)?,
+            let Reply { response, misbehaviour, held } = reply;
+            let response = match held {
+                None => response,
+                // A client that leaves meanwhile is not noticed, and what it asked for is still done.
+                Some(held) => match held.await {
+                    Ok(response) => response,
+                    Err(_) => return Ok(()),
+                },
+            };
+            let after = match misbehaviour {
+                None => connection.respond(&response).await.map(|()| After::Keep)?,
                 Some(misbehaviour) => {
-                    let scene = Scene { request: &request, honest: reply.response, origin: &self.origin };
+                    let scene = Scene { request: &request, honest: response, origin: &self.origin };
                     misbehaviour::act(&mut connection.stream, &misbehaviour, scene).await?
                 }
             };
@@ -93,9 +102,10 @@ impl Room {
 }
 
 fn described(reply: &Reply) -> String {
-    match &reply.misbehaviour {
-        None => reply.response.status.to_string(),
-        Some(misbehaviour) => misbehaviour.kind.name().to_owned(),
+    match (&reply.misbehaviour, &reply.held) {
+        (None, None) => reply.response.status.to_string(),
+        (None, Some(_)) => "held".to_owned(),
+        (Some(misbehaviour), _) => misbehaviour.kind.name().to_owned(),
     }
 }
 

@@ -214,7 +214,8 @@ impl Upstream for VirusTotal {
                 let domain = request.path().contains("/domains/");
                 let (known, id) = if domain { (Kind::Domain, "google.com") } else { (Kind::File, catalog::EICAR) };
                 let object = self.catalog.get(known, id).map(|object| object.to_json(&format!("{origin}{PREFIX}")));
-                Reply { response: Response::json(200, &json!({ "data": object })), misbehaviour: Some(Misbehaviour::from(kind)) }
+                let honest = Response::json(200, &json!({ "data": object }));
+                Reply { misbehaviour: Some(Misbehaviour::from(kind)), ..honest.into() }
             }
             Err(failure) => dressed(failure.into(), request).into(),
         }

@@ -1,7 +1,8 @@
 //! The fakes, asked over real sockets by a client that sends and reads bytes.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
-use std::collections::BTreeMap;
+mod client;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
@@ -13,81 +14,23 @@ use casemate_upstreams::{Settings, start};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-const KEY: &str = "test-key-1";
+use client::{Answer, Fakes, KEY};
+
 const EICAR: &str = "275a021bbfb6489e54d471899f7db9d1663fc695ec2fe2a2c4538aabf651fd0f";
 
-/// The fakes on a runtime of their own, gone when dropped.
-struct Fakes {
-    origins: BTreeMap<&'static str, String>,
-    _runtime: tokio::runtime::Runtime,
-}
-
-struct Answer {
-    status: u16,
-    head: String,
-    body: Vec<u8>,
-}
-
 impl Answer {
-    fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&self.body)))
-    }
-
     fn error(&self) -> (u16, String) {
         (self.status, self.json()["error"]["code"].as_str().unwrap().to_owned())
     }
 }
 
 impl Fakes {
-    fn new() -> Self {
-        Fakes::with_quota(None)
-    }
-
-    fn with_quota(quota: Option<u32>) -> Self {
-        let runtime = tokio::runtime::Runtime::new().unwrap();
-        let settings = Settings { listen: "127.0.0.1:0".parse().unwrap(), virustotal_key: KEY.into(), quota, log: None };
-        let origins = runtime.block_on(start(&settings)).unwrap();
-        Fakes { origins, _runtime: runtime }
-    }
-
-    fn connect(&self, upstream: &str) -> TcpStream {
-        let stream = TcpStream::connect(self.origins[upstream].strip_prefix("http://").unwrap()).unwrap();
-        stream.set_read_timeout(Some(Duration::from_secs(5))).unwrap();
-        stream
-    }
-
-    /// Sends bytes and reads all that comes, up to a mebibyte.
-    fn bytes(&self, upstream: &str, request: &[u8]) -> Vec<u8> {
-        let mut stream = self.connect(upstream);
-        stream.write_all(request).unwrap();
-        let mut all = Vec::new();
-        // A reset, or a connection that stays open, ends the reading too.
-        let _ = stream.take(1 << 20).read_to_end(&mut all);
-        all
-    }
-
-    fn send(&self, upstream: &str, method: &str, target: &str, headers: &str, body: &[u8]) -> Answer {
-        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: fake\r\nConnection: close\r\n{headers}").into_bytes();
-        request.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
-        request.extend(body);
-        let all = self.bytes(upstream, &request);
-        let end =
-            all.windows(4).position(|window| window == b"\r\n\r\n").unwrap_or_else(|| panic!("no head for {method} {target}"));
-        let head = String::from_utf8_lossy(&all[..end]).into_owned();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        Answer { status, head, body: all[end + 4..].to_vec() }
-    }
-
     fn get(&self, path: &str) -> Answer {
         self.send("virustotal", "GET", path, &format!("x-apikey: {KEY}\r\n"), b"")
     }
 
     fn script(&self, script: &Value) -> Answer {
         self.send("control", "POST", "/_casemate/script", "", script.to_string().as_bytes())
-    }
-
-    fn requests(&self) -> Vec<Value> {
-        self.send("control", "GET", "/_casemate/requests", "", b"").json()["requests"].as_array().unwrap().clone()
     }
 }
 
@@ -443,7 +386,8 @@ fn answers_are_compressed_for_those_who_ask() {
 #[test]
 fn only_loopback_is_served() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let settings = Settings { listen: "0.0.0.0:0".parse().unwrap(), virustotal_key: KEY.into(), quota: None, log: None };
+    let settings =
+        Settings { listen: "0.0.0.0:0".parse().unwrap(), virustotal_key: KEY.into(), quota: None, beat: None, log: None };
     assert!(runtime.block_on(start(&settings)).is_err());
 }
 
@@ -475,7 +419,7 @@ fn ends(child: &mut Child) -> bool {
 fn the_binary_says_where_it_is_and_ends_with_its_parent() {
     let (mut child, ready) = binary();
     let names: Vec<_> = ready.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["control", "echo", "hostile", "virustotal"]);
+    assert_eq!(names, ["caldera", "control", "echo", "hostile", "virustotal"]);
     for origin in ready.as_object().unwrap().values() {
         TcpStream::connect(origin.as_str().unwrap().strip_prefix("http://").unwrap()).unwrap();
     }

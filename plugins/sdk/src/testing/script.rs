@@ -6,6 +6,7 @@ use std::{
     fmt::{self, Write as _},
     rc::Rc,
     thread,
+    time::Duration,
 };
 
 use serde::Serialize;
@@ -88,6 +89,7 @@ pub struct Expected {
     query: Vec<(String, String)>,
     headers: Vec<(String, String)>,
     body: Body,
+    timeout: Option<Duration>,
 }
 
 /// What a body must be.
@@ -103,7 +105,7 @@ enum Body {
 macro_rules! methods {
     ($($(#[$doc:meta])* $name:ident => $method:ident),+ $(,)?) => {
         $($(#[$doc])* pub fn $name(path: &str) -> Expected {
-            Expected { method: Method::$method, path: path.to_owned(), query: Vec::new(), headers: Vec::new(), body: Body::Empty }
+            Expected { method: Method::$method, path: path.to_owned(), query: Vec::new(), headers: Vec::new(), body: Body::Empty, timeout: None }
         })+
     };
 }
@@ -159,6 +161,13 @@ impl Expected {
         self
     }
 
+    /// With this [`timeout`](crate::Request::timeout). A script that names none does not mind one.
+    #[must_use]
+    pub fn timeout(mut self, timeout: Duration) -> Self {
+        self.timeout = Some(timeout);
+        self
+    }
+
     fn path_and_query(&self) -> String {
         let mut text = self.path.clone();
         if !self.query.is_empty() {
@@ -176,6 +185,9 @@ impl Expected {
             if !request.headers.iter().any(|(sent, sent_value)| sent == name && sent_value == value) {
                 return Err(format!("the header `{name}: {value}` is not among {:?}", request.headers));
             }
+        }
+        if self.timeout.is_some() && self.timeout != request.timeout {
+            return Err(format!("its timeout is {:?}", request.timeout));
         }
         let body = || String::from_utf8_lossy(&request.body).chars().take(2_000).collect::<String>();
         match &self.body {

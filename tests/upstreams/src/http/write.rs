@@ -57,6 +57,7 @@ pub fn reason(status: u16) -> &'static str {
         405 => "Method Not Allowed",
         409 => "Conflict",
         413 => "Content Too Large",
+        422 => "Unprocessable Entity",
         424 => "Failed Dependency",
         429 => "Too Many Requests",
         500 => "Internal Server Error",
