@@ -16,7 +16,7 @@ use casemate_policy::{
     cedar::{Known, Rules},
     default_approval, default_dry_run, default_enabled,
 };
-use casemate_sandbox::{CodeCache, Dependencies, PluginBindings, Runtime, examine};
+use casemate_sandbox::{CodeCache, PluginBindings, Reviewed, Runtime, examine};
 use casemate_signing::{
     Environment,
     highwater::HighWater,
@@ -89,7 +89,7 @@ impl House {
         for fact in plugins.values().map(|plugin| facts::loaded(plugin)).chain(refused.iter().map(facts::load_failed)) {
             log.event(fact, clock::now()).await?;
         }
-        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict, None) {
+        let policy = match rules(&config, &shelf.lock, &installed(&plugins), Names::Strict, None) {
             Ok(policy) => policy,
             Err(error) => {
                 log.event(facts::config_refused(&error), clock::now()).await?;
@@ -220,14 +220,18 @@ fn load(
     let statement = *package.statement_digest();
     // The same signed bytes, bound to something else: what ends one ends both.
     let life = before.filter(|before| before.statement == statement).map(|before| Arc::clone(&before.life));
-    let review = |manifest: &Manifest, dependencies: Option<&Dependencies>| {
-        let findings = advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)?;
-        Ok::<_, Failure>(MadeOf { dependencies: dependencies.cloned(), findings })
-    };
-    let (reviewed, made_of) = examine(package)?.reviewed(review)?;
+    let (reviewed, made_of) = review(package, advisories)?;
     let prepared = runtime.prepare(reviewed)?;
     let bindings = bindings(prepared.manifest(), config)?;
     Served::new(runtime.bind(prepared, bindings)?, statement, made_of, life)
+}
+
+/// What a proved package is made of, held against what is known of that.
+pub(super) fn review(package: Loadable, advisories: &Advisories) -> Result<(Reviewed, MadeOf), Failure> {
+    examine(package)?.reviewed(|manifest, dependencies| {
+        let findings = advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)?;
+        Ok(MadeOf { dependencies: dependencies.cloned(), findings })
+    })
 }
 
 /// What the operator bound a plugin to, checked against what its manifest declares.
@@ -296,30 +300,42 @@ pub(super) enum Names {
     Lenient,
 }
 
+/// An installed plugin, as far as rules are about it.
+pub(super) struct Installed<'a> {
+    pub(super) manifest: &'a Manifest,
+    /// The component's, lower-case hex.
+    pub(super) digest: String,
+}
+
+/// Those that are loaded.
+pub(super) fn installed(plugins: &Plugins) -> Vec<Installed<'_>> {
+    plugins.values().map(|served| Installed { manifest: served.plugin.manifest(), digest: served.plugin.digest().to_owned() }).collect()
+}
+
 /// The prepared rules: every name in the configuration must be of something that exists.
 pub(super) fn rules(
     config: &Config,
     lock: &LockFile,
-    loaded: &Plugins,
+    plugins: &[Installed<'_>],
     names: Names,
     before: Option<&Policy>,
 ) -> Result<Policy, ConfigError> {
     let mut faults = Vec::new();
     let mut tools = Vec::new();
-    for plugin in loaded.values().map(|served| &served.plugin) {
-        let manifest = plugin.manifest();
+    for Installed { manifest, digest } in plugins {
+        let id = manifest.id();
         let settings = config.plugins.get(&manifest.plugin.name);
         let dimensions =
             Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect::<BTreeMap<_, _>>());
-        let pinned = lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
+        let pinned = lock.plugin(&id).is_some_and(|locked| locked.component.to_hex() == *digest);
         for (name, tool) in &manifest.tool {
             let switches =
                 settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value.clone()).unwrap_or_default();
             let Ok(served) = ServedName::of(&manifest.plugin.name, name) else { continue };
             tools.push(ToolRule {
                 served,
-                plugin: plugin.id().clone(),
-                digest: plugin.digest().to_owned(),
+                plugin: id.clone(),
+                digest: digest.clone(),
                 tool: name.clone(),
                 manifest_tool: Arc::new(tool.clone()),
                 dimensions: Arc::clone(&dimensions),
@@ -347,7 +363,7 @@ pub(super) fn rules(
         }
     }
     // Names of plugins that are installed and not served now are no fault of the configuration.
-    let complete = names == Names::Strict && loaded.len() == lock.plugins().len();
+    let complete = names == Names::Strict && plugins.len() == lock.plugins().len();
     if complete {
         for grant in &config.grants {
             for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
