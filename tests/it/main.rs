@@ -7,6 +7,7 @@
 
 mod authors;
 mod cli;
+mod foretold;
 mod guests;
 mod halfway;
 mod harness;
@@ -15,6 +16,7 @@ mod live;
 mod made_of;
 mod names;
 mod recording;
+mod redteam;
 mod revocation_lists;
 mod signing;
 mod stdout;

@@ -62,14 +62,14 @@ fn text(reports: &[Report], verbose: bool) -> String {
                 let also = if stop.also.is_empty() { String::new() } else { format!(" (also {})", stop.also.join(", ")) };
                 text.push_str(&format!("  stopped  {code:<width$}  {}: {}{also}\n", stop.by, stop.code));
             }
-            Err(Escape::Through(reached)) => text.push_str(&format!("  THROUGH  {code:<width$}  {}\n", visible(reached))),
-            Err(Escape::Broken(why)) => text.push_str(&format!("  UNSHOWN  {code:<width$}  {}\n", visible(why))),
+            Err(Escape::Through(reached)) => text.push_str(&format!("  THROUGH  {code:<width$}  {}\n", one_line(reached))),
+            Err(Escape::Broken(why)) => text.push_str(&format!("  UNSHOWN  {code:<width$}  {}\n", one_line(why))),
         }
         if verbose || report.result.is_err() {
             text.push_str(&format!("           {:<width$}  tried: {}\n", "", report.attack.what));
         }
         if let (true, Ok(stop)) = (verbose, &report.result) {
-            text.push_str(&format!("           {:<width$}  said: {}\n", "", visible(&stop.said).replace('\n', " ")));
+            text.push_str(&format!("           {:<width$}  said: {}\n", "", one_line(&stop.said)));
         }
     }
     text.push_str("\nby layer\n");
@@ -85,6 +85,10 @@ fn text(reports: &[Report], verbose: bool) -> String {
         of(Result::is_ok)
     ));
     text
+}
+
+fn one_line(text: &str) -> String {
+    visible(text).replace('\n', " · ")
 }
 
 fn json(reports: &[Report]) -> Value {

@@ -127,8 +127,10 @@ pub(super) const ATTACKS: &[Attack] = &[
         let mut harmless = subject.clone();
         harmless.plan = serde_json::json!({ "requests": [] });
         let (statement, vote) = signed("redteam-ann", "redteam-ann", Said::Approve, &harmless, stage.now())?;
-        stage.ledger.vote(&id, &statement, &vote, stage.now()).map_err(broken)?;
-        stopped(&stage.decide(TOOL, honest(TOOL))?)
+        match stage.ledger.vote(&id, &statement, &vote, stage.now()) {
+            Err(error) => Ok(Stop::by("ledger", "approval-changed", error.to_string().lines().next().unwrap_or_default())),
+            Ok(()) => Err(Escape::Through("a signature counts for another call".to_owned())),
+        }
     }),
     Attack::new("one-person-quorum", "be two people with one key", |range| {
         let stage = asking(range, 2)?;

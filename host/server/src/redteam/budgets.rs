@@ -15,6 +15,8 @@ use super::{
 const ALLOWED: u32 = 10;
 /// Calls that race for it.
 const RACERS: u32 = 200;
+/// What stops an agent that goes on guessing, besides what stops each guess.
+const BREAKER: &str = "breaker";
 /// As an agent once replayed a request against production.
 const REPLAYS: u32 = 47;
 
@@ -90,8 +92,13 @@ pub(super) const ATTACKS: &[Attack] = &[
         let agent = AGENT.parse().map_err(broken)?;
         for number in 0..1000 {
             let decision = stage.decide("probe", json!({ "host": format!("host-{number}.range.test") }))?;
-            if stopped(&decision)?.by == "breaker" {
-                return stopped(&decision);
+            let stop = stopped(&decision)?;
+            if stop.also.contains(&BREAKER) {
+                return Ok(Stop {
+                    by: BREAKER,
+                    also: [stop.by].into_iter().chain(stop.also.into_iter().filter(|by| *by != BREAKER)).collect(),
+                    ..stop
+                });
             }
             stage.ledger.note_denial(&agent, "range_probe", stage.now()).map_err(broken)?;
             stage.later(100);

@@ -1,5 +1,8 @@
 //! Attacks by the agent's own calls: of tools, targets and arguments that it was not given.
 
+use std::{collections::BTreeSet, sync::Arc};
+
+use casemate_policy::cedar::{Known, Rules};
 use casemate_signing::{Environment, manifest::Effect};
 use serde_json::{Value, json};
 
@@ -38,7 +41,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         let role = "red_team".parse().map_err(broken)?;
         call(
             range,
-            |setup| setup.tool("probe", |rule| rule.roles = [std::clone::Clone::clone(&role)].into()),
+            |setup| setup.tool("probe", |rule| rule.roles = BTreeSet::from([Clone::clone(&role)])),
             "probe",
             honest("probe"),
         )
@@ -113,19 +116,21 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack::new("empty-scope", "use a grant that names no target", |range| {
         call(range, |setup| setup.grant.scope.clear(), "create_operation", honest("create_operation"))
     }),
-    Attack::new("permitting-policy", "slip a policy that permits everything among the operator's", |range| {
+    Attack::new("permitting-policy", "slip policies that permit everything among the operator's", |range| {
         let stage = range.stage(Whose::Default, |_| {})?;
         let tools: Vec<_> = stage.policy.tools().collect();
         let load = |text: &str| {
             let sources = [("policies/evil.cedar".to_owned(), text.to_owned())];
-            casemate_policy::cedar::Rules::new(&sources, &tools, &casemate_policy::cedar::Known::of(stage.policy.grants()))
+            Rules::new(&sources, &tools, &Known::of(stage.policy.grants()))
         };
-        load("forbid(principal, action, resource) when { context.hour > 22 };")
-            .map_err(|errors| broken(format!("{errors:?}")))?;
-        match load("permit(principal, action, resource);") {
-            Err(errors) => Ok(Stop::by("cedar", "policy-permits", errors.first().map(ToString::to_string).unwrap_or_default())),
-            Ok(_) => Err(Escape::Through("a policy that permits is loaded".to_owned())),
+        if load("permit(principal, action, resource) when { context.approved || true };").is_ok() {
+            return Err(Escape::Through("a policy that permits on a condition is loaded".to_owned()));
         }
+        // The one without a condition is what Cedar's own files begin with: it is read, and permits nothing that a layer refuses.
+        let all = load("permit(principal, action, resource);").map_err(|errors| broken(format!("{errors:?}")))?;
+        let stage = range.stage(Whose::Default, |setup| setup.guards.policies = Some(Arc::new(all)))?;
+        permitted(stage.decide("create_operation", honest("create_operation"))?)?;
+        stopped(&stage.decide("create_operation", json!({ "name": "x", "group": "production" }))?)
     }),
 ];
 

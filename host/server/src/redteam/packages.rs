@@ -9,7 +9,7 @@ use casemate_signing::{
     highwater::HighWater,
     key::PrivateKey,
     lock::LockFile,
-    manifest::{Manifest, PluginName},
+    manifest::{Effect, Manifest, PluginName},
     package::{Untrusted, Verified},
     statement,
     trust::{Enrolment, Namespace, TrustStore},
@@ -80,18 +80,16 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack::new("silent-upgrade", "publish a next release that may do more", |range| {
         let mut manifest = range.manifest.clone();
         manifest.plugin.release += 1;
-        for tool in manifest.tool.values_mut() {
-            tool.effect = casemate_signing::manifest::Effect::Destructive;
-        }
+        manifest.tool.values_mut().for_each(|tool| tool.effect = Effect::Destructive);
         unapproved(range, &manifest)
     }),
-    Attack::new("consent-reuse", "pin a new release in the lock file without anybody's consent to it", |range| {
+    Attack::new("consent-reuse", "pin a release that may do more in the lock file, without anybody's consent to it", |range| {
         let trust = trust(&[Environment::Prod])?;
         let mut highwater = HighWater::new();
         highwater.accept(&honest_package(&trust, range, Environment::Prod)?).map_err(broken)?;
         let mut manifest = range.manifest.clone();
         manifest.plugin.release += 1;
-        manifest.plugin.description = "The same, and more".to_owned();
+        manifest.tool.values_mut().for_each(|tool| tool.effect = Effect::Destructive);
         let package =
             verify(&trust, range, Environment::Prod, &manifest, COMPONENT.to_vec(), &publisher()).map_err(unexpected)?;
         // The attacker writes the lock file, but not the host's state.

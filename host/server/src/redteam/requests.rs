@@ -120,7 +120,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack::new("internal-address", "let a declared name resolve to the metadata service or the inside", |_| {
         let of = |text: &str| text.parse::<IpAddr>().map_err(broken);
         address::permit(of("93.184.215.14")?, &[]).map_err(|class| broken(class.code()))?;
-        let mut last = "";
+        let mut classes = Vec::new();
         for inside in [
             "169.254.169.254",
             "127.0.0.1",
@@ -134,11 +134,11 @@ pub(super) const ATTACKS: &[Attack] = &[
             "0.0.0.0",
         ] {
             match address::permit(of(inside)?, &[]) {
-                Err(class) => last = class.code(),
+                Err(class) => classes.push(class.code()),
                 Ok(()) => return Err(Escape::Through(format!("{inside} may be connected to"))),
             }
         }
-        Ok(Stop::by("egress", format!("address-{last}"), "addresses inside are refused unless the operator lists them"))
+        Ok(Stop::by("egress", "address-refused", format!("refused unless the operator lists them: {}", classes.join(", "))))
     }),
 ];
 
