@@ -10,6 +10,7 @@ mod cli;
 mod guests;
 mod halfway;
 mod harness;
+mod layers;
 mod lifecycle;
 mod live;
 mod made_of;

@@ -10,6 +10,8 @@ use std::{
 
 use serde_json::{Value, json};
 
+use super::Reply;
+
 /// A line that does not come within this time does not come.
 const HANGS: Duration = Duration::from_secs(60);
 
@@ -62,6 +64,12 @@ impl Http {
     /// Call a tool.
     pub(crate) fn call(&self, tool: &str, arguments: Value) -> Messages {
         self.post("tools/call", Some(tool), json!({ "name": tool, "arguments": arguments }))
+    }
+
+    /// What a call is told.
+    #[track_caller]
+    pub(crate) fn reply(&self, tool: &str, arguments: Value) -> Reply {
+        Reply(self.call(tool, arguments).next()["result"].clone())
     }
 
     /// Ask and take the answer's result.
