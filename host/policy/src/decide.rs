@@ -6,11 +6,12 @@ mod decision;
 
 use std::{borrow::Cow, sync::Arc};
 
-pub use decision::{Decision, Deferred, Denied, Permit};
+pub use decision::{Decision, Deferred, Denied, Explained, Permit, Word};
 
 use crate::{
     Call, Charge, Layer, Mode, Outcome, Policy, Principal, Readings, Reason, Timestamp, Verdict,
     approval::{self, Agreed, ApprovalId},
+    call::ArgumentsFault,
     layer::{Case, Finding, LAYERS, Objection},
     policy::Cover,
     session::SessionReading,
@@ -28,46 +29,28 @@ pub fn decide(policy: &Policy, principal: &Principal, call: &Call, readings: &Re
     if covers.is_empty() {
         return Decision::Denied(uncovered(policy, principal, call));
     }
-    let well_formed = call.well_formed();
-    let arguments_digest = well_formed.is_ok().then(|| call.arguments_digest()).flatten();
+    let question = Question::new(policy, principal, call, readings, now);
     let mut deferred = None;
     let mut denied: Option<(usize, Denied)> = None;
     for cover in covers {
-        let charges = cover.charges(call);
-        let (agreed, waiting) = match arguments_digest.as_deref() {
-            Some(digest) => approvals(policy, principal, cover, digest, readings, now),
-            None => (None, None),
-        };
-        let session = readings.of_session(&cover.grant);
-        let case = Case {
-            environment: policy.environment(),
-            principal,
-            cover,
-            call,
-            well_formed,
-            guards: policy.guards(),
-            readings,
-            session,
-            charges: &charges,
-            agreed: agreed.as_ref(),
-            now,
-        };
+        let under = question.under(cover);
+        let case = under.case(&question);
         match judge(&case) {
-            Judgement::Pass(asked, is_agreed) => match arguments_digest.clone() {
+            Judgement::Pass(asked, is_agreed) => match question.arguments_digest.clone() {
                 Some(arguments_digest) => {
-                    let agreed = agreed.filter(|_| is_agreed);
-                    return Decision::Permit(permit(asked, cover, charges, agreed, arguments_digest, session, now));
+                    let (session, agreed) = (under.session, under.agreed.filter(|_| is_agreed));
+                    return Decision::Permit(permit(asked, cover, under.charges, agreed, arguments_digest, session, now));
                 }
                 // Unreachable while the input layer stands, and closed if it ever does not.
                 None => denied = Some((0, undigestible(&case, asked.verdicts))),
             },
-            Judgement::Defer(asked, objections) => match arguments_digest.clone() {
+            Judgement::Defer(asked, objections) => match question.arguments_digest.clone() {
                 Some(arguments_digest) => {
                     // Planned first: the permit is for that and no more.
-                    let mut permit = permit(asked, cover, charges, None, arguments_digest, session, now);
+                    let mut permit = permit(asked, cover, under.charges, None, arguments_digest, under.session, now);
                     permit.mode = Mode::DryRun;
                     let why = objections.iter().map(|objection| objection.message.clone()).collect();
-                    let first = objections.into_iter().next();
+                    let (first, waiting) = (objections.into_iter().next(), under.waiting);
                     deferred = deferred.or(first.map(|objection| Deferred { permit, objection, why, waiting }));
                 }
                 None => denied = Some((0, undigestible(&case, asked.verdicts))),
@@ -82,43 +65,110 @@ pub fn decide(policy: &Policy, principal: &Principal, call: &Call, readings: &Re
     match (deferred, denied) {
         (Some(deferred), _) => Decision::Deferred(deferred),
         (None, Some((_, mut denied))) => {
-            denied.arguments_digest = arguments_digest;
+            denied.arguments_digest = question.arguments_digest;
             Decision::Denied(denied)
         }
         (None, None) => Decision::Denied(uncovered(policy, principal, call)),
     }
 }
 
-/// An approval of this very call by enough people, if there is one; else the one that waits for them.
-fn approvals(
-    policy: &Policy,
-    principal: &Principal,
-    cover: &Cover,
-    arguments_digest: &str,
-    readings: &Readings,
-    now: Timestamp,
-) -> (Option<Agreed>, Option<ApprovalId>) {
-    let rule = &cover.tool.rule;
-    let asked = approval::Asked {
-        environment: policy.environment(),
-        principal: principal.id(),
-        grant: &cover.grant,
-        plugin: &rule.plugin,
-        plugin_digest: &rule.digest,
-        tool: &rule.served,
-        arguments_digest,
+/// Every layer's word on a call, under every grant that covers it: for an operator who asks before it happens.
+///
+/// Each layer looks, as in [`decide`]; nothing is permitted by it.
+pub fn explain(policy: &Policy, principal: &Principal, call: &Call, readings: &Readings, now: Timestamp) -> Vec<Explained> {
+    let question = Question::new(policy, principal, call, readings, now);
+    let explained = |cover: &Cover| {
+        let under = question.under(cover);
+        let case = under.case(&question);
+        Explained { grant: cover.grant.clone(), words: LAYERS.iter().map(|look| word(look.layer(), look.look(&case))).collect() }
     };
-    let approvers = &policy.guards().approvers;
-    let mut waiting = None;
-    for approval in readings.approvals() {
-        if let Some(agreed) = approval.agreed(&asked, &rule.approval, approvers, now) {
-            return (Some(agreed), None);
+    policy.covering(principal, call.tool()).iter().map(explained).collect()
+}
+
+fn word(layer: Layer, finding: Finding) -> Word {
+    let verdict = finding.verdict(layer);
+    let remedies = match finding {
+        Finding::Deny(objection) | Finding::Defer(objection) => Some((objection.for_model, objection.for_operator)),
+        Finding::Pass(_) | Finding::Agreed(_) => None,
+    };
+    Word { verdict, remedies }
+}
+
+/// What is asked, whatever the grant.
+struct Question<'a> {
+    policy: &'a Policy,
+    principal: &'a Principal,
+    call: &'a Call,
+    readings: &'a Readings,
+    well_formed: Result<(), ArgumentsFault>,
+    arguments_digest: Option<String>,
+    now: Timestamp,
+}
+
+/// The same under one grant.
+struct Under<'a> {
+    cover: &'a Cover,
+    charges: Vec<Charge>,
+    /// An approval of this very call by enough people.
+    agreed: Option<Agreed>,
+    /// Else the one that waits for them.
+    waiting: Option<ApprovalId>,
+    session: Option<&'a SessionReading>,
+}
+
+impl<'a> Question<'a> {
+    fn new(policy: &'a Policy, principal: &'a Principal, call: &'a Call, readings: &'a Readings, now: Timestamp) -> Self {
+        let well_formed = call.well_formed();
+        let arguments_digest = well_formed.is_ok().then(|| call.arguments_digest()).flatten();
+        Self { policy, principal, call, readings, well_formed, arguments_digest, now }
+    }
+
+    fn under(&self, cover: &'a Cover) -> Under<'a> {
+        let (agreed, waiting) = self.arguments_digest.as_deref().map_or((None, None), |digest| self.approvals(cover, digest));
+        Under { cover, charges: cover.charges(self.call), agreed, waiting, session: self.readings.of_session(&cover.grant) }
+    }
+
+    fn approvals(&self, cover: &Cover, arguments_digest: &str) -> (Option<Agreed>, Option<ApprovalId>) {
+        let rule = &cover.tool.rule;
+        let asked = approval::Asked {
+            environment: self.policy.environment(),
+            principal: self.principal.id(),
+            grant: &cover.grant,
+            plugin: &rule.plugin,
+            plugin_digest: &rule.digest,
+            tool: &rule.served,
+            arguments_digest,
+        };
+        let approvers = &self.policy.guards().approvers;
+        let mut waiting = None;
+        for approval in self.readings.approvals() {
+            if let Some(agreed) = approval.agreed(&asked, &rule.approval, approvers, self.now) {
+                return (Some(agreed), None);
+            }
+            if waiting.is_none() && approval.is_about(&asked, self.now) {
+                waiting = Some(approval.id.clone());
+            }
         }
-        if waiting.is_none() && approval.is_about(&asked, now) {
-            waiting = Some(approval.id.clone());
+        (None, waiting)
+    }
+}
+
+impl Under<'_> {
+    fn case<'b>(&'b self, question: &'b Question<'b>) -> Case<'b> {
+        Case {
+            environment: question.policy.environment(),
+            principal: question.principal,
+            cover: self.cover,
+            call: question.call,
+            well_formed: question.well_formed,
+            guards: question.policy.guards(),
+            readings: question.readings,
+            session: self.session,
+            charges: &self.charges,
+            agreed: self.agreed.as_ref(),
+            now: question.now,
         }
     }
-    (None, waiting)
 }
 
 fn permit(

@@ -38,7 +38,7 @@ pub use approval::{ApprovalMode, ApprovalRule};
 pub use budget::{Budget, BudgetKey, Charge, InvalidWindow, Measure, Reading, Window};
 pub use call::Call;
 pub use casemate_signing::time::{InvalidTimestamp, Timestamp};
-pub use decide::{Decision, Deferred, Denied, Permit, decide};
+pub use decide::{Decision, Deferred, Denied, Explained, Permit, Word, decide, explain};
 pub use grant::Grant;
 pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
 pub use policy::{Guards, Policy, PolicyError, visible};

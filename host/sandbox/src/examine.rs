@@ -63,6 +63,11 @@ impl Examined {
 pub struct Reviewed(Examined);
 
 impl Reviewed {
+    /// The signed manifest.
+    pub fn manifest(&self) -> &Manifest {
+        self.0.manifest()
+    }
+
     pub(crate) fn into_parts(self) -> (Manifest, Vec<u8>) {
         (self.0.manifest, self.0.component)
     }

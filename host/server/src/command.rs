@@ -19,6 +19,7 @@ pub mod lock;
 pub mod new;
 pub mod pack;
 pub mod pin;
+pub mod policy;
 pub(crate) mod print;
 pub mod publish;
 pub mod remove;

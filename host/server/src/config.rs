@@ -28,7 +28,8 @@ use semver::VersionReq;
 use serde_json::Value;
 
 pub use advisories::{AdvisoryRules, Waiver};
-pub use place::{Located, distance, nearest};
+pub(crate) use place::of_toml;
+pub use place::{Located, Place, distance, nearest};
 pub use secret::{SecretError, SecretSource};
 
 /// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.

@@ -7,6 +7,7 @@ pub(crate) mod store;
 mod facts;
 mod open;
 mod reload;
+mod rules;
 mod serving;
 
 use std::sync::{Arc, PoisonError, RwLock};
@@ -32,6 +33,7 @@ pub use heads::CloseError;
 pub use open::{Opening, Refused};
 pub(crate) use open::{Shelf, chains, write_down};
 pub(crate) use reload::follow;
+pub(crate) use rules::Rulebook;
 pub use serving::Serving;
 pub(crate) use serving::{Ended, Served};
 

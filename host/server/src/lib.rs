@@ -12,6 +12,7 @@ mod cyclonedx;
 pub mod exit;
 pub mod folders;
 pub mod house;
+mod hypothesis;
 pub mod identity;
 mod installing;
 pub mod log;

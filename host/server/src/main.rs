@@ -58,6 +58,8 @@ enum Command {
     #[command(subcommand)]
     Token(command::token::Command),
     #[command(subcommand)]
+    Policy(command::policy::Command),
+    #[command(subcommand)]
     Approvals(command::approvals::Command),
     #[command(subcommand)]
     Approver(command::approver::Command),
@@ -142,6 +144,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Advisories(args) => command::advisories::run(&args, &context),
         Command::Trust(command) => command::trust::run(&command, &context),
         Command::Token(command) => command::token::run(&command, &context),
+        Command::Policy(command) => command::policy::run(&command, &context),
         Command::Approvals(command) => command::approvals::run(&command, &context),
         Command::Approver(command) => command::approver::run(&command, &context),
         Command::Ledger(args) => command::ledger::run(&args, &context),

@@ -240,21 +240,12 @@ pub(crate) fn ask(ledger: &Ledger, policy: &Policy, principal: &str, arguments: 
 
 pub(crate) fn request(ledger: &Ledger, deferred: &Deferred, receipt: Receipt, now: i64) -> (ApprovalId, Subject) {
     let subject = subject(deferred, now);
-    let id = send(ledger, deferred, &subject, receipt).unwrap();
+    let id = ledger.request(&subject, receipt).unwrap();
     (id, subject)
 }
 
 pub(crate) fn subject(deferred: &Deferred, now: i64) -> Subject {
     deferred.subject(deferred.arguments().clone(), &Plan::default(), at(now))
-}
-
-pub(crate) fn send(
-    ledger: &Ledger,
-    deferred: &Deferred,
-    subject: &Subject,
-    receipt: Receipt,
-) -> Result<ApprovalId, casemate_ledger::ApprovalError> {
-    ledger.request(subject, receipt)
 }
 
 /// Write down that a person agrees.

@@ -17,8 +17,8 @@ use serde_json::json;
 
 use crate::{
     fixture::{
-        HOUR, House, MOST, NOW, approve, ask, at, charges, code, decision, deferred, exhausted, file, permitted, says, send,
-        signed_by, spent, spent_of, subject, who,
+        HOUR, House, MOST, NOW, approve, ask, at, charges, code, decision, deferred, exhausted, file, permitted, says, signed_by,
+        spent, spent_of, subject, who,
     },
     race::{child, path_from_parent},
 };
@@ -140,7 +140,7 @@ fn one_principals_requests_have_a_limit_however_many_race() {
     let asked = |principal: &str, number: u32, now: i64| {
         let deferred = deferred(decision(&ledger, &policy, principal, json!({ "n": number }), now));
         let receipt = ledger.charge(deferred.permit(), MOST, at(now)).unwrap();
-        send(&ledger, &deferred, &subject(&deferred, now), receipt)
+        ledger.request(&subject(&deferred, now), receipt)
     };
     let asked = &asked;
     let asked_for: u32 = std::thread::scope(|scope| {
@@ -303,10 +303,10 @@ fn what_is_closed_is_not_asked_for_again() {
     let waiting = deferred(decision(&ledger, &policy, "local", json!({}), NOW));
     let subject = subject(&waiting, NOW);
     let charged = || ledger.charge(waiting.permit(), MOST, at(NOW)).unwrap();
-    let id = send(&ledger, &waiting, &subject, charged()).unwrap();
-    assert_eq!(send(&ledger, &waiting, &subject, charged()).unwrap(), id, "the same in the same millisecond");
+    let id = ledger.request(&subject, charged()).unwrap();
+    assert_eq!(ledger.request(&subject, charged()).unwrap(), id, "the same in the same millisecond");
     ledger.withdraw(&id, "operator", at(NOW + 1)).unwrap();
-    let again = send(&ledger, &waiting, &subject, charged());
+    let again = ledger.request(&subject, charged());
     assert!(matches!(again, Err(ApprovalError::Closed { fault: Closed::Withdrawn, .. })), "{again:?}");
     assert_eq!(state(&ledger, &id), State::Closed(Closed::Withdrawn));
 }

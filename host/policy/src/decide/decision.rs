@@ -80,6 +80,24 @@ pub struct Denied {
     pub(super) trip: Option<Trip>,
 }
 
+/// Every layer's word on a call under one grant.
+#[derive(Debug, Clone)]
+pub struct Explained {
+    /// Which grant.
+    pub grant: GrantName,
+    /// One of each layer, in the order they are reported.
+    pub words: Vec<Word>,
+}
+
+/// One layer's word.
+#[derive(Debug, Clone)]
+pub struct Word {
+    /// What it says.
+    pub verdict: Verdict,
+    /// Where it objects: what the caller may do next, and what the operator would change.
+    pub remedies: Option<(String, String)>,
+}
+
 /// The getters that a permit and a deferral share.
 macro_rules! asked_getters {
     ($type:ident) => {

@@ -40,7 +40,7 @@ impl<T> Located<T> {
 }
 
 /// A TOML error as file, line, what is wrong and what was probably meant.
-pub(super) fn of_toml(path: &Path, text: &str, error: &toml::de::Error) -> String {
+pub(crate) fn of_toml(path: &Path, text: &str, error: &toml::de::Error) -> String {
     let place = Place::new(path, text, error.span().map_or(0, |span| span.start));
     let message = error.message();
     match suggestion(message) {

@@ -3,7 +3,6 @@
 //! A plugin that is refused is not served, and the others are; a configuration that makes no sense opens nothing.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
     sync::{Arc, RwLock},
 };
@@ -11,12 +10,7 @@ use std::{
 use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, Log, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
-use casemate_policy::{
-    Grant, GrantName, Guards, Policy, PolicyError, ServedName, ToolRule,
-    cedar::{Known, Rules},
-    default_approval, default_dry_run, default_enabled,
-};
-use casemate_sandbox::{CodeCache, Dependencies, PluginBindings, Runtime, examine};
+use casemate_sandbox::{CodeCache, PluginBindings, Reviewed, Runtime, examine};
 use casemate_signing::{
     Environment,
     highwater::HighWater,
@@ -32,14 +26,15 @@ use super::{
     House, facts,
     heads::{self, Heads, Keeper},
     pending,
-    serving::{Ended, GrantLives, MadeOf, Plugins, Served, Serving},
+    rules::{Names, rules},
+    serving::{Ended, GrantLives, MadeOf, Plugins, Served, Serving, manifests},
     store::{self, Keys},
 };
 use crate::{
     advisories::Advisories,
     clock,
     command::Context,
-    config::{Config, ConfigError, PluginConfig, nearest},
+    config::{Config, PluginConfig},
     exit::Failure,
     folders::{Folders, private},
 };
@@ -89,7 +84,7 @@ impl House {
         for fact in plugins.values().map(|plugin| facts::loaded(plugin)).chain(refused.iter().map(facts::load_failed)) {
             log.event(fact, clock::now()).await?;
         }
-        let policy = match rules(&config, &shelf.lock, &plugins, Names::Strict, None) {
+        let policy = match rules(&config, &shelf.lock, &manifests(&plugins), Names::Strict, None) {
             Ok(policy) => policy,
             Err(error) => {
                 log.event(facts::config_refused(&error), clock::now()).await?;
@@ -220,14 +215,18 @@ fn load(
     let statement = *package.statement_digest();
     // The same signed bytes, bound to something else: what ends one ends both.
     let life = before.filter(|before| before.statement == statement).map(|before| Arc::clone(&before.life));
-    let review = |manifest: &Manifest, dependencies: Option<&Dependencies>| {
-        let findings = advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)?;
-        Ok::<_, Failure>(MadeOf { dependencies: dependencies.cloned(), findings })
-    };
-    let (reviewed, made_of) = examine(package)?.reviewed(review)?;
+    let (reviewed, made_of) = review(package, advisories)?;
     let prepared = runtime.prepare(reviewed)?;
     let bindings = bindings(prepared.manifest(), config)?;
     Served::new(runtime.bind(prepared, bindings)?, statement, made_of, life)
+}
+
+/// What a proved package is made of, held against what is known of that.
+pub(super) fn review(package: Loadable, advisories: &Advisories) -> Result<(Reviewed, MadeOf), Failure> {
+    examine(package)?.reviewed(|manifest, dependencies| {
+        let findings = advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)?;
+        Ok(MadeOf { dependencies: dependencies.cloned(), findings })
+    })
 }
 
 /// What the operator bound a plugin to, checked against what its manifest declares.
@@ -284,172 +283,6 @@ fn settings(manifest: &Manifest, config: &PluginConfig) -> Result<String, Failur
                 Err(Failure::invalid(format!("{}: settings of plugin `{}`: {error}", config.place, manifest.plugin.name)))
             }
         },
-    }
-}
-
-/// What becomes of names in the configuration that are of nothing.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Names {
-    /// They are faults: a configuration that is taken up fits what is installed.
-    Strict,
-    /// They stand for nothing: what was installed may be gone since.
-    Lenient,
-}
-
-/// The prepared rules: every name in the configuration must be of something that exists.
-pub(super) fn rules(
-    config: &Config,
-    lock: &LockFile,
-    loaded: &Plugins,
-    names: Names,
-    before: Option<&Policy>,
-) -> Result<Policy, ConfigError> {
-    let mut faults = Vec::new();
-    let mut tools = Vec::new();
-    for plugin in loaded.values().map(|served| &served.plugin) {
-        let manifest = plugin.manifest();
-        let settings = config.plugins.get(&manifest.plugin.name);
-        let dimensions =
-            Arc::new(manifest.scope.iter().map(|(name, dimension)| (name.clone(), dimension.kind)).collect::<BTreeMap<_, _>>());
-        let pinned = lock.plugin(plugin.id()).is_some_and(|locked| locked.component.to_hex() == plugin.digest());
-        for (name, tool) in &manifest.tool {
-            let switches =
-                settings.and_then(|settings| settings.tools.get(name)).map(|located| located.value.clone()).unwrap_or_default();
-            let Ok(served) = ServedName::of(&manifest.plugin.name, name) else { continue };
-            tools.push(ToolRule {
-                served,
-                plugin: plugin.id().clone(),
-                digest: plugin.digest().to_owned(),
-                tool: name.clone(),
-                manifest_tool: Arc::new(tool.clone()),
-                dimensions: Arc::clone(&dimensions),
-                pinned,
-                enabled: switches.enabled.unwrap_or_else(|| default_enabled(tool.effect)),
-                dry_run: switches.dry_run.unwrap_or_else(|| default_dry_run(tool.effect)),
-                approval: switches.approval.unwrap_or_else(|| default_approval(tool.effect)),
-                roles: switches.roles,
-            });
-        }
-        if let Some(settings) = settings {
-            unknown_names(manifest, settings, &mut faults);
-        }
-    }
-    let installed: BTreeSet<&PluginName> = lock.plugins().keys().map(|id| &id.name).collect();
-    for (name, plugin) in &config.plugins {
-        if names == Names::Strict && !installed.contains(name) {
-            faults.push(missing(
-                &plugin.place.to_string(),
-                "there is no plugin",
-                name.as_str(),
-                "casemate install adds it; casemate list shows what is there",
-                installed.iter().map(|name| name.as_str()),
-            ));
-        }
-    }
-    // Names of plugins that are installed and not served now are no fault of the configuration.
-    let complete = names == Names::Strict && loaded.len() == lock.plugins().len();
-    if complete {
-        for grant in &config.grants {
-            for pattern in grant.value.tools.iter().filter(|pattern| !tools.iter().any(|tool| pattern.matches(&tool.served))) {
-                faults.push(missing(
-                    &grant.place.to_string(),
-                    "there is no tool for the pattern",
-                    pattern.as_str(),
-                    "casemate list shows every tool",
-                    tools.iter().map(|tool| tool.served.as_str()),
-                ));
-            }
-        }
-    }
-    if !faults.is_empty() {
-        return Err(ConfigError::new(faults));
-    }
-    let grants = config.grants.iter().map(|grant| &grant.value);
-    let grants: Vec<Grant> =
-        if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
-    let fault = |errors: Vec<PolicyError>| {
-        let place =
-            |name: &GrantName| config.grants.iter().find(|grant| grant.value.name == *name).map(|grant| grant.place.to_string());
-        let placed = |error: &PolicyError| {
-            let place = error.grant().and_then(place).unwrap_or_else(|| config.path.display().to_string());
-            format!("{place}: {error}")
-        };
-        ConfigError::new(errors.iter().map(placed).collect())
-    };
-    let policies = policies(config, &grants, &tools, before.filter(|_| !complete))?;
-    let guards = Guards { policies, ..config.guards.clone() };
-    let policy = Policy::new(config.environment, grants, tools, guards).map_err(fault)?;
-    let misspelt = if complete { policy.misspelt() } else { Vec::new() };
-    if misspelt.is_empty() { Ok(policy) } else { Err(fault(misspelt)) }
-}
-
-/// The operator's own policies, held against the tools that there are. Where some of these are not served now, policies about them are no
-/// mistakes: then those in force stay.
-fn policies(
-    config: &Config,
-    grants: &[Grant],
-    tools: &[ToolRule],
-    before: Option<&Policy>,
-) -> Result<Option<Arc<Rules>>, ConfigError> {
-    if config.policies.is_empty() {
-        return Ok(None);
-    }
-    let tools: Vec<&ToolRule> = tools.iter().collect();
-    match (Rules::new(&config.policies, &tools, &Known::of(grants)), before) {
-        (Ok(rules), _) => Ok(Some(Arc::new(rules))),
-        (Err(_), Some(before)) if before.guards().policies.is_some() => Ok(before.guards().policies.clone()),
-        (Err(errors), _) => Err(ConfigError::new(errors.iter().map(ToString::to_string).collect())),
-    }
-}
-
-/// What is left of a grant while some plugins are not served: less, or the same.
-fn served_part(grant: &Grant, tools: &[ToolRule]) -> Option<Grant> {
-    let mut grant = grant.clone();
-    grant.tools.retain(|pattern| tools.iter().any(|tool| pattern.matches(&tool.served)));
-    let covered: Vec<&ToolRule> =
-        tools.iter().filter(|tool| grant.tools.iter().any(|pattern| pattern.matches(&tool.served))).collect();
-    grant.scope.retain(|dimension, _| covered.iter().any(|tool| tool.dimensions.contains_key(dimension)));
-    grant.budgets.retain(|budget| covered.iter().any(|tool| budget.counts(&tool.served, tool.manifest_tool.effect)));
-    (!grant.tools.is_empty()).then_some(grant)
-}
-
-/// Names in a plugin's section that its manifest does not have.
-fn unknown_names(manifest: &Manifest, settings: &PluginConfig, faults: &mut Vec<String>) {
-    let plugin = &manifest.plugin.name;
-    let mut check = |place: String, kind: &str, name: &str, known: Vec<&str>| {
-        if !known.contains(&name) {
-            faults.push(missing(
-                &place,
-                &format!("plugin `{plugin}` has no {kind}"),
-                name,
-                &format!("casemate inspect {plugin} shows what it has"),
-                known.into_iter(),
-            ));
-        }
-    };
-    for (name, tool) in &settings.tools {
-        check(tool.place.to_string(), "tool", name.as_str(), manifest.tool.keys().map(|name| name.as_str()).collect());
-    }
-    for name in settings.upstreams.keys() {
-        check(
-            settings.place.to_string(),
-            "upstream",
-            name.as_str(),
-            manifest.upstream.keys().map(|name| name.as_str()).collect(),
-        );
-    }
-    for name in settings.secrets.keys() {
-        check(settings.place.to_string(), "secret", name.as_str(), manifest.secrets.keys().map(|name| name.as_str()).collect());
-    }
-    for name in settings.sources.keys() {
-        check(settings.place.to_string(), "source", name.as_str(), manifest.sources.keys().map(|name| name.as_str()).collect());
-    }
-}
-
-fn missing<'a>(place: &str, what: &str, name: &str, help: &str, known: impl Iterator<Item = &'a str>) -> String {
-    match nearest(name, known) {
-        Some(meant) => format!("{place}: {what} `{name}`\nhelp: did you mean `{meant}`?"),
-        None => format!("{place}: {what} `{name}`\nhelp: {help}"),
     }
 }
 

@@ -20,8 +20,9 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     House, facts,
-    open::{Kept, Names, Refused, Shelf, rules},
-    serving::{Ended, GrantLives, Plugins, Serving},
+    open::{Kept, Refused, Shelf},
+    rules::{Names, rules},
+    serving::{Ended, GrantLives, Plugins, Serving, manifests},
     store,
 };
 use crate::{advisories::Advisories, clock, config::Config, exit::Failure};
@@ -132,7 +133,7 @@ impl House {
         let advisories = Arc::new(Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?);
         let kept = Kept { plugins: kept.clone(), rebind: true };
         let (plugins, refused) = shelf.load_all(&self.runtime, &config, &advisories, &kept);
-        let policy = rules(&config, &shelf.lock, &plugins, Names::Strict, Some(&before.policy))?;
+        let policy = rules(&config, &shelf.lock, &manifests(&plugins), Names::Strict, Some(&before.policy))?;
         let grants = GrantLives::of(&config, Some(before));
         Ok(Serving { config: Arc::new(config), advisories, policy, plugins, refused, grants })
     }
@@ -149,14 +150,14 @@ impl House {
             refused,
             grants: GrantLives::of(config, Some(before)),
         };
-        let misfit = match rules(config, &shelf.lock, &plugins, Names::Lenient, Some(&before.policy)) {
+        let misfit = match rules(config, &shelf.lock, &manifests(&plugins), Names::Lenient, Some(&before.policy)) {
             Ok(policy) => return serving(policy, plugins, refused),
             Err(misfit) => misfit.to_string(),
         };
         // What is new does not fit the configuration in force, which fits what was there before.
         let new = plugins.keys().filter(|id| !kept.plugins.contains_key(id));
         refused.extend(new.map(|plugin| Refused { plugin: plugin.clone(), reason: misfit.clone() }));
-        match rules(config, &shelf.lock, &kept.plugins, Names::Lenient, Some(&before.policy)) {
+        match rules(config, &shelf.lock, &manifests(&kept.plugins), Names::Lenient, Some(&before.policy)) {
             Ok(policy) => serving(policy, kept.plugins, refused),
             Err(misfit) => {
                 let reason = misfit.to_string();

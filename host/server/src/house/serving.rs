@@ -9,7 +9,10 @@ use std::{
 
 use casemate_policy::{Grant, GrantName, Policy, output::OutputRules, text::visible};
 use casemate_sandbox::{Dependencies, Loaded, LogLevel, LogLine};
-use casemate_signing::{digest::Digest, manifest::PluginId};
+use casemate_signing::{
+    digest::Digest,
+    manifest::{Manifest, PluginId},
+};
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +25,11 @@ use crate::{
 
 /// Plugins that are served.
 pub(crate) type Plugins = BTreeMap<PluginId, Arc<Served>>;
+
+/// What they are and may do.
+pub(super) fn manifests(plugins: &Plugins) -> Vec<&Manifest> {
+    plugins.values().map(|served| served.plugin.manifest().as_ref()).collect()
+}
 
 /// What is served at one moment.
 pub struct Serving {
