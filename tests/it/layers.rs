@@ -48,11 +48,18 @@ fn configured(house: House, careful: impl Fn(&str) -> bool) -> House {
     house.policy("wiping.cedar", if careful("cedar") { FORBIDDEN } else { ALLOWED })
 }
 
-/// A house where everything is as wide as it can be written, and that has a past.
-fn wide(lax: bool) -> House {
-    let house = configured(House::new(&guest(lax)), |_| false).serve();
+/// A house that has a past: something untrusted was read, and a call was refused.
+fn past(lax: bool) -> House {
+    let house = configured(House::new(&guest(lax)), |layer| layer == "breaker").serve();
     house.call("hosts", json!({})).done(&["200"]);
     house.call("wipe", json!({ "group": "moon" })).ended("denied", "out-of-scope", &[]);
+    house
+}
+
+/// The same with only these layers careful, and everything else as wide as it can be written.
+fn only(house: House, careful: &[&str]) -> House {
+    let house = configured(house, |layer| careful.contains(&layer));
+    house.reload();
     house
 }
 
@@ -60,8 +67,8 @@ fn wide(lax: bool) -> House {
 #[track_caller]
 fn objectors(house: &House, arguments: Value) -> Vec<String> {
     let reply = house.call("wipe", arguments);
-    house.changed_nothing();
     assert!(["denied", "deferred"].contains(&reply.decision()), "{reply:?}");
+    house.changed_nothing();
     told(house, &reply);
     let record = house.record(&reply);
     let verdicts = said(&record, "verdicts").as_array().unwrap().iter();
@@ -84,7 +91,7 @@ fn told(house: &House, reply: &Reply) {
 /// With this one layer wide open and the others careful, each of the others objects to what is dangerous.
 #[track_caller]
 fn check(open: &str) {
-    let mut house = wide(open == "input");
+    let mut house = past(open == "input");
     house.close();
     let house = configured(house, |layer| ![open, "catalog", "dry-run"].contains(&layer)).open();
     let others: Vec<&str> = OBJECTORS.into_iter().filter(|layer| *layer != open).collect();
@@ -159,10 +166,9 @@ fn dry_run_wide_open_is_not_enough() {
 fn each_layer_alone_is_enough() {
     // The breaker's answer is for good, so it is the last.
     let order = ["identity", "enable", "effect", "input", "scope", "flow", "budget", "cedar", "approval", "breaker"];
-    let mut house = wide(false);
+    let mut house = past(false);
     for alone in order {
-        house = configured(house, |layer| layer == alone);
-        house.reload();
+        house = only(house, &[alone]);
         let arguments = match alone {
             "input" => json!({ "group": "lab", "force": true }),
             "scope" => json!({ "group": "prod" }),
@@ -174,8 +180,7 @@ fn each_layer_alone_is_enough() {
 
 #[test]
 fn a_dry_run_alone_is_enough() {
-    let house = configured(wide(false), |layer| layer == "dry-run");
-    house.reload();
+    let house = only(past(false), &["dry-run"]);
     let reply = house.call("wipe", json!({ "group": "prod" })).done(&["POST", "/wipes", "Nothing above read was sent"]);
     assert_eq!(reply.decision(), "planned");
     house.changed_nothing();
@@ -184,8 +189,7 @@ fn a_dry_run_alone_is_enough() {
 /// Nothing tells a caller whether a tool is there and not granted, or not there.
 #[test]
 fn the_catalog_alone_is_enough() {
-    let house = configured(wide(false), |layer| layer == "catalog");
-    house.reload();
+    let house = only(past(false), &["catalog"]);
     let refused = |tool: &str| {
         let reply = house.call(tool, json!({ "group": "lab" })).ended("denied", "unknown-tool", &[]);
         told(&house, &reply);
@@ -201,7 +205,7 @@ fn the_catalog_alone_is_enough() {
 /// The gate is behind all layers: with every one of them wide open, a plugin still reaches only what its grant names.
 #[test]
 fn the_gate_holds_when_every_layer_is_wide_open() {
-    let house = wide(false);
+    let house = only(past(false), &[]);
     house.refused("wipe", json!({ "group": "lab", "instead": "moon" }), "out-of-scope");
     house.changed_nothing();
     house.call("wipe", json!({ "group": "lab", "instead": "prod" })).done(&["200"]);

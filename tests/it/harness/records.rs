@@ -56,7 +56,7 @@ impl House {
     pub(crate) fn record(&self, reply: &Reply) -> Value {
         let mut found = Value::Null;
         until("the record is written", || {
-            found = self.written().into_iter().find(|record| record["id"] == reply.audit_id()).unwrap_or_default();
+            found = self.written().into_iter().find(|record| record["event_id"] == reply.audit_id()).unwrap_or_default();
             !found.is_null()
         });
         found
