@@ -7,6 +7,7 @@
 
 mod authors;
 mod cli;
+mod composition;
 mod guests;
 mod halfway;
 mod harness;

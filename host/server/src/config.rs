@@ -16,6 +16,7 @@ use std::{
 use casemate_policy::{
     ApprovalRule, Budget, Grant, GrantName, Guards, Measure, PrincipalId, Timestamp, ToolPattern, approval::RoleName,
     egress::UpstreamBinding,
+    flow::FlowName,
 };
 use casemate_registry::{Authority, HostRule};
 use casemate_sandbox::{BoundSource, Maxima, Secrets};
@@ -57,6 +58,8 @@ pub struct Config {
     pub grants: Vec<Located<Grant>>,
     /// What holds for every grant.
     pub guards: Guards,
+    /// Where the operator's flow rules are.
+    pub flow_places: BTreeMap<FlowName, place::Place>,
     /// The operator's own policies: each file of `policies/`, beside the configuration file, that ends in `.cedar`, and its text.
     pub policies: Vec<(String, String)>,
 }
@@ -175,7 +178,7 @@ impl Config {
     /// As [`Config::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let file = file::File::parse(text).map_err(|error| ConfigError::new(vec![place::of_toml(path, text, &error)]))?;
-        let mut resolver = Resolver { path, text, faults: Vec::new() };
+        let mut resolver = Resolver { path, text, faults: Vec::new(), flow_places: BTreeMap::new() };
         let config = resolver.config(file);
         if resolver.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(resolver.faults)) }
     }
@@ -215,6 +218,7 @@ struct Resolver<'a> {
     path: &'a Path,
     text: &'a str,
     faults: Vec<String>,
+    flow_places: BTreeMap<FlowName, place::Place>,
 }
 
 impl Resolver<'_> {
@@ -269,6 +273,7 @@ impl Resolver<'_> {
             plugins,
             grants,
             guards,
+            flow_places: std::mem::take(&mut self.flow_places),
             policies: Vec::new(),
         }
     }

@@ -6,7 +6,7 @@ use casemate_policy::{
     ApprovalMode, ApprovalRule, Guards, Window,
     approval::{Approver, Approvers},
     breaker::{BreakerRules, Rate},
-    flow::{self, FlowRule, FlowWhen, Forbidden},
+    flow::{self, FlowName, FlowRule, FlowWhen, Forbidden},
     session::SessionRules,
 };
 use casemate_signing::key::PublicKey;
@@ -80,6 +80,8 @@ impl Resolver<'_> {
                 None
             }
         };
+        let place = self.place(file.forbid.span());
+        self.flow_places.extend(name.clone().map(|name: FlowName| (name, place)));
         let forbid = file.forbid.into_inner();
         let tools = self.patterns(forbid.tools);
         let forbids = Forbidden { effect: forbid.effect, tools };
