@@ -7,52 +7,13 @@ use std::{
 
 use serde_json::{Value, json};
 
-use crate::harness::{Guest, House, Http, Reply};
+use crate::harness::{Guest, House, Http, Reply, UNDER_WAY, said, until};
 
 /// The promise: a revocation takes effect within this time.
 const PROMISE: Duration = Duration::from_secs(1);
-/// Long enough for anything that happens at all on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
-/// A call that is under way by then.
-const UNDER_WAY: Duration = Duration::from_millis(700);
-
-/// Wait for something, and say how long that took.
-#[track_caller]
-fn until(what: &str, mut holds: impl FnMut() -> bool) -> Duration {
-    let started = Instant::now();
-    while !holds() {
-        assert!(started.elapsed() < PATIENCE, "{what}: it does not happen");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    started.elapsed()
-}
 
 fn tools(house: &House) -> Vec<Value> {
     house.runtime().block_on(house.server().tools())
-}
-
-/// Every record in the order in which the server wrote it, and after those what commands wrote. Read from the files: the command
-/// that shows them needs a configuration that can be read, and here not every one can.
-fn written(house: &House) -> Vec<Value> {
-    let mut files = Vec::new();
-    for chain in fs::read_dir(house.folder().join("state/dev/audit")).unwrap() {
-        let entries = fs::read_dir(chain.unwrap().path()).unwrap().map(|entry| entry.unwrap().path());
-        files.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")));
-    }
-    files.sort();
-    let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();
-    // The last line may be in the middle of being written.
-    text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect()
-}
-
-/// Records of this kind, oldest first.
-fn records(house: &House, kind: &str) -> Vec<Value> {
-    written(house).into_iter().filter(|record| record["event_type"] == kind).collect()
-}
-
-/// What a record says of its own kind.
-fn said<'a>(record: &'a Value, name: &str) -> &'a Value {
-    &record["extensions"]["casemate"][name]
 }
 
 /// A house whose guest may write, with its server running.
@@ -66,20 +27,7 @@ fn writing(guest: &str) -> House {
 
 /// What a call is told that is under way while `change` happens, and how long after the change.
 fn during(house: &House, tool: &str, change: impl FnOnce()) -> (Reply, Duration) {
-    let tool = house.served(tool);
-    let server = house.server();
-    std::thread::scope(|scope| {
-        let call = scope.spawn(move || {
-            let reply = house.runtime().block_on(server.call(&tool, json!({ "group": "lab" }))).unwrap();
-            (reply, Instant::now())
-        });
-        std::thread::sleep(UNDER_WAY);
-        assert!(!call.is_finished(), "the call is over before anything changes");
-        change();
-        let changed = Instant::now();
-        let (reply, ended) = call.join().unwrap();
-        (reply, ended.saturating_duration_since(changed))
-    })
+    house.during(tool, json!({ "group": "lab" }), change)
 }
 
 #[test]
@@ -99,16 +47,16 @@ fn a_revoked_key_ends_what_it_signed_and_trusting_it_again_brings_it_back() {
     house.goes_on();
     house.close();
 
-    let outcomes = records(&house, "outcome");
+    let outcomes = house.records("outcome");
     assert_eq!(
         (said(&outcomes[0], "ending").as_str(), outcomes[0]["outcome"].as_str()),
         (Some("revoked"), Some("error")),
         "{outcomes:?}"
     );
-    let failed = records(&house, "plugin.load-failed");
+    let failed = house.records("plugin.load-failed");
     assert_eq!(failed.len(), 1, "{failed:?}");
     assert!(said(&failed[0], "fields")["reason"].as_str().unwrap().contains("revoked"), "{failed:?}");
-    assert_eq!(records(&house, "plugin.loaded").len(), 2);
+    assert_eq!(house.records("plugin.loaded").len(), 2);
 }
 
 #[test]
@@ -116,9 +64,7 @@ fn a_revoked_plugin_is_gone_over_http_too() {
     let mut house = House::new(&Guest::new("endless_wait").limit("deadline_ms", 60_000))
         .set("grants.tester.principals", vec!["local", "token:ann"]);
     house.install().done();
-    let made = house.casemate(&["token", "new", "ann"]).done().stdout;
-    let token = made.split_whitespace().find(|word| word.starts_with("casemate_")).unwrap();
-    let http = Http::start(&mut house.command(), token);
+    let http = Http::start(&mut house.command(), &house.token("ann"));
     let (run, ping) = (house.served("run"), house.served("ping"));
     assert_eq!(http.call(&ping, json!({})).next()["result"]["content"][0]["text"], "pong");
     let mut changes = http.post("subscriptions/listen", None, json!({ "notifications": { "toolsListChanged": true } }));
@@ -150,7 +96,7 @@ fn what_waits_to_send_sends_nothing_once_revoked() {
     reply.ended("error", "plugin-unloaded", &[]);
     std::thread::sleep(Duration::from_secs(3));
     assert!(house.received().is_empty() && house.upstreams().connections() == 0, "{:?}", house.received());
-    let outcome = records(&house, "outcome").pop().unwrap();
+    let outcome = house.records("outcome").pop().unwrap();
     assert_eq!(*said(&outcome, "requests"), json!([]), "{outcome}");
 }
 
@@ -161,7 +107,7 @@ fn a_write_that_was_on_its_way_is_not_called_undone() {
     let (reply, late) = during(&house, "change", || house.revoke());
     reply.ended("error", "outcome-unknown", &["whether it happened is not known"]);
     assert!(late < PROMISE, "{late:?}");
-    let outcome = records(&house, "outcome").pop().unwrap();
+    let outcome = house.records("outcome").pop().unwrap();
     assert_eq!((outcome["outcome"].as_str(), said(&outcome, "ending").as_str()), (Some("unknown"), Some("revoked")), "{outcome}");
     assert_eq!(said(&outcome, "requests")[0]["state"], "pending", "{outcome}");
 }
@@ -177,8 +123,8 @@ fn a_removed_plugin_is_gone_and_an_installed_one_is_there() {
     house.install().done();
     until("the tools are back", || !tools(&house).is_empty());
     house.goes_on();
-    assert_eq!(*said(&records(&house, "outcome")[0], "ending"), "removed");
-    assert_eq!(records(&house, "plugin.removed").len(), 1);
+    assert_eq!(*said(&house.records("outcome")[0], "ending"), "removed");
+    assert_eq!(house.records("plugin.removed").len(), 1);
 }
 
 #[test]
@@ -194,7 +140,7 @@ fn an_update_takes_the_place_of_what_ran_before() {
     assert!(late < PROMISE, "{late:?}");
     until("the newer one is served", || tools(&house).iter().any(|tool| tool["description"] == "Answers."));
     house.goes_on();
-    let ending = said(&records(&house, "outcome")[0], "ending").clone();
+    let ending = said(&house.records("outcome")[0], "ending").clone();
     assert!(ending == "replaced" || ending == "revoked", "{ending}");
 }
 
@@ -212,7 +158,7 @@ fn what_cannot_be_read_vouches_for_nothing() {
         until(file, || !tools(&house).is_empty());
         house.goes_on();
         house.close();
-        let failed = records(&house, "plugin.load-failed");
+        let failed = house.records("plugin.load-failed");
         assert!(failed.iter().any(|record| record.to_string().contains(file.rsplit('/').next().unwrap())), "{failed:?}");
     }
 }
@@ -225,7 +171,7 @@ fn a_file_that_changes_nothing_disturbs_nobody() {
         std::thread::sleep(Duration::from_millis(600));
     });
     reply.done(&["200"]);
-    assert_eq!((house.server().changes(), records(&house, "plugin.loaded").len()), (0, 1));
+    assert_eq!((house.server().changes(), house.records("plugin.loaded").len()), (0, 1));
 }
 
 #[test]
@@ -250,7 +196,7 @@ fn the_configuration_is_taken_up_when_the_server_is_told_to() {
         assert_ne!(*text, good, "{what}");
         house.write_whole("casemate.toml", text);
         house.hang_up();
-        until(what, || records(&house, "config.refused").len() == count + 1);
+        until(what, || house.records("config.refused").len() == count + 1);
         assert!(!tools(&house).is_empty(), "{what}");
         assert_eq!(house.call("ping", json!({})).decision(), "denied", "{what}");
     }
@@ -260,7 +206,7 @@ fn the_configuration_is_taken_up_when_the_server_is_told_to() {
     until("the tool is on again", || tools(&house).iter().any(|tool| tool["name"] == house.served("ping")));
     house.goes_on();
     house.close();
-    assert_eq!(records(&house, "config.loaded").len(), 3, "once as it started");
+    assert_eq!(house.records("config.loaded").len(), 3, "once as it started");
 }
 
 /// A revocation does not wait for a good configuration.
@@ -270,7 +216,7 @@ fn a_revocation_counts_beside_a_configuration_that_does_not() {
     let good = fs::read_to_string(house.folder().join("casemate.toml")).unwrap();
     house.write_whole("casemate.toml", "environment = 5");
     house.hang_up();
-    until("it is refused", || records(&house, "config.refused").len() == 1);
+    until("it is refused", || house.records("config.refused").len() == 1);
     house.goes_on();
     // The command that revokes needs a configuration that can be read; the file does not.
     house.write_whole("trust.toml", "version = 1\n");
@@ -335,7 +281,7 @@ fn calls_that_race_a_removal_run_before_it_or_not_at_all() {
     assert_eq!(house.run("late").decision(), "denied");
     assert_eq!(house.received().len(), reached);
 
-    let all = written(&house);
+    let all = house.written();
     let taken_up = all.iter().position(|record| record["event_type"] == "plugin.removed").unwrap();
     for intent in all[taken_up..]
         .iter()

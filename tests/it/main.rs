@@ -7,10 +7,12 @@
 
 mod authors;
 mod cli;
+mod composition;
 mod foretold;
 mod guests;
 mod halfway;
 mod harness;
+mod layers;
 mod lifecycle;
 mod live;
 mod made_of;

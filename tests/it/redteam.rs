@@ -24,6 +24,7 @@ fn through(report: &Value) -> BTreeSet<String> {
 fn every_attack_is_stopped_by_a_host_that_was_just_begun() {
     let folder = tempfile::tempdir().unwrap();
     casemate(folder.path(), &["init"]).done();
+    casemate(folder.path(), &["check"]).done();
     let before = files(folder.path());
     let ran = casemate(folder.path(), &["--format", "json", "redteam"]).done();
     let report = attacked(&ran);
@@ -36,7 +37,7 @@ fn every_attack_is_stopped_by_a_host_that_was_just_begun() {
     {
         assert!(report["layers"][layer].as_array().is_some_and(|stopped| !stopped.is_empty()), "`{layer}` stops nothing");
     }
-    assert_eq!(files(folder.path()), before, "nothing is written");
+    assert!(files(folder.path()) == before, "something was written");
     let shown = casemate(folder.path(), &["redteam", "--verbose"]).done();
     assert!(shown.stdout.contains("stopped  plan-swap"), "{shown:#?}");
     assert!(shown.stdout.contains(" 0 through, 0 not shown"), "{shown:#?}");
@@ -80,7 +81,8 @@ fn the_operators_own_tools_are_attacked_and_no_upstream_is() {
     assert_eq!(of("your-tools-after-a-secret")["by"], "flow");
     assert!(house.received().is_empty());
 
-    let house = house.set("without_flows", vec!["secret-then-write"]);
+    let config = fs::read_to_string(house.folder().join("casemate.toml")).unwrap();
+    house.write_whole("casemate.toml", &format!("without_flows = [\"secret-then-write\"]\n{config}"));
     let report = attacked(&house.casemate(&["--format", "json", "redteam"]));
     assert!(through(&report).contains("your-tools-after-a-secret"), "{:?}", through(&report));
 }

@@ -199,6 +199,14 @@ impl PolicyError {
             | Self::Budget { grant, .. } => Some(grant),
         }
     }
+
+    /// The flow rule that cannot be used; none where it is not about one.
+    pub fn flow(&self) -> Option<&FlowName> {
+        match self {
+            Self::Flow { flow, .. } => Some(flow),
+            _ => None,
+        }
+    }
 }
 
 impl Policy {

@@ -16,6 +16,7 @@ use std::{
 use casemate_policy::{
     ApprovalRule, Budget, Grant, GrantName, Guards, Measure, PrincipalId, Timestamp, ToolPattern, approval::RoleName,
     egress::UpstreamBinding,
+    flow::FlowName,
 };
 use casemate_registry::{Authority, HostRule};
 use casemate_sandbox::{BoundSource, Maxima, Secrets};
@@ -57,6 +58,8 @@ pub struct Config {
     pub grants: Vec<Located<Grant>>,
     /// What holds for every grant.
     pub guards: Guards,
+    /// Where the operator's flow rules are.
+    pub flow_places: BTreeMap<FlowName, place::Place>,
     /// The operator's own policies: each file of `policies/`, beside the configuration file, that ends in `.cedar`, and its text.
     pub policies: Vec<(String, String)>,
 }
@@ -175,7 +178,7 @@ impl Config {
     /// As [`Config::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let file = file::File::parse(text).map_err(|error| ConfigError::new(vec![place::of_toml(path, text, &error)]))?;
-        let mut resolver = Resolver { path, text, faults: Vec::new() };
+        let mut resolver = Resolver { path, text, faults: Vec::new(), flow_places: BTreeMap::new() };
         let config = resolver.config(file);
         if resolver.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(resolver.faults)) }
     }
@@ -215,6 +218,7 @@ struct Resolver<'a> {
     path: &'a Path,
     text: &'a str,
     faults: Vec<String>,
+    flow_places: BTreeMap<FlowName, place::Place>,
 }
 
 impl Resolver<'_> {
@@ -269,6 +273,7 @@ impl Resolver<'_> {
             plugins,
             grants,
             guards,
+            flow_places: std::mem::take(&mut self.flow_places),
             policies: Vec::new(),
         }
     }
@@ -446,6 +451,31 @@ mod tests {
         assert_eq!(grant.budgets[0].measure, Measure::Calls(4));
         assert_eq!(grant.expires.unwrap().to_string(), "2027-01-01T00:00:00.000Z");
         assert_eq!(grant.scope.len(), 1);
+    }
+
+    /// What is written as one word or as a table keeps the places of what is in the table.
+    #[test]
+    fn a_word_or_a_table_is_read_with_the_places_in_it() {
+        let tool = |approval: &str| format!("environment = \"dev\"\n[plugins.lab.tools.run]\napproval = {approval}\n");
+        for approval in ["\"none\"", "\"in-band\"", "{ mode = \"operator\", quorum = 2, roles = [\"duty\"], lasts = \"30m\" }"] {
+            assert!(parse(&tool(approval)).is_ok(), "{approval}");
+        }
+        refused(&tool("{ mode = \"operator\", quorum = 0 }"), &["casemate.toml:3", "a quorum of nobody"]);
+        refused(&tool("{ mode = \"in-band\", quorum = 2 }"), &["casemate.toml:3", "there is one person"]);
+        refused(&tool("{ mode = \"operator\", quorom = 2 }"), &["casemate.toml:3", "did you mean `quorum`"]);
+        refused(&tool("{ quorum = 2 }"), &["casemate.toml:3", "mode"]);
+        refused(&tool("\"operators\""), &["casemate.toml:3", "operators"]);
+        refused(&tool("true"), &["casemate.toml:3"]);
+
+        let breaker = |rate: &str| format!("environment = \"dev\"\n[breaker]\nvariants = {rate}\n");
+        let variants = |rate: &str| parse(&breaker(rate)).unwrap().guards.breaker.variants;
+        assert_eq!(variants("{ count = 47, per = \"10m\" }").unwrap().count, 47);
+        assert_eq!(variants("false"), None);
+        refused(&breaker("true"), &["casemate.toml:3", "`true` says nothing"]);
+        refused(&breaker("{ count = 47, per = \"soon\" }"), &["casemate.toml:3", "not a length of time"]);
+        refused(&breaker("{ cuont = 47, per = \"1m\" }"), &["casemate.toml:3", "did you mean `count`"]);
+        refused(&breaker("{ count = 47 }"), &["casemate.toml:3", "per"]);
+        refused(&breaker("20"), &["casemate.toml:3"]);
     }
 
     #[test]

@@ -13,9 +13,12 @@ use casemate_policy::{
     output::{OutputRules, check, check_failure},
     session::Values,
 };
-use casemate_sandbox::{CallSettings, Ending, Exchange, ExchangeStatus, Fault, Run, RunFacts};
+use casemate_sandbox::{CallSettings, Ending, Exchange, ExchangeStatus, Fault, ProgressReport, Run, RunFacts};
 use casemate_signing::manifest::Effect;
-use tokio::task::block_in_place;
+use tokio::{
+    sync::mpsc::{Receiver, Sender, channel},
+    task::block_in_place,
+};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
@@ -26,6 +29,9 @@ use crate::{
     record,
     reply::{self, Effects, Refused},
 };
+
+/// Reports of one call that wait to be remembered; more are lost.
+const REPORTS: usize = 16;
 
 /// One call, from the moment its caller is known to the answer.
 ///
@@ -105,13 +111,15 @@ impl Way<'_> {
         let id = recorded.id();
 
         // sandbox: a fresh instance, whose every request goes through the egress gate
-        let settings = CallSettings {
-            unloaded: served.life.token(),
-            grant_ended: ends.token(),
-            response_bytes: receipt.bytes(),
-            ..settings
-        };
-        let Run { ending, facts: spent } = house.runtime.run(&served.plugin, recorded, settings).await;
+        let audit_id = id.to_string();
+        let (progress, reports) = overheard(settings.progress.is_some());
+        let settings = CallSettings { unloaded: served.life.token(), grant_ended: ends.token(), response_bytes: receipt.bytes(), ..settings };
+        let (sink, settings) = (settings.progress, CallSettings { progress, ..settings });
+        let (run, ()) = tokio::join!(
+            house.runtime.run(&served.plugin, recorded, settings),
+            self.pass_on(reports, sink, &line, rules, &audit_id)
+        );
+        let Run { ending, facts: spent } = run;
         served.log(&line.call_id, &spent.log);
         let receipt = settle(house, receipt, &ending, &spent);
 
@@ -123,7 +131,7 @@ impl Way<'_> {
         let Examined { mut reply, mut outcome, outside } = examine(served, rules, &line, ending, &spent, &id.to_string());
 
         // ledger: what the session has read, before it has
-        if outside && let Err(reason) = self.remember(&line, rules, &reply, &id.to_string()) {
+        if outside && let Err(reason) = self.remember(&line, rules, |shown| said_in(&reply, shown), &audit_id) {
             error!(audit_id = %id, %reason, "what a call returned could not be remembered; its result was withheld");
             outcome.ending = "unremembered".into();
             reply = reply::unrecorded(Effects::of(&spent), &id.to_string());
@@ -258,8 +266,33 @@ impl Way<'_> {
         }
     }
 
-    /// What a result brought into the session: its labels, and where flow rules ask for it, its values.
-    fn remember(&self, line: &Line, rules: &OutputRules, reply: &Reply, audit_id: &str) -> Result<(), String> {
+    /// Pass on what a plugin says while it runs. It is read like a result: no word goes out before the session holds it.
+    async fn pass_on(
+        &self,
+        reports: Option<Receiver<ProgressReport>>,
+        sink: Option<Sender<ProgressReport>>,
+        line: &Line,
+        rules: &OutputRules,
+        audit_id: &str,
+    ) {
+        let (Some(mut reports), Some(sink)) = (reports, sink) else { return };
+        while let Some(report) = reports.recv().await {
+            match self.remember(line, rules, |shown| shown.text(&report.message), audit_id) {
+                // A full channel means a slow client.
+                Ok(()) => drop(sink.try_send(report)),
+                Err(reason) => error!(audit_id, %reason, "what a call reported could not be remembered; it was not passed on"),
+            }
+        }
+    }
+
+    /// What a plugin's words brought into the session: their labels, and where flow rules ask for it, their values.
+    fn remember(
+        &self,
+        line: &Line,
+        rules: &OutputRules,
+        shows: impl FnOnce(&mut Values),
+        audit_id: &str,
+    ) -> Result<(), String> {
         let labels: Vec<_> = rules.labels().iter().collect();
         if labels.is_empty() {
             return Ok(());
@@ -267,12 +300,7 @@ impl Way<'_> {
         let (mut said, mut shown) = (Values::default(), Values::default());
         if self.serving.policy().remembers(&line.grant) {
             said.add(self.call.arguments());
-            reply.content.iter().for_each(|content| match content {
-                Content::Text(text) => shown.text(text),
-                Content::Link { uri, name, .. } => [uri, name].into_iter().for_each(|text| shown.text(text)),
-                Content::Image { .. } => {}
-            });
-            reply.structured.iter().for_each(|structured| shown.add(structured));
+            shows(&mut shown);
         }
         let seen = Observation {
             principal: self.principal.id(),
@@ -285,6 +313,21 @@ impl Way<'_> {
         };
         self.house.ledger.observe(&seen, self.serving.policy().guards().session, clock::now()).map_err(|error| error.to_string())
     }
+}
+
+/// The values in a reply.
+fn said_in(reply: &Reply, shown: &mut Values) {
+    reply.content.iter().for_each(|content| match content {
+        Content::Text(text) => shown.text(text),
+        Content::Link { uri, name, .. } => [uri, name].into_iter().for_each(|text| shown.text(text)),
+        Content::Image { .. } => {}
+    });
+    reply.structured.iter().for_each(|structured| shown.add(structured));
+}
+
+/// Where a plugin's progress is heard before the client that `asked` for it hears it.
+fn overheard(asked: bool) -> (Option<Sender<ProgressReport>>, Option<Receiver<ProgressReport>>) {
+    asked.then(|| channel(REPORTS)).unzip()
 }
 
 /// What is said of a call after its permit has gone on.

@@ -39,6 +39,36 @@ pub(super) fn dry_run_probe() {
     house.goes_on();
 }
 
+/// The honest one, which the tests of the layers call: each of its tools sends what it says.
+#[test]
+pub(super) fn errands() {
+    let house = House::new(&Guest::new("errands"))
+        .with("without_flows = ['untrusted-then-execute', 'secret-then-write', 'untrusted-value-into-write']")
+        .with("[plugins.@.tools]\npost = { enabled = true, dry_run = false }\nstart = { enabled = true, dry_run = false, approval = 'none' }")
+        .with("[plugins.@.tools.wipe]\nenabled = true\ndry_run = false\napproval = 'none'")
+        .with("[grants.tester]\nmax_effect = 'destructive'\nscope.range = ['1h']")
+        .serve();
+    let range = json!({ "range": "2026-01-01T00:00:00Z/2026-01-01T01:00:00Z" });
+    let group = json!({ "group": "lab" });
+    for (tool, arguments, sent) in [
+        ("hosts", json!({}), "GET /hosts"),
+        ("techniques", json!({}), "GET /techniques"),
+        ("vault", json!({}), "GET /vault"),
+        ("look", group.clone(), "GET /groups/lab"),
+        ("history", range, "GET /history?range=2026-01-01T00%3A00%3A00Z%2F2026-01-01T01%3A00%3A00Z"),
+        ("post", group.clone(), "POST /posts"),
+        ("start", group.clone(), "POST /runs"),
+        ("wipe", group.clone(), "POST /wipes"),
+    ] {
+        house.upstreams().forget();
+        house.call(tool, arguments).done(&["200"]);
+        let received = house.received();
+        assert_eq!(format!("{} {}", received[0].method(), received[0].target()), sent);
+    }
+    house.refused("wipe", json!({ "group": "lab", "instead": "prod" }), "out-of-scope");
+    house.goes_on();
+}
+
 #[test]
 fn without_dry_run_the_probe_writes() {
     let house = House::new(&Guest::new("dry_run_probe"))

@@ -163,3 +163,17 @@ fn disguise(text: &str, case: &str) -> String {
         _ => text.to_owned(),
     }
 }
+
+/// What follows from it is in `composition`: what was said was read.
+#[test]
+pub(super) fn progress_leak() {
+    let house = House::serving(&Guest::new("progress_leak").limit("deadline_ms", 1000));
+    house.upstreams().script(json!({ "answer": { "body": "from \u{1b}outside" } }));
+    house.run("fail").ended("error", "internal", &["nothing to return"]).silent(&["outside"]);
+    house.upstreams().script(json!({ "answer": { "body": "from \u{1b}outside" } }));
+    house.run("wait").limited("deadline_ms", "1000");
+    let reports = house.server().progress();
+    assert!(!reports.is_empty(), "the one that had time is told");
+    assert!(reports.iter().all(|report| report.message.as_deref() == Some("from \\u{1b}outside")), "{reports:?}");
+    house.goes_on();
+}

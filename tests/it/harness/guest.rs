@@ -26,8 +26,9 @@ use wit_parser::Resolve;
 
 use super::program::{Ran, built_guest, program};
 
-const MANIFEST: &str = include_str!("../../guests/plugin.toml");
-const TOOLS: &str = include_str!("../../guests/tools.json");
+/// The manifest and the tools of every guest, but for the one that has tools of its own.
+const SHARED: [&str; 2] = [include_str!("../../guests/plugin.toml"), include_str!("../../guests/tools.json")];
+const ERRANDS: [&str; 2] = [include_str!("../../guests/errands.toml"), include_str!("../../guests/errands.json")];
 const WIT: &str = "casemate:plugin@0.1.0";
 
 /// A guest, and what its manifest says of it.
@@ -55,7 +56,7 @@ pub(crate) struct Package {
 }
 
 impl Guest {
-    /// The guest of that name, with the manifest that every guest has.
+    /// The guest of that name, with its manifest.
     pub(crate) fn new(name: &str) -> Self {
         let component = built_guest(name).or_else(|| from_text(name)).unwrap_or_else(|| {
             panic!("the guest `{name}` is not built\nhelp: cargo build -p casemate-guests --examples --release --target wasm32-wasip2")
@@ -73,10 +74,11 @@ impl Guest {
 
     /// Any bytes at all as a component.
     pub(crate) fn of(name: &str, component: Vec<u8>) -> Self {
-        let mut manifest: Table = MANIFEST.parse().unwrap();
+        let [manifest, tools] = if name == "errands" { ERRANDS } else { SHARED };
+        let mut manifest: Table = manifest.parse().unwrap();
         let name = name.replace('_', "-");
         manifest["plugin"]["name"] = name.clone().into();
-        Self { imports: imports(&component), name, component, manifest, tools: TOOLS.to_owned(), wit: WIT.to_owned(), sbom: None }
+        Self { imports: imports(&component), name, component, manifest, tools: tools.to_owned(), wit: WIT.to_owned(), sbom: None }
     }
 
     /// What the component imports.

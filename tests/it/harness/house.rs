@@ -109,6 +109,38 @@ impl House {
         self
     }
 
+    /// Set all that a piece of configuration says, and leave the rest; `@` stands for the plugin's name.
+    pub(crate) fn with(mut self, text: &str) -> Self {
+        merge(&mut self.config, text.replace('@', &self.plugin).parse().unwrap());
+        self.write_config();
+        self
+    }
+
+    /// Take a value out of the configuration; `@` stands for the plugin's name.
+    pub(crate) fn without(mut self, path: &str) -> Self {
+        let path = path.replace('@', &self.plugin);
+        let mut names: Vec<&str> = path.split('.').collect();
+        let last = names.pop().unwrap();
+        let table = names.into_iter().fold(&mut self.config, |at, name| at[name].as_table_mut().unwrap());
+        assert!(table.remove(last).is_some(), "{path}");
+        self.write_config();
+        self
+    }
+
+    /// Put a file among the operator's own policies.
+    pub(crate) fn policy(self, name: &str, text: &str) -> Self {
+        let folder = self.folder().join("policies");
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(name), text).unwrap();
+        self
+    }
+
+    /// A new bearer token of that name.
+    pub(crate) fn token(&self, name: &str) -> String {
+        let made = self.casemate(&["token", "new", name]).done().stdout;
+        made.split_whitespace().find(|word| word.starts_with("casemate_")).unwrap().to_owned()
+    }
+
     /// Install the package, start the server and the client.
     pub(crate) fn serve(self) -> Self {
         self.install().done();
@@ -280,6 +312,13 @@ impl House {
         );
     }
 
+    /// Nothing that changes anything has reached the upstream.
+    #[track_caller]
+    pub(crate) fn changed_nothing(&self) {
+        let received = self.received();
+        assert!(received.iter().all(|request| request.method() == "GET"), "{received:?}");
+    }
+
     /// As the house goes, the audit log has to give the gate's reason for this reply.
     pub(crate) fn expect_refusal(&self, reply: &Reply, reason: &str) {
         self.evidence.lock().unwrap().refusals.push((reply.audit_id().to_owned(), reason.to_owned()));
@@ -341,6 +380,16 @@ impl Drop for House {
             // Something failed: the server's own words may say why.
             let remains = self.runtime.block_on(server.stop());
             eprintln!("{:?}\n{}", remains.status, String::from_utf8_lossy(&remains.stderr));
+        }
+    }
+}
+
+/// Put what is in one table into another, table by table.
+fn merge(into: &mut Table, from: Table) {
+    for (key, value) in from {
+        match (into.get_mut(&key), value) {
+            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => merge(inner, value),
+            (_, value) => drop(into.insert(key, value)),
         }
     }
 }

@@ -4,7 +4,7 @@
 //! named by whoever wrote that result. Values are compared after what people and models do to them on the way: case, surrounding
 //! punctuation, and the spellings that analysts use to make an indicator harmless (`hxxp`, `[.]`).
 
-use std::{borrow::Cow, collections::BTreeSet};
+use std::{borrow::Cow, collections::BTreeSet, net::Ipv6Addr};
 
 use serde_json::{Number, Value};
 use sha2::{Digest as _, Sha256};
@@ -243,9 +243,28 @@ fn tokens(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.split(|c: char| c.is_whitespace() || "\"'`,;()<>{}[]|=".contains(c)).flat_map(|word| {
         let word = scheme(plain(word));
         // A URL or `host:port` is also its host, and a mailbox its domain: the next call may name only that.
-        let host = host(&word).filter(|host| *host != word).map(|host| Cow::Owned(host.to_owned()));
-        [Some(word), host].into_iter().flatten().filter(|token| is_identifier(token))
+        let host = host(&word).filter(|host| !host.is_empty());
+        let reached = reached(host.unwrap_or(&word)).or_else(|| reached(&word)).map(Cow::Owned);
+        let host = host.filter(|host| *host != word).map(|host| Cow::Owned(host.to_owned()));
+        [Some(word), host, reached].into_iter().flatten().filter(|token| is_identifier(token))
     })
+}
+
+/// What a program that follows a host connects to, where it is written in another way: escaped, in letters that look the same, in the ASCII
+/// form of a name in another script, or as an address in other numbers.
+fn reached(host: &str) -> Option<String> {
+    let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
+    let is_number = last.starts_with("0x") || (!last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
+    if host.len() > MAX_WHOLE {
+        None
+    } else if host.bytes().filter(|b| *b == b':').count() > 1 {
+        // IPv6, and an IPv4 address inside one.
+        host.parse::<Ipv6Addr>().ok().map(|address| address.to_canonical().to_string())
+    } else if !host.is_ascii() || host.contains('%') || is_number {
+        url::Host::parse(host).ok().map(|host| host.to_string())
+    } else {
+        None
+    }
 }
 
 /// With a scheme that can be followed.
@@ -259,7 +278,8 @@ fn scheme(word: &str) -> Cow<'_, str> {
 /// The host in a URL, in `host/path`, `host:port` and `user@host`.
 fn host(word: &str) -> Option<&str> {
     let authority = word.split_once("://").map_or(word, |(_, rest)| rest);
-    let authority = authority.split(['/', '?', '#']).next()?;
+    // `//host/path` and `\\\\host\\share` begin with it too.
+    let authority = authority.trim_start_matches(['/', '\\']).split(['/', '\\', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?;
     Some(match host.split_once(':') {
         Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => host,

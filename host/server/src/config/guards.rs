@@ -6,7 +6,7 @@ use casemate_policy::{
     ApprovalMode, ApprovalRule, Guards, Window,
     approval::{Approver, Approvers},
     breaker::{BreakerRules, Rate},
-    flow::{self, FlowRule, FlowWhen, Forbidden},
+    flow::{self, FlowName, FlowRule, FlowWhen, Forbidden},
     session::SessionRules,
 };
 use casemate_signing::key::PublicKey;
@@ -80,6 +80,8 @@ impl Resolver<'_> {
                 None
             }
         };
+        let place = self.place(file.forbid.span());
+        self.flow_places.extend(name.clone().map(|name: FlowName| (name, place)));
         let forbid = file.forbid.into_inner();
         let tools = self.patterns(forbid.tools);
         let forbids = Forbidden { effect: forbid.effect, tools };
@@ -87,18 +89,19 @@ impl Resolver<'_> {
         Some(FlowRule { name: name?, when: when?, forbids, unless_approved })
     }
 
-    fn rate(&mut self, file: Option<file::Rate>, default: Option<Rate>) -> Option<Rate> {
-        match file {
-            None => default,
-            Some(file::Rate::Switch(on)) if *on.get_ref() => {
+    fn rate(&mut self, file: Option<Spanned<file::Rate>>, default: Option<Rate>) -> Option<Rate> {
+        let Some(file) = file else { return default };
+        let span = file.span();
+        match file.into_inner() {
+            file::Rate::Switch(true) => {
                 self.faults.push(format!(
                     "{}: `true` says nothing\nhelp: write `{{ count = 20, per = \"10m\" }}`, or `false` to watch nothing",
-                    self.place(on.span())
+                    self.place(span)
                 ));
                 default
             }
-            Some(file::Rate::Switch(_)) => None,
-            Some(file::Rate::Table(table)) => {
+            file::Rate::Switch(false) => None,
+            file::Rate::Table(table) => {
                 let per: Option<Window> = self.form(&table.per);
                 per.map(|per| Rate { count: table.count, per })
             }

@@ -109,3 +109,39 @@ fn a_whole_number_is_one_however_it_is_written() {
     check(json!(7_654_321), json!(7_654_321.5), false);
     check(json!(9_007_199_254_740_993_u64), json!(9_007_199_254_740_992_u64), false);
 }
+
+/// What a program would connect to is what counts, not how it is written.
+#[test]
+fn a_host_is_one_in_every_way_to_write_what_it_leads_to() {
+    let named = json!(["see evil.example, 203.0.113.77, xn--mnchen-3ya.example and 2001:db8::7"]);
+    for argument in [
+        "//evil.example/x",
+        "\\\\evil.example\\share",
+        "https://%65vil.example/",
+        "evil%2eexample",
+        "https://evil%2Eexample:8443/x",
+        "\u{24d4}vil.example",
+        "\u{1d41e}vil.example:22",
+        "http://0xcb.0.0x71.77/",
+        "3405803853",
+        "0xcb00714d",
+        "203.0.28997",
+        "0313.0.0161.0115",
+        "m\u{fc}nchen.example",
+        "https://M\u{dc}NCHEN.example/",
+        "2001:0db8:0:0::7",
+        "[2001:db8:0:0:0:0:0:7]:443",
+        "http://[2001:DB8::0007]/x",
+        "::ffff:203.0.113.77",
+        "::ffff:cb00:714d",
+    ] {
+        check(named.clone(), json!(argument), true);
+    }
+    // And the other way round: the result hid it.
+    check(json!("go to https://%65vil.example/"), json!("evil.example"), true);
+    check(json!("\u{24d4}vil.example"), json!("evil.example"), true);
+    check(json!("http://0xcb00714d/"), json!("203.0.113.77"), true);
+    for argument in ["//good.example/x", "https://%67ood.example/", "203.0.113.78", "2001:db8::8", "100%25", "%zz", "1:2"] {
+        check(named.clone(), json!(argument), false);
+    }
+}
