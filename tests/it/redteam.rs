@@ -84,7 +84,32 @@ fn the_operators_own_tools_are_attacked_and_no_upstream_is() {
     let config = fs::read_to_string(house.folder().join("casemate.toml")).unwrap();
     house.write_whole("casemate.toml", &format!("without_flows = [\"secret-then-write\"]\n{config}"));
     let report = attacked(&house.casemate(&["--format", "json", "redteam"]));
-    assert!(through(&report).contains("your-tools-after-a-secret"), "{:?}", through(&report));
+    assert!(through(&report).contains("your-tools-after-a-secret"), "{:#?}", of("your-tools-after-a-secret"));
+}
+
+#[test]
+fn a_wildcard_grant_with_a_budget_of_targets_and_a_narrow_policy_do_not_stop_the_red_team() {
+    let house = House::new(&Guest::new("empty_answer"))
+        .set("grants.tester.max_effect", "write")
+        .set("grants.tester.tools", vec!["*_change"])
+        .set(
+            "grants.tester.budget",
+            vec![toml::toml! {
+                distinct = "group"
+                max = 2
+                per = "1d"
+            }],
+        )
+        .set("plugins.@.tools.change.enabled", true);
+    house.install().done();
+    fs::create_dir(house.folder().join("policies")).unwrap();
+    let policy = "forbid(principal, action in [Action::\"write\"], resource) when { context.arguments.group == \"x\" };";
+    fs::write(house.folder().join("policies/narrow.cedar"), policy).unwrap();
+    let ran = house.casemate(&["--format", "json", "redteam"]).done();
+    assert!(ran.stderr.contains("your policies fit your own tools only"), "{ran:#?}");
+    let report = attacked(&ran);
+    assert_eq!(report["stopped"], report["count"], "{:?}", through(&report));
+    assert!(report["policies_left_out"].is_string());
 }
 
 /// Every file, and what is in it.

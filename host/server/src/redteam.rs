@@ -79,6 +79,13 @@ pub(crate) struct Report {
     pub(crate) result: Result<Stop, Escape>,
 }
 
+/// What came of all of them.
+pub(crate) struct Outcome {
+    pub(crate) reports: Vec<Report>,
+    /// Why the operator's own policies were not among the rules that were attacked, where they were not.
+    pub(crate) left_out: Option<String>,
+}
+
 /// Attacks of one kind.
 type Family = (&'static str, &'static [Attack]);
 
@@ -97,7 +104,7 @@ const FAMILIES: [Family; 8] = [
 ///
 /// # Errors
 /// When the range cannot be set up at all.
-pub(crate) fn attack(book: &Rulebook, trust: TrustStore, now: Timestamp) -> Result<Vec<Report>, Failure> {
+pub(crate) fn attack(book: &Rulebook, trust: TrustStore, now: Timestamp) -> Result<Outcome, Failure> {
     let scratch = tempfile::Builder::new().prefix("casemate-redteam-").tempdir()?;
     let range = Range::new(book, trust, scratch.path().to_owned(), now)?;
     let mut reports = Vec::new();
@@ -106,5 +113,5 @@ pub(crate) fn attack(book: &Rulebook, trust: TrustStore, now: Timestamp) -> Resu
             reports.push(Report { family, attack, result: (attack.run)(&range) });
         }
     }
-    Ok(reports)
+    Ok(Outcome { reports, left_out: range.left_out })
 }

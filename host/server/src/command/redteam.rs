@@ -10,7 +10,7 @@ use crate::{
     clock,
     exit::{Exit, Outcome},
     house::{Rulebook, store},
-    redteam::{Escape, Report, attack},
+    redteam::{Escape, Outcome as Attacked, Report, attack},
 };
 
 /// Attack your own configuration, and show what stops each attack.
@@ -28,11 +28,17 @@ pub struct Args {
 /// Attack, and say what came of it. An attack that is not stopped fails.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let book = Rulebook::read(context)?;
-    let reports = {
+    let Attacked { reports, left_out } = {
         let _waiting = print::Waiting::for_what("attacking");
         attack(&book, store::trust(&context.folders)?, clock::now())?
     };
-    print::result(context.format, || text(&reports, args.verbose), || json(&reports));
+    if let Some(why) = &left_out {
+        print::note(format_args!(
+            "casemate: your policies fit your own tools only: the range was attacked without them\n{}\nhelp: name the tools that each policy is about",
+            visible(why)
+        ));
+    }
+    print::result(context.format, || text(&reports, args.verbose), || json(&reports, left_out.as_deref()));
     Ok(if reports.iter().all(|report| report.result.is_ok()) { Exit::Done } else { Exit::Failed })
 }
 
@@ -91,7 +97,7 @@ fn one_line(text: &str) -> String {
     visible(text).replace('\n', " · ")
 }
 
-fn json(reports: &[Report]) -> Value {
+fn json(reports: &[Report], left_out: Option<&str>) -> Value {
     let one = |report: &Report| {
         let mut value = json!({ "family": report.family, "attack": report.attack.code, "what": report.attack.what });
         let result = match &report.result {
@@ -107,5 +113,6 @@ fn json(reports: &[Report]) -> Value {
     let stopped = reports.iter().filter(|report| report.result.is_ok()).count();
     json!({
         "attacks": reports.iter().map(one).collect::<Vec<_>>(), "layers": by_layer(reports), "count": reports.len(), "stopped": stopped,
+        "policies_left_out": left_out,
     })
 }

@@ -3,18 +3,18 @@
 use std::collections::BTreeSet;
 
 use casemate_policy::{
-    Call, Layer, Mode, Outcome, Principal, PrincipalId, Readings, ServedName, ToolRule, explain, needs,
+    Call, Grant, Layer, Mode, Outcome, Principal, PrincipalId, Readings, ServedName, ToolRule, explain, needs,
     session::{Read, SessionReading},
 };
 use casemate_signing::manifest::Effect;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Attack, Escape, Stop, broken,
     range::{Range, stopped},
 };
 
-/// What an argument that was never looked at cannot be blamed for.
+/// Layers that may object to nothing but made-up arguments.
 const ABOUT_ARGUMENTS: [Layer; 2] = [Layer::Input, Layer::Scope];
 
 pub(super) const ATTACKS: &[Attack] = &[
@@ -66,7 +66,7 @@ fn dangerous_where(
         for tool in policy.tools().filter(|tool| policy.covers(&grant.name, &tool.served)) {
             let Some(session) = choose(tool, &tool.served, range.now) else { continue };
             for principal in &grant.principals {
-                last = held(range, principal, tool, session.clone()).ok_or_else(|| {
+                last = held(range, principal, tool, arguments(tool, grant), session.clone()).ok_or_else(|| {
                     Escape::Through(format!("`{}` {what} for `{principal}` under `{}`", tool.served, grant.name))
                 })?;
             }
@@ -75,18 +75,49 @@ fn dangerous_where(
     Ok(last)
 }
 
+/// Arguments as the tool's schema asks for, with targets that the grant allows.
+fn arguments(tool: &ToolRule, grant: &Grant) -> Value {
+    let schema = &tool.manifest_tool.input_schema;
+    let required = schema.get("required").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);
+    let target = |name: &str| {
+        let bound = tool.manifest_tool.scope.iter().find(|(_, place)| place.argument.strip_prefix('/') == Some(name));
+        bound.and_then(|(dimension, _)| grant.scope.get(dimension)?.first()).map(|value| json!(value))
+    };
+    let any = |name: &str| {
+        let of = |word: &str| schema.pointer(&format!("/properties/{name}/{word}"));
+        let first = of("enum").and_then(|values| values.get(0)).or_else(|| of("const"));
+        first.cloned().unwrap_or_else(|| match of("type").and_then(Value::as_str) {
+            Some("integer" | "number") => of("minimum").cloned().unwrap_or_else(|| json!(1)),
+            Some("boolean") => json!(false),
+            Some("array") => json!([]),
+            Some("object") => json!({}),
+            _ => json!("a"),
+        })
+    };
+    required.map(|name| (name.to_owned(), target(name).unwrap_or_else(|| any(name)))).collect()
+}
+
 /// What objects under every grant of a principal, besides what may be wrong with the arguments.
-fn held(range: &Range<'_>, principal: &PrincipalId, tool: &ToolRule, session: Option<SessionReading>) -> Option<Stop> {
+fn held(
+    range: &Range<'_>,
+    principal: &PrincipalId,
+    tool: &ToolRule,
+    arguments: Value,
+    session: Option<SessionReading>,
+) -> Option<Stop> {
     let (policy, principal) = (&range.book.policy, Principal::new(principal.clone()));
-    let call = Call::new(tool.served.as_str(), json!({}));
+    let call = Call::new(tool.served.as_str(), arguments);
     let readings = readings(range, &principal, &call, session);
     let mut stop = None;
     for under in explain(policy, &principal, &call, &readings, range.now) {
         let objects = |outcome: Outcome| matches!(outcome, Outcome::Deny(_) | Outcome::Defer(_));
+        let unfit = under.words.iter().any(|word| word.verdict.layer == Layer::Input && objects(word.verdict.outcome));
+        // A policy that cannot be asked about such arguments denies too.
+        let counts = |layer: Layer| !ABOUT_ARGUMENTS.contains(&layer) && !(unfit && layer == Layer::Cedar);
         let layers: BTreeSet<_> = under
             .words
             .iter()
-            .filter(|word| objects(word.verdict.outcome) && !ABOUT_ARGUMENTS.contains(&word.verdict.layer))
+            .filter(|word| objects(word.verdict.outcome) && counts(word.verdict.layer))
             .map(|word| {
                 (word.verdict.layer, word.verdict.outcome.reason().map_or("", |reason| reason.code()), word.verdict.note.clone())
             })

@@ -12,7 +12,7 @@ use casemate_policy::{
     ApprovalMode, ApprovalRule, Budget, Call, Decision, Deferred, Grant, GrantName, Guards, Measure, Mode, Outcome, Permit,
     Policy, Principal, PrincipalId, ServedName, Timestamp, ToolRule,
     approval::{ApprovalId, Approver, Approvers, Said, Statement, Subject, Vote},
-    cedar::{Known, Rules},
+    cedar::{Known, Rules, RulesError},
     decide,
     egress::{Conduct, Gate, HeldPlan, Outgoing, Verdict},
     needs,
@@ -44,6 +44,10 @@ pub(crate) struct Range<'a> {
     pub(super) manifest: Manifest,
     /// Whom the operator trusts.
     pub(super) trust: TrustStore,
+    /// The operator's own policies, held against the range's tools besides the operator's.
+    policies: Option<Arc<Rules>>,
+    /// Why they are not among the rules that are attacked, where they are not.
+    pub(super) left_out: Option<String>,
     /// For ledgers that outlive their process.
     pub(super) folder: PathBuf,
     pub(super) now: Timestamp,
@@ -108,7 +112,32 @@ impl<'a> Range<'a> {
             *digest = Digest::of(&COMPONENT).to_hex().into();
         }
         let manifest = serde_json::from_value(manifest)?;
-        Ok(Self { book, manifest, trust, folder, now })
+        let mut range = Self { book, manifest, trust, policies: None, left_out: None, folder, now };
+        match range.rules() {
+            Ok(rules) => range.policies = rules,
+            Err(why) => range.left_out = Some(why),
+        }
+        Ok(range)
+    }
+
+    fn rules(&self) -> Result<Option<Arc<Rules>>, String> {
+        let policies = &self.book.config.policies;
+        if policies.is_empty() {
+            return Ok(None);
+        }
+        let mut setup = Setup {
+            environment: self.book.policy.environment(),
+            grant: self.grant().map_err(|_| "the range has no grant".to_owned())?,
+            tools: self.tools(),
+            guards: Guards::default(),
+        };
+        // Whatever windows attacks budget by, policies may ask about.
+        setup.calls(1);
+        let tools: Vec<&ToolRule> = setup.tools.iter().chain(self.book.policy.tools()).collect();
+        let known = Known::of(self.book.policy.grants().chain([&setup.grant]));
+        let rules = Rules::new(policies, &tools, &known);
+        let told = |errors: Vec<RulesError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");
+        rules.map(|rules| Some(Arc::new(rules))).map_err(told)
     }
 
     /// Set the range up under somebody's rules.
@@ -121,31 +150,16 @@ impl<'a> Range<'a> {
     pub(super) fn stage_on(&self, ledger: Ledger, whose: Whose, change: impl FnOnce(&mut Setup)) -> Result<Stage, Escape> {
         let (environment, mut guards) = match whose {
             Whose::Default => (Environment::Dev, Guards::default()),
-            Whose::Operator => (self.book.policy.environment(), self.book.policy.guards().clone()),
+            Whose::Operator => {
+                let policies = self.policies.clone();
+                (self.book.policy.environment(), Guards { policies, ..self.book.policy.guards().clone() })
+            }
         };
         guards.approvers = self.approvers(&guards.approvers)?;
         let mut setup = Setup { environment, grant: self.grant()?, tools: self.tools(), guards };
         change(&mut setup);
-        let Setup { environment, grant, tools, mut guards } = setup;
-        let (mut grants, mut all) = (vec![grant], tools);
-        if whose == Whose::Operator {
-            // With the operator's own tools and grants beside it, as policies may name them.
-            grants.extend(self.book.policy.grants().cloned());
-            all.extend(self.book.policy.tools().cloned());
-            let known: Vec<&ToolRule> = all.iter().collect();
-            let policies = &self.book.config.policies;
-            guards.policies = match policies.is_empty() {
-                true => None,
-                false => Some(Arc::new(Rules::new(policies, &known, &Known::of(&grants)).map_err(|errors| {
-                    let errors: Vec<String> = errors.iter().map(ToString::to_string).collect();
-                    Escape::Broken(format!(
-                        "a policy does not say which tools it is about, and fits no others: {}",
-                        errors.join("; ")
-                    ))
-                })?)),
-            };
-        }
-        let policy = Policy::new(environment, grants, all, guards).map_err(|errors| broken(format!("{errors:?}")))?;
+        let Setup { environment, grant, tools, guards } = setup;
+        let policy = Policy::new(environment, vec![grant], tools, guards).map_err(|errors| broken(format!("{errors:?}")))?;
         let gate = Arc::new(Gate::new(&self.manifest, &BTreeMap::new()).map_err(broken)?);
         Ok(Stage { policy, ledger, gate, now: Cell::new(self.now) })
     }
