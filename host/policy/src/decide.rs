@@ -12,7 +12,7 @@ use crate::{
     Call, Charge, Layer, Mode, Outcome, Policy, Principal, Readings, Reason, Timestamp, Verdict,
     approval::{self, Agreed, ApprovalId},
     call::ArgumentsFault,
-    layer::{Case, Finding, LAYERS, Objection},
+    layer::{Case, Finding, LAYERS, Look, Objection},
     policy::Cover,
     session::SessionReading,
     text::quote,
@@ -35,7 +35,7 @@ pub fn decide(policy: &Policy, principal: &Principal, call: &Call, readings: &Re
     for cover in covers {
         let under = question.under(cover);
         let case = under.case(&question);
-        match judge(&case) {
+        match judge(&case, &LAYERS) {
             Judgement::Pass(asked, is_agreed) => match question.arguments_digest.clone() {
                 Some(arguments_digest) => {
                     let (session, agreed) = (under.session, under.agreed.filter(|_| is_agreed));
@@ -194,13 +194,13 @@ enum Judgement {
 }
 
 /// Ask every layer. The first no is the answer; the others are kept as verdicts.
-fn judge(case: &Case<'_>) -> Judgement {
-    let mut verdicts = Vec::with_capacity(LAYERS.len());
+fn judge(case: &Case<'_>, layers: &[&dyn Look]) -> Judgement {
+    let mut verdicts = Vec::with_capacity(layers.len());
     let mut denial: Option<(Layer, Objection)> = None;
     let mut deferrals = Vec::new();
     let mut agreed = false;
     let mut denials = 0;
-    for look in LAYERS {
+    for look in layers {
         let finding = look.look(case);
         verdicts.push(finding.verdict(look.layer()));
         match finding {
@@ -308,3 +308,6 @@ fn uncovered(policy: &Policy, principal: &Principal, call: &Call) -> Denied {
         trip: None,
     }
 }
+
+#[cfg(test)]
+mod tests;

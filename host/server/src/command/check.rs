@@ -51,6 +51,16 @@ fn text(house: &House, serving: &Serving, posture: &[Finding]) -> String {
             if principals.is_empty() { "nobody".to_owned() } else { principals.join(", ") }
         ));
         text.push_str(&format!("  expires  {}\n", grant.expires.map_or_else(|| "never".to_owned(), |at| at.to_string())));
+        if let Some(session) = grant.session {
+            text.push_str(&format!("  session  {session} from the first call on\n"));
+        }
+        if !grant.roles.is_empty() {
+            let roles: Vec<&str> = grant.roles.iter().map(|role| role.as_str()).collect();
+            text.push_str(&format!("  roles    {}\n", roles.join(", ")));
+        }
+        if let Some(kib) = grant.max_result_kib {
+            text.push_str(&format!("  results  at most {kib} KiB each\n"));
+        }
         for (dimension, values) in &grant.scope {
             text.push_str(&format!(
                 "  targets  {dimension}: {}\n",
@@ -129,6 +139,10 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
     if effect > grant.max_effect {
         return format!("denied: max_effect is {}", grant.max_effect);
     }
+    if !tool.roles.is_empty() && tool.roles.is_disjoint(&grant.roles) {
+        let roles: Vec<&str> = tool.roles.iter().map(|role| role.as_str()).collect();
+        return format!("denied: for the roles {}", roles.join(", "));
+    }
     let missing: Vec<&str> = tool
         .manifest_tool
         .scope
@@ -144,6 +158,10 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
         casemate_policy::ApprovalMode::None => {}
         casemate_policy::ApprovalMode::InBand => words.push("needs the agreement of the person at the client"),
         casemate_policy::ApprovalMode::Operator => words.push("needs an approval"),
+    }
+    let quorum = format!("by {} people", tool.approval.quorum);
+    if tool.approval.mode == casemate_policy::ApprovalMode::Operator && tool.approval.quorum > 1 {
+        words.push(&quorum);
     }
     words.push(if tool.dry_run && effect > Effect::Read { "dry run: plans, sends nothing above read" } else { "yes" });
     words.join("; ")
@@ -162,6 +180,9 @@ fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
                 "principals": grant.principals.iter().map(|principal| principal.as_str()).collect::<Vec<_>>(),
                 "max_effect": grant.max_effect.as_str(),
                 "expires": grant.expires.map(|at| at.to_string()),
+                "session": grant.session.map(|length| length.to_string()),
+                "roles": grant.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
+                "max_result_kib": grant.max_result_kib,
                 "scope": grant.scope.iter().map(|(dimension, values)| (dimension.to_string(), json!(values))).collect::<serde_json::Map<_, _>>(),
                 "tools": tools,
             })

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeSet, sync::Arc};
 
-use casemate_policy::cedar::{Known, Rules};
+use casemate_policy::{
+    approval::RoleName,
+    cedar::{Known, Rules},
+};
 use casemate_signing::{Environment, manifest::Effect};
 use serde_json::{Value, json};
 
@@ -38,13 +41,8 @@ pub(super) const ATTACKS: &[Attack] = &[
         call(range, |setup| setup.tool("probe", |rule| rule.enabled = false), "probe", honest("probe"))
     }),
     Attack::new("missing-role", "call a tool that is for another role", |range| {
-        let role = "red_team".parse().map_err(broken)?;
-        call(
-            range,
-            |setup| setup.tool("probe", |rule| rule.roles = BTreeSet::from([Clone::clone(&role)])),
-            "probe",
-            honest("probe"),
-        )
+        let role: RoleName = "red_team".parse().map_err(broken)?;
+        call(range, |setup| setup.tool("probe", |rule| rule.roles = BTreeSet::from([role.clone()])), "probe", honest("probe"))
     }),
     Attack::new("effect-escalation", "call a destructive tool under a grant for reading", |range| {
         call(range, |setup| setup.grant.max_effect = Effect::Read, "create_operation", honest("create_operation"))

@@ -6,7 +6,7 @@ use casemate_policy::{
     Call, Grant, Layer, Mode, Outcome, Principal, PrincipalId, Readings, ServedName, ToolRule, explain, needs,
     session::{Read, SessionReading},
 };
-use casemate_signing::manifest::Effect;
+use casemate_signing::manifest::{Effect, Label};
 use serde_json::{Value, json};
 
 use super::{
@@ -45,10 +45,10 @@ pub(super) const ATTACKS: &[Attack] = &[
 /// Every tool of this effect and above that anybody may call for real, in a session that has read this label: some layer objects, and not for
 /// the arguments' sake.
 fn dangerous(range: &Range<'_>, label: &str, least: Effect) -> Result<Stop, Escape> {
-    let label = label.parse().map_err(broken)?;
+    let label: Label = label.parse().map_err(broken)?;
     dangerous_where(range, "is not stopped", |tool, served, now| {
         let read = Read { tool: served.clone(), at: now, audit_id: "redteam".to_owned() };
-        let session = SessionReading { labels: [(std::clone::Clone::clone(&label), read)].into(), ..SessionReading::default() };
+        let session = SessionReading { labels: [(label.clone(), read)].into(), ..SessionReading::default() };
         (tool.ceiling() >= least).then_some(Some(session))
     })
 }
@@ -132,10 +132,8 @@ fn held(
 fn readings(range: &Range<'_>, principal: &Principal, call: &Call, session: Option<SessionReading>) -> Readings {
     let needs = needs(&range.book.policy, principal, call);
     let mut readings = Readings::fresh(&needs);
-    for (grant, session) in
-        needs.sessions.keys().zip(std::iter::repeat(session)).filter_map(|(grant, session)| Some((grant, session?)))
-    {
-        readings.session(grant.clone(), session);
+    if let Some(session) = session {
+        needs.sessions.keys().for_each(|grant| readings.session(grant.clone(), session.clone()));
     }
     readings
 }
