@@ -6,8 +6,10 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod authors;
+mod budgets;
 mod cli;
 mod composition;
+mod conduct;
 mod guests;
 mod halfway;
 mod harness;
