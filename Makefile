@@ -22,6 +22,9 @@ build: setup ## The programs, and the plugins as components
 demo: build ## A publisher, an operator and an agent on one terminal
 	@$(BIN)/casemate-demo
 
+redteam: build ## Named attacks on the default configuration, and what stops each
+	@folder=$$(mktemp -d) && trap "rm -rf $$folder" EXIT && $(BIN)/casemate --dir $$folder init > /dev/null && $(BIN)/casemate --dir $$folder redteam
+
 guests: setup ## The hostile components the tests use
 	CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-C link-arg=-zstack-size=65536" cargo build $(WASM) -p casemate-guests --examples
 
@@ -100,4 +103,4 @@ ci: setup lint test demo fuzz-short ## What the gate runs
 install: ## The program, optimised, into ~/.cargo/bin
 	cargo install --locked --path host/server
 
-.PHONY: help setup build demo guests plugins test nextest interop-setup interop lint deny fuzz fuzz-short cargo-fuzz bench ci install
+.PHONY: help setup build demo redteam guests plugins test nextest interop-setup interop lint deny fuzz fuzz-short cargo-fuzz bench ci install

@@ -218,10 +218,9 @@ fn a_value_that_a_result_named_is_recognised_in_every_spelling() {
         "`evil.example`",
         "\"evil.example\"",
     ] {
-        for arguments in [
-            json!({ "group": "lab", "note": value }),
-            json!({ "group": "lab", "details": { "targets": ["10.0.0.1", value] } }),
-        ] {
+        for arguments in
+            [json!({ "group": "lab", "note": value }), json!({ "group": "lab", "details": { "targets": ["10.0.0.1", value] } })]
+        {
             let reply = house.call("post", arguments.clone());
             if reply.reason() != "flow-forbidden" {
                 passed.push((value, reply.reason().to_owned()));
@@ -264,11 +263,7 @@ fn a_refused_call_makes_no_value_the_callers_own() {
     house.call("post", json!({ "group": "moon", "note": "guess.example" })).ended("denied", "out-of-scope", &[]);
     house.upstreams().script(json!({ "answer": { "body": ["guess.example"] } }));
     house.call("hosts", json!({})).done(&["guess.example"]);
-    waits(
-        &house,
-        house.call("post", json!({ "group": "lab", "note": "guess.example" })),
-        "untrusted-value-into-write",
-    );
+    waits(&house, house.call("post", json!({ "group": "lab", "note": "guess.example" })), "untrusted-value-into-write");
 }
 
 /// What a plugin says while it runs is read like what it returns, also where it never returns.

@@ -20,11 +20,7 @@ const LAYERS: [(&str, &str, &str); 11] = [
         "without_flows = ['untrusted-then-execute', 'secret-then-write', 'untrusted-value-into-write']",
     ),
     ("budget", "[grants.tester]\nbudget = [{ calls = 0, per = '1h' }]", "[grants.tester]\nbudget = []"),
-    (
-        "breaker",
-        "[breaker]\ndenials = { count = 1, per = '1h' }",
-        "[breaker]\ndenials = false\nvariants = false\nburst = false",
-    ),
+    ("breaker", "[breaker]\ndenials = { count = 1, per = '1h' }", "[breaker]\ndenials = false\nvariants = false\nburst = false"),
     ("approval", "[plugins.@.tools.wipe]\napproval = 'operator'", "[plugins.@.tools.wipe]\napproval = 'none'"),
     ("dry-run", "[plugins.@.tools.wipe]\ndry_run = true", "[plugins.@.tools.wipe]\ndry_run = false"),
 ];

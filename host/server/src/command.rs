@@ -27,6 +27,7 @@ pub mod rollback;
 pub mod sbom;
 
 pub mod record;
+pub mod redteam;
 pub mod revoke;
 pub mod serve;
 pub mod sessions;

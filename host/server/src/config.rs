@@ -15,8 +15,7 @@ use std::{
 
 use casemate_policy::{
     ApprovalRule, Budget, Grant, GrantName, Guards, Measure, PrincipalId, Timestamp, ToolPattern, approval::RoleName,
-    egress::UpstreamBinding,
-    flow::FlowName,
+    egress::UpstreamBinding, flow::FlowName,
 };
 use casemate_registry::{Authority, HostRule};
 use casemate_sandbox::{BoundSource, Maxima, Secrets};

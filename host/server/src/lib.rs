@@ -21,6 +21,7 @@ mod origin;
 pub mod pipeline;
 pub mod posture;
 mod record;
+mod redteam;
 mod registries;
 mod rehearsal;
 mod reply;

@@ -59,6 +59,7 @@ enum Command {
     Token(command::token::Command),
     #[command(subcommand)]
     Policy(command::policy::Command),
+    Redteam(command::redteam::Args),
     #[command(subcommand)]
     Approvals(command::approvals::Command),
     #[command(subcommand)]
@@ -144,6 +145,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Advisories(args) => command::advisories::run(&args, &context),
         Command::Trust(command) => command::trust::run(&command, &context),
         Command::Token(command) => command::token::run(&command, &context),
+        Command::Redteam(args) => command::redteam::run(&args, &context),
         Command::Policy(command) => command::policy::run(&command, &context),
         Command::Approvals(command) => command::approvals::run(&command, &context),
         Command::Approver(command) => command::approver::run(&command, &context),

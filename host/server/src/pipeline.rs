@@ -113,7 +113,12 @@ impl Way<'_> {
         // sandbox: a fresh instance, whose every request goes through the egress gate
         let audit_id = id.to_string();
         let (progress, reports) = overheard(settings.progress.is_some());
-        let settings = CallSettings { unloaded: served.life.token(), grant_ended: ends.token(), response_bytes: receipt.bytes(), ..settings };
+        let settings = CallSettings {
+            unloaded: served.life.token(),
+            grant_ended: ends.token(),
+            response_bytes: receipt.bytes(),
+            ..settings
+        };
         let (sink, settings) = (settings.progress, CallSettings { progress, ..settings });
         let (run, ()) = tokio::join!(
             house.runtime.run(&served.plugin, recorded, settings),
@@ -290,13 +295,7 @@ impl Way<'_> {
     }
 
     /// What a plugin's words brought into the session: their labels, and where flow rules ask for it, their values.
-    fn remember(
-        &self,
-        line: &Line,
-        rules: &OutputRules,
-        shows: impl FnOnce(&mut Values),
-        audit_id: &str,
-    ) -> Result<(), String> {
+    fn remember(&self, line: &Line, rules: &OutputRules, shows: impl FnOnce(&mut Values), audit_id: &str) -> Result<(), String> {
         let labels: Vec<_> = rules.labels().iter().collect();
         if labels.is_empty() {
             return Ok(());

@@ -1,6 +1,8 @@
 //! Says what it has read while it runs, and never returns it: `case` says how it ends.
 
-use casemate_guests::{Answer, Invocation, Request, argument, bindings::wasi::clocks::monotonic_clock, case, failed, guest, progress, relay};
+use casemate_guests::{
+    Answer, Invocation, Request, argument, bindings::wasi::clocks::monotonic_clock, case, failed, guest, progress, relay,
+};
 
 guest!(run);
 

@@ -38,7 +38,12 @@ impl Http {
         let said = lines.find_map(|line| line.unwrap().split_once("http://").map(|(_, address)| address.to_owned()));
         // Whatever else it says is read, so that it never waits for a full pipe.
         thread::spawn(move || lines.for_each(drop));
-        Self { child, address: said.unwrap().trim_end_matches("/mcp").to_owned(), token: token.to_owned(), capabilities: json!({}) }
+        Self {
+            child,
+            address: said.unwrap().trim_end_matches("/mcp").to_owned(),
+            token: token.to_owned(),
+            capabilities: json!({}),
+        }
     }
 
     /// Say of the client that it can do this.
