@@ -111,6 +111,31 @@ fn what_was_read_survives_every_way_of_coming_back() {
     drop(again);
 }
 
+/// Two grants of one caller, as an operator writes them who keeps reading and acting apart; one covers what the other does.
+#[test]
+fn another_grant_of_the_same_caller_is_no_way_around() {
+    let house = house()
+        .with("[grants.tester]\ntools = ['@_hosts', '@_vault', '@_look', '@_post']")
+        .with("[grants.runner]\nprincipals = ['local', 'token:ann']\ntools = ['@_start', '@_post', '@_look']\nmax_effect = 'execute'\nscope.group = ['lab']")
+        .serve();
+    house.call("start", lab()).done(&["200"]);
+    house.casemate(&["sessions", "clear", "local"]).done();
+    house.upstreams().script(json!({ "answer": { "body": ["evil.example"] } }));
+    house.call("hosts", json!({})).done(&["evil.example"]);
+    let record = house.record(&house.call("look", lab()).done(&["200"]));
+    assert_ne!(said(&record, "grant"), "tester", "what was read was read under another grant");
+    waits(&house, house.call("start", lab()), "untrusted-then-execute");
+    let named = json!({ "group": "lab", "note": "evil.example" });
+    waits(&house, house.call("post", named), "untrusted-value-into-write");
+    house.call("vault", json!({})).done(&["200"]);
+    waits(&house, house.call("post", lab()), "secret-then-write");
+    assert_eq!(changes(&house), 1);
+    // Another caller that holds one of them has read nothing.
+    let http = Http::start(&mut house.command(), &house.token("ann"));
+    http.reply("errands_start", lab()).done(&["200"]);
+    drop(http);
+}
+
 #[test]
 fn what_was_read_is_shown_and_a_person_clears_it_on_record() {
     let mut house = house().serve();

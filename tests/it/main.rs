@@ -6,9 +6,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod authors;
+mod budgets;
 mod cli;
 mod composition;
+mod conduct;
 mod foretold;
+mod grants;
 mod guests;
 mod halfway;
 mod harness;
@@ -17,6 +20,8 @@ mod lifecycle;
 mod live;
 mod made_of;
 mod names;
+mod operator_rules;
+mod posture;
 mod recording;
 mod redteam;
 mod revocation_lists;

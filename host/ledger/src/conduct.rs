@@ -4,7 +4,7 @@ use std::sync::PoisonError;
 
 use casemate_policy::{
     PrincipalId, ServedName, Timestamp, Window,
-    breaker::{self, BreakerReading, BreakerRules, Pause, Trip},
+    breaker::{self, BreakerReading, BreakerRules, Pause, Rate, Trip},
 };
 use rusqlite::{OptionalExtension as _, Transaction, params};
 
@@ -45,34 +45,25 @@ impl Ledger {
 
     /// Note that a call was refused.
     pub fn note_denial(&self, principal: &PrincipalId, tool: &str, now: Timestamp) -> Result<(), LedgerError> {
-        self.note(principal, "denied", tool, "", now)
+        self.write(false, |transaction| Ok(note(transaction, principal, "denied", tool, "", now)?))
     }
 
-    /// Note with what arguments a tool above `read` is called.
+    /// Note with what arguments a tool above `read` is called; gives whether that is within the rate. Nothing is noted where it is not: of
+    /// calls that were decided side by side, only as many are made as there may be.
     pub fn note_variant(
         &self,
         principal: &PrincipalId,
         tool: &ServedName,
         arguments_digest: &str,
+        rate: Rate,
         now: Timestamp,
-    ) -> Result<(), LedgerError> {
-        self.note(principal, "variant", tool.as_str(), arguments_digest, now)
-    }
-
-    fn note(&self, principal: &PrincipalId, kind: &str, tool: &str, arguments: &str, now: Timestamp) -> Result<(), LedgerError> {
+    ) -> Result<bool, LedgerError> {
         self.write(false, |transaction| {
-            // What no rule looks back on.
-            transaction
-                .prepare_cached("DELETE FROM conduct WHERE at_ms <= ?1")?
-                .execute([now.as_millis().saturating_sub_unsigned(breaker::LONGEST_MS)])?;
-            // The same payload again is no other one, and takes no more room.
-            transaction
-                .prepare_cached(
-                    "INSERT INTO conduct (principal, kind, tool, arguments, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
-                     ON CONFLICT (principal, tool, arguments) WHERE kind = 'variant' DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
-                )?
-                .execute(params![principal.as_str(), kind, tool, arguments, now.as_millis()])?;
-            Ok(())
+            if variants(transaction, principal, tool, arguments_digest, rate.per, now)? >= rate.count {
+                return Ok(false);
+            }
+            note(transaction, principal, "variant", tool.as_str(), arguments_digest, now)?;
+            Ok(true)
         })
     }
 
@@ -136,11 +127,9 @@ impl Ledger {
             None => 0,
         };
         let variants = match (rules.variants, tool) {
-            (Some(rate), Some(tool)) => transaction
-                .prepare_cached(
-                    "SELECT count(DISTINCT arguments) FROM conduct WHERE principal = ?1 AND kind = 'variant' AND tool = ?2 AND at_ms > ?3 AND arguments <> ?4",
-                )?
-                .query_row(params![who, tool.as_str(), since(rate.per), arguments_digest.unwrap_or_default()], |row| row.get(0))?,
+            (Some(rate), Some(tool)) => {
+                variants(transaction, principal, tool, arguments_digest.unwrap_or_default(), rate.per, now)?
+            }
             _ => 0,
         };
         if paused.is_some() {
@@ -150,4 +139,43 @@ impl Ledger {
         let calls = rules.burst.map_or(0, |rate| self.calls_within(principal, rate.per, now));
         Ok(BreakerReading { paused, denials, variants, calls })
     }
+}
+
+fn note(
+    transaction: &Transaction<'_>,
+    principal: &PrincipalId,
+    kind: &str,
+    tool: &str,
+    arguments: &str,
+    now: Timestamp,
+) -> Result<(), rusqlite::Error> {
+    // What no rule looks back on.
+    transaction
+        .prepare_cached("DELETE FROM conduct WHERE at_ms <= ?1")?
+        .execute([now.as_millis().saturating_sub_unsigned(breaker::LONGEST_MS)])?;
+    // The same payload again is no other one, and takes no more room.
+    transaction
+        .prepare_cached(
+            "INSERT INTO conduct (principal, kind, tool, arguments, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)
+             ON CONFLICT (principal, tool, arguments) WHERE kind = 'variant' DO UPDATE SET at_ms = max(at_ms, excluded.at_ms)",
+        )?
+        .execute(params![principal.as_str(), kind, tool, arguments, now.as_millis()])?;
+    Ok(())
+}
+
+/// With how many arguments but these a tool was called.
+fn variants(
+    transaction: &Transaction<'_>,
+    principal: &PrincipalId,
+    tool: &ServedName,
+    arguments_digest: &str,
+    per: Window,
+    now: Timestamp,
+) -> Result<u32, rusqlite::Error> {
+    let since = now.as_millis().saturating_sub_unsigned(per.as_millis());
+    transaction
+        .prepare_cached(
+            "SELECT count(DISTINCT arguments) FROM conduct WHERE principal = ?1 AND kind = 'variant' AND tool = ?2 AND at_ms > ?3 AND arguments <> ?4",
+        )?
+        .query_row(params![principal.as_str(), tool.as_str(), since, arguments_digest], |row| row.get(0))
 }

@@ -85,6 +85,9 @@ pub enum ChargeError {
         /// What became of it.
         fault: Closed,
     },
+    /// Calls beside this one were as many payloads of one tool as there may be.
+    #[error("the tool is called with too many payloads")]
+    Variants,
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

@@ -16,7 +16,7 @@ use crate::{
     Ledger,
     ledger::{KEPT_MS, PURGE_EVERY},
     schema::LedgerError,
-    sessions::cut,
+    sessions::{cut, grants},
 };
 
 /// Values of one session that are remembered. A session that saw more counts as having seen every value that the caller did not say before.
@@ -54,8 +54,10 @@ impl Ledger {
         let due = self.observed.fetch_add(1, Ordering::Relaxed) % PURGE_EVERY == PURGE_EVERY - 1;
         self.write(false, |transaction| {
             let (principal, grant) = (seen.principal.as_str(), seen.grant.as_str());
+            let mut others = grants(transaction, principal)?;
+            others.retain(|other| other != grant);
             let mut session =
-                Session { transaction, principal, grant, tool: seen.tool.as_str(), since, now, room: 0, entered: 0 };
+                Session { transaction, principal, grant, others, tool: seen.tool.as_str(), since, now, room: 0, entered: 0 };
             session.room = MAX_SEEN.saturating_sub(session.size()?);
             if due || session.room == 0 {
                 forget(transaction, since)?;
@@ -70,7 +72,8 @@ impl Ledger {
             if !overflow && !seen.labels.is_empty() {
                 let labels = seen.labels.iter().map(|label| label.as_str()).collect::<Vec<_>>().join(" ");
                 for value in &seen.shown.fingerprints {
-                    overflow |= !session.see(value, Some(&labels), true)?;
+                    let labels = if session.said_elsewhere(value)? { None } else { Some(labels.as_str()) };
+                    overflow |= !session.see(value, labels, true)?;
                 }
             }
             for label in seen.labels {
@@ -94,6 +97,8 @@ struct Session<'a> {
     transaction: &'a Transaction<'a>,
     principal: &'a str,
     grant: &'a str,
+    /// The principal's other grants.
+    others: Vec<String>,
     tool: &'a str,
     /// What was seen at or before this does not count.
     since: i64,
@@ -116,9 +121,26 @@ impl Session<'_> {
     fn overflowed(&self) -> Result<bool, rusqlite::Error> {
         self.transaction
             .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM labels WHERE principal = ?1 AND grant_name = ?2 AND last_ms > ?3 AND overflow <> 0)",
+                "SELECT EXISTS (SELECT 1 FROM labels WHERE principal = ?1 AND last_ms > ?2 AND overflow <> 0)",
             )?
-            .query_row(params![self.principal, self.grant, self.since], |row| row.get(0))
+            .query_row(params![self.principal, self.since], |row| row.get(0))
+    }
+
+    /// Whether the caller had a value first under another of its grants: then it is the caller's there and here.
+    fn said_elsewhere(&self, value: &Fingerprint) -> Result<bool, rusqlite::Error> {
+        let value = value.as_bytes().as_slice();
+        for other in &self.others {
+            let said = self
+                .transaction
+                .prepare_cached(
+                    "SELECT EXISTS (SELECT 1 FROM seen WHERE principal = ?1 AND grant_name = ?2 AND value = ?3 AND at_ms > ?4 AND label IS NULL)",
+                )?
+                .query_row(params![self.principal, other, value, self.since], |row| row.get(0))?;
+            if said {
+                return Ok(true);
+            }
+        }
+        Ok(false)
     }
 
     /// Remember when a value was seen and, where that is its first time that counts, whose it is: a result's with these labels, or the

@@ -96,7 +96,14 @@ pub(crate) fn cut(rules: SessionRules, now: Timestamp) -> i64 {
     rules.keep.map_or(i64::MIN, |keep| now.as_millis().saturating_sub_unsigned(keep.as_millis()))
 }
 
-/// What a decision needs of one session.
+/// The grants under which a principal has seen values.
+pub(crate) fn grants(transaction: &Transaction<'_>, principal: &str) -> Result<Vec<String>, rusqlite::Error> {
+    let mut grants = transaction.prepare_cached("SELECT grant_name FROM sizes WHERE principal = ?1")?;
+    grants.query_map([principal], |row| row.get(0))?.collect()
+}
+
+/// What a decision needs of one session. Whoever has read something under one of its grants has read it: a caller that reads under one and
+/// acts under another is the same caller, and it is the host that chooses among grants which cover a tool. Only the beginning is the grant's.
 pub(crate) fn reading(
     transaction: &Transaction<'_>,
     principal: &PrincipalId,
@@ -105,14 +112,14 @@ pub(crate) fn reading(
     rules: SessionRules,
     now: Timestamp,
 ) -> Result<SessionReading, LedgerError> {
-    let (principal, grant, since) = (principal.as_str(), grant.as_str(), cut(rules, now));
-    let mut reading = SessionReading { since: began(transaction, principal, grant)?, ..SessionReading::default() };
+    let (principal, since) = (principal.as_str(), cut(rules, now));
+    let mut reading = SessionReading { since: began(transaction, principal, grant.as_str())?, ..SessionReading::default() };
     // Labels of which too much was seen to remember it all.
     let mut overflowed = Vec::new();
     let mut labels = transaction.prepare_cached(
-        "SELECT label, tool, first_ms, audit_id, overflow FROM labels WHERE principal = ?1 AND grant_name = ?2 AND last_ms > ?3",
+        "SELECT label, tool, first_ms, audit_id, overflow FROM labels WHERE principal = ?1 AND last_ms > ?2 ORDER BY first_ms DESC",
     )?;
-    let mut rows = labels.query(params![principal, grant, since])?;
+    let mut rows = labels.query(params![principal, since])?;
     while let Some(row) = rows.next()? {
         let (label, tool): (Label, ServedName) = (parsed(row, 0)?, parsed(row, 1)?);
         if row.get(4)? {
@@ -120,18 +127,24 @@ pub(crate) fn reading(
         }
         reading.labels.insert(label, Read { tool, at: Timestamp::from_millis(row.get(2)?), audit_id: row.get(3)? });
     }
+    let grants = if arguments.is_empty() { Vec::new() } else { grants(transaction, principal)? };
     for argument in arguments {
         let mut carried = BTreeMap::new();
         let mut unknown = false;
         for value in &argument.fingerprints {
-            let mut first = transaction.prepare_cached(
-                "SELECT label, tool FROM seen WHERE principal = ?1 AND grant_name = ?2 AND value = ?3 AND at_ms > ?4",
-            )?;
-            let mut rows = first.query(params![principal, grant, value.as_bytes().as_slice(), since])?;
-            match rows.next()? {
-                Some(row) => carried.extend(labels_of(row)?),
-                None => unknown = true,
+            let mut known = false;
+            // By whole keys: without the grant, every value of the principal would be looked through.
+            for grant in &grants {
+                let mut first = transaction.prepare_cached(
+                    "SELECT label, tool FROM seen WHERE principal = ?1 AND grant_name = ?2 AND value = ?3 AND at_ms > ?4",
+                )?;
+                let mut rows = first.query(params![principal, grant, value.as_bytes().as_slice(), since])?;
+                if let Some(row) = rows.next()? {
+                    carried.extend(labels_of(row)?);
+                    known = true;
+                }
             }
+            unknown |= !known;
         }
         // What the caller did not say before may have been among what could not be remembered.
         if unknown {

@@ -177,8 +177,11 @@ impl Way<'_> {
             if self.serving.policy().counts_sessions(permit.grant()) {
                 ledger.begin_session(self.principal.id(), permit.grant(), now)?;
             }
-            if writes && self.serving.policy().guards().breaker.variants.is_some() {
-                ledger.note_variant(self.principal.id(), permit.served(), permit.arguments_digest(), now)?;
+            if writes
+                && let Some(rate) = self.serving.policy().guards().breaker.variants
+                && !ledger.note_variant(self.principal.id(), permit.served(), permit.arguments_digest(), rate, now)?
+            {
+                return Err(ChargeError::Variants);
             }
             ledger.charge(permit, most, now)
         })
@@ -221,10 +224,11 @@ impl Way<'_> {
         }
     }
 
-    /// Another call took the last of the budget or the approval between the reading and the charge, or the ledger is out of order.
+    /// Another call took the last of the budget, of the payloads or the approval between the reading and the charge, or the ledger is out
+    /// of order.
     async fn not_charged(&self, permit: &Permit, facts: CallFacts, error: ChargeError) -> Reply {
-        // The layers say it best: asked again, with the readings of now, they deny for the budget.
-        if matches!(error, ChargeError::Exhausted { .. })
+        // The layers say it best: asked again, with the readings of now, they deny for the budget or the breaker.
+        if matches!(error, ChargeError::Exhausted { .. } | ChargeError::Variants)
             && let Ok(Decision::Denied(denied)) = self.judge()
         {
             return self.refused(&denied, facts).await;

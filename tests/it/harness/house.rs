@@ -135,6 +135,13 @@ impl House {
         self
     }
 
+    /// The configuration as it was.
+    pub(crate) fn restored(mut self, text: &str) -> Self {
+        self.config = text.parse().unwrap();
+        self.write_config();
+        self
+    }
+
     /// A new bearer token of that name.
     pub(crate) fn token(&self, name: &str) -> String {
         let made = self.casemate(&["token", "new", name]).done().stdout;
@@ -245,6 +252,18 @@ impl House {
     /// The key that signed the guest is trusted as it was in the beginning.
     pub(crate) fn trust_again(&self) {
         self.write_whole("trust.toml", &trust(&self.key));
+    }
+
+    /// The same configuration in another environment.
+    pub(crate) fn set_environment(mut self, environment: &str) -> Self {
+        self.config["environment"] = environment.into();
+        self.write_config();
+        self
+    }
+
+    /// Trust the key that signed the guest in this environment, and in no other.
+    pub(crate) fn trust_in(&self, environment: &str) {
+        self.write_whole("trust.toml", &trust(&self.key).replace("\"dev\"", &format!("\"{environment}\"")));
     }
 
     /// Put a file of the house in place of the one that is there, as an editor would.

@@ -95,6 +95,13 @@ impl Http {
         Reply(self.call(tool, arguments).next()["result"].clone())
     }
 
+    /// Whether its token opens nothing.
+    pub(crate) fn refuses(&self) -> bool {
+        let mut status = String::new();
+        self.post("tools/list", None, json!({})).stream.read_line(&mut status).unwrap();
+        status.contains(" 401 ")
+    }
+
     /// Begin a session in the way of 2025.
     pub(crate) fn session(&self) -> Session<'_> {
         let client = json!({ "name": "test", "version": "1" });

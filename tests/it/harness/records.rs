@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    path::Path,
     thread::sleep,
     time::{Duration, Instant},
 };
@@ -36,9 +37,11 @@ impl House {
     /// that shows them needs a configuration that can be read, and here not every one can.
     pub(crate) fn written(&self) -> Vec<Value> {
         let mut files = Vec::new();
-        for chain in fs::read_dir(self.folder().join("state/dev/audit")).unwrap() {
-            let entries = fs::read_dir(chain.unwrap().path()).unwrap().map(|entry| entry.unwrap().path());
-            files.extend(entries.filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")));
+        let inside = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
+        for environment in inside(&self.folder().join("state")) {
+            for chain in inside(&environment.join("audit")) {
+                files.extend(inside(&chain).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")));
+            }
         }
         files.sort();
         let text: String = files.iter().map(|file| fs::read_to_string(file).unwrap()).collect();

@@ -29,7 +29,9 @@ fn call(ledger: &Ledger, policy: &Policy, principal: &str, arguments: Value, now
     let principal = who(principal);
     match &decision {
         Decision::Permit(permit) => {
-            ledger.note_variant(&principal, permit.served(), permit.arguments_digest(), at(now)).unwrap();
+            if let Some(rate) = policy.guards().breaker.variants {
+                assert!(ledger.note_variant(&principal, permit.served(), permit.arguments_digest(), rate, at(now)).unwrap());
+            }
             ledger.count_call(&principal, at(now));
         }
         Decision::Denied(denied) if code(&decision) == Some("breaker-opened") => {
@@ -87,19 +89,19 @@ fn payloads_count_for_ten_minutes_after_their_last_use() {
 #[test]
 fn refusals_pause_and_what_is_refused_for_other_reasons_does_not() {
     let (ledger, policy) = (Ledger::in_memory().unwrap(), policy(Effect::Read));
-    for n in 0..30 {
+    for n in 0..100 {
         assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + n), None);
         ledger.note_denial(&who("local"), "anything \u{202e} at all", at(NOW + n)).unwrap();
     }
-    assert_eq!(code(&decision(&ledger, &policy, "token:ci", json!({}), NOW + 30)), None);
-    assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 30), Some("breaker-opened"));
+    assert_eq!(code(&decision(&ledger, &policy, "token:ci", json!({}), NOW + 100)), None);
+    assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 100), Some("breaker-opened"));
     assert_eq!(code(&decision(&ledger, &policy, "local", json!({}), NOW + 100 * HOUR)), Some("paused"), "time ends no pause");
 }
 
 #[test]
 fn refusals_that_are_old_are_forgotten() {
     let (ledger, policy) = (Ledger::in_memory().unwrap(), policy(Effect::Read));
-    (0..29).for_each(|_| ledger.note_denial(&who("local"), "x", at(NOW)).unwrap());
+    (0..99).for_each(|_| ledger.note_denial(&who("local"), "x", at(NOW)).unwrap());
     ledger.note_denial(&who("local"), "x", at(NOW + 1)).unwrap();
     let decided = |now| code(&decision(&ledger, &policy, "local", json!({}), now));
     assert_eq!(decided(NOW + 5 * MINUTE - 1), Some("breaker-opened"));
@@ -159,12 +161,12 @@ fn a_pause_survives_a_restart_and_is_seen_by_everyone_until_a_person_ends_it() {
 fn resuming_forgets_what_led_to_the_pause_and_nobody_elses() {
     let (ledger, policy) = (Ledger::in_memory().unwrap(), policy(Effect::Write));
     for principal in ["local", "token:ci"] {
-        (0..30).for_each(|n| ledger.note_denial(&who(principal), "x", at(NOW + n)).unwrap());
-        assert_eq!(call(&ledger, &policy, principal, json!({}), NOW + 30), Some("breaker-opened"));
+        (0..100).for_each(|n| ledger.note_denial(&who(principal), "x", at(NOW + n)).unwrap());
+        assert_eq!(call(&ledger, &policy, principal, json!({}), NOW + 100), Some("breaker-opened"));
     }
     assert!(ledger.resume(&who("local")).unwrap());
-    assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 31), None);
-    assert_eq!(call(&ledger, &policy, "token:ci", json!({}), NOW + 31), Some("paused"));
+    assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 101), None);
+    assert_eq!(call(&ledger, &policy, "token:ci", json!({}), NOW + 101), Some("paused"));
 }
 
 #[test]
@@ -185,4 +187,17 @@ fn a_week_is_remembered() {
     ledger.note_denial(&who("local"), "x", at(NOW)).unwrap();
     ledger.note_denial(&who("local"), "x", at(NOW + 168 * HOUR - 1)).unwrap();
     assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 168 * HOUR - 1), Some("breaker-opened"));
+}
+
+/// Two calls were decided before either was noted: only as many are made as there may be.
+#[test]
+fn calls_that_were_decided_side_by_side_are_noted_one_after_another() {
+    let (_folder, path) = file();
+    let (one, other) = (Ledger::open(&path).unwrap(), Ledger::open(&path).unwrap());
+    let (policy, rate) = (policy(Effect::Write), rate(2, "10m").unwrap());
+    let Decision::Permit(permit) = decision(&one, &policy, "local", json!({}), NOW) else { panic!() };
+    let note = |ledger: &Ledger, payload: &str| ledger.note_variant(&who("local"), permit.served(), payload, rate, at(NOW)).unwrap();
+    assert!(note(&one, "a") && note(&other, "b") && note(&one, "a"), "a payload again is no other one");
+    assert!(!note(&one, "c") && !note(&other, "c"));
+    assert!(note(&other, "b"), "what was refused is not among them");
 }

@@ -80,11 +80,32 @@ fn neither_another_handle_nor_a_restart_washes_a_value_and_a_person_does() {
 fn other_sessions_are_not_affected() {
     let ledger = Ledger::in_memory().unwrap();
     Reading { principal: "token:ci", ..Reading::of(json!("evil.example")) }.at(&ledger, NOW);
-    Reading { grant: "other", ..Reading::of(json!("evil.example")) }.at(&ledger, NOW);
     assert!(!carried(&ledger, json!("evil.example"), NOW + 1));
     Reading { principal: "token:ci", ..Reading::saying(json!("bad.example")) }.at(&ledger, NOW);
     Reading::of(json!("bad.example")).at(&ledger, NOW + 1);
     assert!(carried(&ledger, json!("bad.example"), NOW + 2), "what another said is not this caller's word");
+}
+
+/// One caller that holds two grants reads under one and acts under the other.
+#[test]
+fn a_value_that_was_read_under_one_grant_is_not_washed_under_another() {
+    let ledger = Ledger::in_memory().unwrap();
+    let other = |reading| Reading { grant: "other", ..reading };
+    other(Reading::of(json!("evil.example"))).at(&ledger, NOW);
+    assert!(carried(&ledger, json!("evil.example"), NOW + 1));
+    Reading::saying(json!("evil.example")).at(&ledger, NOW + 2);
+    assert!(carried(&ledger, json!("evil.example"), NOW + 3), "saying it here later does not make it the caller's");
+    // And what is the caller's under one grant does not become an attacker's under another.
+    Reading::saying(json!("mine.example")).at(&ledger, NOW + 4);
+    other(Reading::of(json!("mine.example"))).at(&ledger, NOW + 5);
+    assert!(!carried(&ledger, json!("mine.example"), NOW + 6));
+    // What could not be remembered there may be anything here.
+    let many: Vec<String> = (0..5000).map(|n| format!("host-{n}.example")).collect();
+    other(Reading::of(json!(many))).at(&ledger, NOW + 7);
+    assert!(carried(&ledger, json!("unheard.example"), NOW + 8));
+    Reading::saying(json!("unheard.example")).at(&ledger, NOW + 9);
+    assert!(carried(&ledger, json!("unheard.example"), NOW + 10));
+    assert!(!carried(&ledger, json!("mine.example"), NOW + 11));
 }
 
 #[test]

@@ -43,13 +43,13 @@ fn neither_a_new_connection_nor_another_process_washes_a_label() {
 }
 
 #[test]
-fn other_principals_and_grants_are_not_affected() {
+fn other_principals_are_not_affected_and_other_grants_of_one_are() {
     let ledger = Ledger::in_memory().unwrap();
-    Reading::of(json!("hello")).at(&ledger, NOW);
-    Reading { principal: "token:ci", grant: "other", ..Reading::of(json!("hello")) }.at(&ledger, NOW);
+    Reading { grant: "other", ..Reading::of(json!("hello")) }.at(&ledger, NOW);
     assert_eq!((decided(&ledger, "local", NOW), decided(&ledger, "token:ci", NOW)), (HELD, None));
-    let held = |principal: &str, grant: &str| (principal.to_owned(), grant.to_owned(), "untrusted".to_owned());
-    assert_eq!(labels(&ledger, NOW), [held("local", "lab"), held("token:ci", "other")]);
+    Reading::of(json!("hello")).at(&ledger, NOW);
+    let held = |grant: &str| ("local".to_owned(), grant.to_owned(), "untrusted".to_owned());
+    assert_eq!(labels(&ledger, NOW), [held("lab"), held("other")], "a person sees under which");
 }
 
 #[test]
@@ -63,8 +63,10 @@ fn a_person_clears_one_session_and_no_other() {
     read();
     assert!(ledger.clear_session(&who("local"), Some(&"lab".parse().unwrap())).unwrap());
     assert!(!ledger.clear_session(&who("local"), Some(&"lab".parse().unwrap())).unwrap());
-    assert_eq!((decided(&ledger, "local", NOW), decided(&ledger, "token:ci", NOW)), (None, HELD));
+    assert_eq!((decided(&ledger, "local", NOW), decided(&ledger, "token:ci", NOW)), (HELD, HELD), "it was read under both");
     assert_eq!(labels(&ledger, NOW).len(), 2);
+    assert!(ledger.clear_session(&who("local"), Some(&"other".parse().unwrap())).unwrap());
+    assert_eq!((decided(&ledger, "local", NOW), decided(&ledger, "token:ci", NOW)), (None, HELD));
     read();
     assert!(ledger.clear_session(&who("local"), None).unwrap());
     assert_eq!((decided(&ledger, "local", NOW), labels(&ledger, NOW).len()), (None, 1));

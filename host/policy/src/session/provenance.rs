@@ -241,10 +241,11 @@ fn plain(text: &str) -> &str {
 /// What looks like an identifier: it has a digit, or one of the signs that hosts, paths, addresses and hashes have inside.
 fn tokens(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
     text.split(|c: char| c.is_whitespace() || "\"'`,;()<>{}[]|=".contains(c)).flat_map(|word| {
+        let address = address(word).map(Cow::Owned);
         let word = scheme(plain(word));
         // A URL or `host:port` is also its host, and a mailbox its domain: the next call may name only that.
         let host = host(&word).filter(|host| !host.is_empty());
-        let reached = reached(host.unwrap_or(&word)).or_else(|| reached(&word)).map(Cow::Owned);
+        let reached = address.or_else(|| reached(host.unwrap_or(&word)).map(Cow::Owned));
         let host = host.filter(|host| *host != word).map(|host| Cow::Owned(host.to_owned()));
         [Some(word), host, reached].into_iter().flatten().filter(|token| is_identifier(token))
     })
@@ -255,16 +256,19 @@ fn tokens(text: &str) -> impl Iterator<Item = Cow<'_, str>> {
 fn reached(host: &str) -> Option<String> {
     let last = host.trim_end_matches('.').rsplit('.').next().unwrap_or_default();
     let is_number = last.starts_with("0x") || (!last.is_empty() && last.bytes().all(|b| b.is_ascii_digit()));
-    if host.len() > MAX_WHOLE {
-        None
-    } else if host.bytes().filter(|b| *b == b':').count() > 1 {
-        // IPv6, and an IPv4 address inside one.
-        host.parse::<Ipv6Addr>().ok().map(|address| address.to_canonical().to_string())
-    } else if !host.is_ascii() || host.contains('%') || is_number {
+    if host.len() <= MAX_WHOLE && (!host.is_ascii() || host.contains('%') || is_number) {
         url::Host::parse(host).ok().map(|host| host.to_string())
     } else {
         None
     }
+}
+
+/// An IPv6 address in its one spelling; the IPv4 address that is inside one in its own.
+fn address(word: &str) -> Option<String> {
+    let word = word.trim_matches(['.', '!', '?']);
+    let colons = word.bytes().filter(|b| *b == b':').count();
+    let address = if colons > 1 { word.parse::<Ipv6Addr>().ok() } else { None };
+    address.map(|address| address.to_canonical().to_string())
 }
 
 /// With a scheme that can be followed.

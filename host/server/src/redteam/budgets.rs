@@ -77,7 +77,10 @@ pub(super) const ATTACKS: &[Attack] = &[
             let decision = stage.decide("probe", json!({ "host": "web.range.test", "note": format!("payload {number}") }))?;
             match decision {
                 Decision::Permit(permit) => {
-                    stage.ledger.note_variant(&agent, permit.served(), permit.arguments_digest(), stage.now()).map_err(broken)?;
+                    if let Some(rate) = stage.policy.guards().breaker.variants {
+                        let (tool, payload) = (permit.served(), permit.arguments_digest());
+                        stage.ledger.note_variant(&agent, tool, payload, rate, stage.now()).map_err(broken)?;
+                    }
                     stage.spend(&permit)?;
                 }
                 other => return stopped(&other),

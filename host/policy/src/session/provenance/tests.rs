@@ -125,7 +125,7 @@ fn a_host_is_one_in_every_way_to_write_what_it_leads_to() {
         "http://0xcb.0.0x71.77/",
         "3405803853",
         "0xcb00714d",
-        "203.0.28997",
+        "203.0.29005",
         "0313.0.0161.0115",
         "m\u{fc}nchen.example",
         "https://M\u{dc}NCHEN.example/",
