@@ -5,4 +5,5 @@ mod changes;
 mod hostile;
 mod range;
 mod reads;
+mod recorded;
 mod unknown;

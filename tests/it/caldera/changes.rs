@@ -199,6 +199,25 @@ fn what_is_not_there_is_not_changed() {
     range.unchanged();
 }
 
+#[test]
+fn an_error_before_a_change_ends_it_there() {
+    let range = Range::open();
+    for tool in CHANGES {
+        for (answer, kind) in [
+            (json!({ "status": 401, "body": "401: Unauthorized" }), "unauthorized"),
+            (json!({ "status": 404, "body": { "error": "not found" } }), "not-found"),
+            (json!({ "status": 422, "body": { "json": {} } }), "invalid-arguments"),
+            (json!({ "status": 500, "body": "500 Internal Server Error" }), "unavailable"),
+        ] {
+            let arguments = range.arguments(tool);
+            range.answers(&Range::first_read(tool, &arguments), &answer);
+            let reply = range.call_fresh(tool, arguments).ended("error", kind, &[]);
+            reply.silent(&["it has happened", "is not known", "did not do it"]);
+            range.unchanged();
+        }
+    }
+}
+
 /// Caldera says that it did not do it. Nobody is told that it happened, and nothing is tried again.
 #[test]
 fn a_change_that_caldera_declines_has_not_happened() {

@@ -121,11 +121,6 @@ fn an_adversary_that_is_gone_by_the_time_is_noticed() {
 #[test]
 fn a_bad_answer_to_a_read_changes_nothing_and_the_next_call_is_served() {
     let range = Range::open();
-    let first = |tool: &str, arguments: &Value| match tool {
-        "create_adversary" => "GET /api/v2/abilities".to_owned(),
-        "create_operation" => format!("GET /api/v2/adversaries/{DISCOVERY}"),
-        _ => format!("GET /api/v2/operations/{}", arguments["operation_id"].as_str().unwrap()),
-    };
     for kind in [
         "huge-body",
         "gzip-bomb",
@@ -140,7 +135,7 @@ fn a_bad_answer_to_a_read_changes_nothing_and_the_next_call_is_served() {
     ] {
         for tool in CHANGES {
             let arguments = range.arguments(tool);
-            range.scripted(&first(tool, &arguments), json!({ "misbehave": { "kind": kind } }));
+            range.scripted(&Range::first_read(tool, &arguments), json!({ "misbehave": { "kind": kind } }));
             let reply = range.call_fresh(tool, arguments);
             assert!(reply.is_error(), "{kind} {tool}: {reply:#?}");
             range.unchanged();

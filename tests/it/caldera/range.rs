@@ -122,6 +122,15 @@ impl Range {
         }
     }
 
+    /// What a tool that changes something reads first, for these arguments.
+    pub(super) fn first_read(tool: &str, arguments: &Value) -> String {
+        match tool {
+            "create_adversary" => "GET /api/v2/abilities".to_owned(),
+            "create_operation" => format!("GET /api/v2/adversaries/{DISCOVERY}"),
+            _ => format!("GET /api/v2/operations/{}", arguments["operation_id"].as_str().unwrap()),
+        }
+    }
+
     /// The one request of a tool that changes something, for these arguments.
     pub(super) fn change(tool: &str, arguments: &Value) -> String {
         let operation = arguments["operation_id"].as_str().unwrap_or_default();
