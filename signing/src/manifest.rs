@@ -82,6 +82,14 @@ impl Manifest {
     pub fn served_name(&self, tool: &ToolName) -> String {
         format!("{}_{tool}", self.plugin.name)
     }
+
+    /// The dimensions that a grant can limit a tool by: those that its arguments name, and those that its requests touch, wherever
+    /// they have the target from.
+    pub fn dimensions(&self, tool: &Tool) -> BTreeSet<DimensionName> {
+        let contracts = self.upstream.values().flat_map(|upstream| &upstream.request);
+        let used = contracts.filter(|contract| tool.requests.contains(&contract.name));
+        used.flat_map(RequestContract::dimensions).chain(tool.scope.keys()).cloned().collect()
+    }
 }
 
 /// Name, publisher, version.

@@ -421,3 +421,18 @@ fn a_folder_is_installed_from_when_it_holds_one_package() {
     fs::create_dir(house.folder().join("empty")).unwrap();
     assert_eq!(install(&house, &house.folder().join("empty"), &one).code, 3);
 }
+
+#[test]
+fn what_is_off_is_said_as_the_configuration_has_it() {
+    let guest = Guest::new("empty_answer");
+    let ran = House::new(&guest).install().done();
+    assert!(ran.stdout.contains("off until enabled in the configuration: empty-answer_change"), "{ran:#?}");
+    let ran = House::new(&guest)
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.ping.enabled", false)
+        .set("grants.tester.max_effect", "write")
+        .install()
+        .done();
+    assert!(ran.stdout.contains("off until enabled in the configuration: empty-answer_ping\n"), "{ran:#?}");
+    assert!(!ran.stdout.contains("_change\n"), "{ran:#?}");
+}

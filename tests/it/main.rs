@@ -7,6 +7,7 @@
 
 mod authors;
 mod budgets;
+mod caldera;
 mod cli;
 mod composition;
 mod conduct;

@@ -326,6 +326,27 @@ fn a_file_that_is_no_case_plays_nothing() {
     said(&ran.stderr, &["there are 0 cases", "casemate record makes one"], &ran);
 }
 
+/// What one case reads is nothing that another one's caller has read.
+#[test]
+fn how_a_case_ends_does_not_hang_on_the_cases_before_it() {
+    let refusing = toml::toml! {
+        effect = "write"
+        requests = ["read-item", "change-group"]
+        scope.group = { argument = "/group" }
+        labels.refuses = ["untrusted"]
+    };
+    let guest = Guest::new("dry_run_probe").with("tool", "change", refusing);
+    let stage = Stage::of(&guest, |house| {
+        house
+            .set("plugins.@.tools.change.enabled", true)
+            .set("plugins.@.tools.change.dry_run", false)
+            .set("grants.tester.max_effect", "write")
+    });
+    stage.record("change", &json!({ "group": "lab" }), "first").done();
+    stage.write("second", &stage.read("first"));
+    stage.passes();
+}
+
 /// The plugins of this repository, beside this crate.
 fn plugin(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name)
@@ -337,12 +358,24 @@ fn casemate(arguments: &[&str]) -> Ran {
 
 #[test]
 fn every_tool_of_virustotal_has_cases_and_they_pass() {
-    let (folder, component) = (plugin("virustotal").display().to_string(), wasm("casemate_virustotal").display().to_string());
+    every_tool_has_cases_and_they_pass("virustotal");
+}
+
+#[test]
+fn every_tool_of_caldera_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("caldera");
+}
+
+#[track_caller]
+fn every_tool_has_cases_and_they_pass(name: &str) {
+    let (folder, component) = (plugin(name).display().to_string(), wasm(&format!("casemate_{name}")).display().to_string());
     let ran = casemate(&["--format", "json", "test", &folder, "--component", &component]).done();
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((&report["passed"], &report["untested"]), (&json!(true), &json!([])), "{report:#}");
     for case in report["cases"].as_array().unwrap() {
-        assert!(case["fuel"].as_u64() > Some(0) && case["memory_bytes"].as_u64() > Some(0), "{case}");
+        // What a layer refuses never runs.
+        let ran = case["requests"].as_u64() > Some(0) || case["ended"] != "refused";
+        assert!(!ran || case["fuel"].as_u64() > Some(0) && case["memory_bytes"].as_u64() > Some(0), "{case}");
     }
 }
 

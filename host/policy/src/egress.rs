@@ -47,7 +47,9 @@ use std::collections::BTreeSet;
 
 use casemate_signing::manifest::{ContractName, Effect, PluginId};
 
-use crate::{Mode, Permit, scope::GrantedScope};
+use serde_json::Value;
+
+use crate::{Mode, Permit, ToolRule, scope::GrantedScope};
 
 /// A request as a plugin made it. Nothing in it has been checked.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -66,13 +68,15 @@ pub struct Outgoing {
     pub body: Vec<u8>,
 }
 
-/// What one run may send: a permit's contracts, targets and worst effect.
+/// What one run may send: a permit's contracts, targets and worst effect, for the call it was given for.
 #[derive(Debug, Clone, Copy)]
 struct Authority<'a> {
     plugin: &'a PluginId,
     digest: &'a str,
     requests: &'a BTreeSet<ContractName>,
     scope: &'a GrantedScope,
+    rule: &'a ToolRule,
+    arguments: &'a Value,
     effect: Effect,
     mode: Mode,
 }
@@ -85,6 +89,8 @@ impl<'a> Authority<'a> {
             digest: permit.digest(),
             requests: permit.requests(),
             scope: permit.scope(),
+            rule: permit.rule(),
+            arguments: permit.arguments(),
             effect: permit.effect(),
             mode: permit.mode(),
         }

@@ -18,10 +18,9 @@ use crate::{
     breaker::BreakerRules,
     cedar::Rules,
     flow::{self, FlowName, FlowRule, FlowWhen},
-    layer::targets,
     readings::began,
     schema::Schema,
-    scope::{GrantedScope, ScopeError, ScopeValue},
+    scope::{GrantedScope, ScopeError},
     session::{SessionReading, SessionRules, provenance},
 };
 
@@ -525,14 +524,9 @@ impl Cover {
         self.budgets.iter().map(charge).collect()
     }
 
-    /// The targets that a call's arguments name in a dimension, in the spelling in which they compare. What is no target is left out: the
-    /// scope layer refuses it.
+    /// The targets that a call's arguments name in a dimension, in the spelling in which they compare.
     pub(crate) fn targets(&self, dimension: &DimensionName, call: &Call) -> BTreeSet<String> {
-        let bound = self.tool.rule.manifest_tool.scope.get(dimension);
-        let found =
-            bound.and_then(|place| call.arguments().pointer(&place.argument)).map(targets).into_iter().flatten().flatten();
-        let Some(kind) = self.scope.kind(dimension) else { return BTreeSet::new() };
-        found.filter_map(|text| ScopeValue::parse(kind, &text).ok()).map(|value| value.to_string()).collect()
+        self.tool.rule.named(dimension, call.arguments()).iter().map(|value| value.to_string()).collect()
     }
 
     /// Whether the grant confers one of the roles that the tool asks for, if it asks for any.

@@ -6,10 +6,13 @@ use std::{
 };
 
 use casemate_signing::manifest::{DimensionName, Effect, PluginId, ScopeKind, Tool, ToolName};
+use serde_json::Value;
 
 use crate::{
     ServedName,
     approval::{ApprovalMode, ApprovalRule, RoleName},
+    layer::targets,
+    scope::ScopeValue,
 };
 
 /// One installed tool: its signed text and the operator's switches.
@@ -43,6 +46,14 @@ impl ToolRule {
     /// Whether a call of it happens for real. A tool that only reads has nothing to plan.
     pub fn mode(&self) -> Mode {
         if self.dry_run && self.manifest_tool.effect > Effect::Read { Mode::DryRun } else { Mode::Real }
+    }
+
+    /// The targets that arguments name in a dimension. What is no target is left out: the scope layer refuses it.
+    pub(crate) fn named(&self, dimension: &DimensionName, arguments: &Value) -> Vec<ScopeValue> {
+        let place = self.manifest_tool.scope.get(dimension);
+        let Some((place, kind)) = place.zip(self.dimensions.get(dimension)) else { return Vec::new() };
+        let found = arguments.pointer(&place.argument).map(targets).into_iter().flatten().flatten();
+        found.filter_map(|text| ScopeValue::parse(*kind, &text).ok()).collect()
     }
 
     /// The worst that a call of it sends: `read` where it is only planned.

@@ -137,8 +137,7 @@ impl GrantedValue {
             (Target::Url(granted), Target::Url(asked)) => granted.covers(asked),
             (Target::Duration(granted), Target::Duration(asked)) => asked <= granted,
             (Target::Duration(granted), Target::TimeRange(start, end)) => end.since(*start) <= *granted,
-            // Each element of the list must be covered by this or another granted value: see `GrantedScope::covers`.
-            (Target::Globs(granted), Target::Globs(asked)) => asked.iter().all(|a| granted.iter().any(|g| glob(g, a))),
+            (Target::Globs(granted), Target::Globs(asked)) => all_match(granted, asked),
             (Target::Integer(granted), Target::Integer(asked)) => asked <= granted,
             _ => false,
         }
@@ -146,6 +145,25 @@ impl GrantedValue {
 }
 
 impl ScopeValue {
+    /// Whether whoever names `named` has named all of this.
+    pub(crate) fn is_named(&self, named: &[Self]) -> bool {
+        self.parts().iter().all(|part| named.iter().any(|named| named.names(part)))
+    }
+
+    /// Whether whoever names this has named `other` with it: the same, or a part of it where a value is many things (a network, globs, a
+    /// stretch of time) or the most there may be. A domain is one name here, and a URL one URL: what lies below them is not named.
+    fn names(&self, other: &Self) -> bool {
+        match (&self.0, &other.0) {
+            (Target::Cidr(named), Target::Cidr(other)) => named.contains(other),
+            (Target::Duration(named), Target::Duration(other)) | (Target::Integer(named), Target::Integer(other)) => {
+                other <= named
+            }
+            (Target::TimeRange(from, to), Target::TimeRange(start, end)) => from <= start && end <= to,
+            (Target::Globs(named), Target::Globs(other)) => all_match(named, other),
+            (named, other) => named == other,
+        }
+    }
+
     /// What a grant would have to say to cover it.
     pub fn grant_text(&self) -> String {
         match &self.0 {
@@ -159,6 +177,14 @@ impl ScopeValue {
 }
 
 impl ScopeValue {
+    /// Each thing it names, as a value: one granted or named value may hold one of them, and another one the next.
+    fn parts(&self) -> Vec<Self> {
+        match &self.0 {
+            Target::Globs(globs) => globs.iter().map(|glob| Self(Target::Globs(vec![glob.clone()]))).collect(),
+            _ => vec![self.clone()],
+        }
+    }
+
     /// Each thing it names, in one spelling: a list of globs names several.
     pub(crate) fn elements(&self) -> Vec<String> {
         match &self.0 {
@@ -166,6 +192,10 @@ impl ScopeValue {
             other => vec![other.to_string()],
         }
     }
+}
+
+fn all_match(globs: &[String], others: &[String]) -> bool {
+    others.iter().all(|other| globs.iter().any(|it| glob(it, other)))
 }
 
 fn target(kind: ScopeKind, text: &str) -> Option<Target> {
@@ -292,13 +322,7 @@ impl GrantedScope {
     /// Whether a target is within the granted values of a dimension.
     pub fn covers(&self, dimension: &DimensionName, value: &ScopeValue) -> bool {
         let Some(granted) = self.0.get(dimension) else { return false };
-        match &value.0 {
-            Target::Globs(asked) => asked.iter().all(|element| {
-                let element = ScopeValue(Target::Globs(vec![element.clone()]));
-                granted.values.iter().any(|granted| granted.covers(&element))
-            }),
-            _ => granted.values.iter().any(|granted| granted.covers(value)),
-        }
+        value.parts().iter().all(|part| granted.values.iter().any(|granted| granted.covers(part)))
     }
 
     /// Parse a target as its dimension's kind and hold it against the grant.

@@ -194,18 +194,35 @@ pub struct RunFacts {
 }
 
 impl RunFacts {
-    /// Whether anything above `read` left the host, answered or not.
-    pub fn sent_above_read(&self) -> bool {
-        let left = |exchange: &Exchange| !matches!(exchange.status, ExchangeStatus::NotSent { .. });
-        self.exchanges.iter().any(|exchange| exchange.effect > Effect::Read && left(exchange))
+    /// The worst that its requests above `read` have come to.
+    pub fn effects(&self) -> Effects {
+        let above_read = self.exchanges.iter().filter(|exchange| exchange.effect > Effect::Read);
+        above_read.map(|exchange| Effects::of(&exchange.status)).max().unwrap_or(Effects::None)
     }
+}
 
-    /// Whether anything above `read` was sent and no answer came: it may have happened or not.
-    pub fn outcome_unknown(&self) -> bool {
-        self.exchanges.iter().any(|exchange| {
-            exchange.effect > Effect::Read
-                && !matches!(exchange.status, ExchangeStatus::Answered { .. } | ExchangeStatus::NotSent { .. })
-        })
+/// What a run has changed at its upstreams, as far as their answers say. From the least that there is to do about it to the most.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Effects {
+    /// Nothing above `read` was sent.
+    None,
+    /// Something above `read` was sent, and the upstream says that it did not do it.
+    Declined,
+    /// Something above `read` was sent and answered.
+    Happened,
+    /// Something above `read` was sent, and there is no answer, or one that does not say how far it came.
+    Unknown,
+}
+
+impl Effects {
+    /// A 4xx is the client's error and a 5xx the server's own, found out at any moment (RFC 9110, sections 15.5 and 15.6).
+    fn of(status: &ExchangeStatus) -> Self {
+        match status {
+            ExchangeStatus::NotSent { .. } => Self::None,
+            ExchangeStatus::Answered { status: 400..=499, .. } => Self::Declined,
+            ExchangeStatus::Answered { status: ..=399, .. } => Self::Happened,
+            ExchangeStatus::Answered { .. } | ExchangeStatus::Pending | ExchangeStatus::Broken { .. } => Self::Unknown,
+        }
     }
 }
 
@@ -305,23 +322,46 @@ mod tests {
         RunFacts { exchanges: vec![exchange], ..RunFacts::default() }
     }
 
-    /// Sent above read, and not known whether it happened.
     #[track_caller]
-    fn check(effect: Effect, status: ExchangeStatus, expected: (bool, bool)) {
-        let facts = facts(effect, status);
-        assert_eq!((facts.sent_above_read(), facts.outcome_unknown()), expected);
+    fn check(effect: Effect, status: ExchangeStatus, expected: Effects) {
+        assert_eq!(facts(effect, status).effects(), expected);
+    }
+
+    fn answered(status: u16) -> ExchangeStatus {
+        ExchangeStatus::Answered { status, bytes: 0, address: None }
     }
 
     #[test]
     fn a_change_that_never_left_has_not_happened() {
-        check(Effect::Write, ExchangeStatus::NotSent { reason: "refused".into() }, (false, false));
+        check(Effect::Write, ExchangeStatus::NotSent { reason: "refused".into() }, Effects::None);
     }
 
     #[test]
     fn a_change_that_left_has_happened_or_may_have() {
-        check(Effect::Write, ExchangeStatus::Answered { status: 200, bytes: 0, address: None }, (true, false));
-        check(Effect::Write, ExchangeStatus::Broken { reason: "reset".into() }, (true, true));
-        check(Effect::Execute, ExchangeStatus::Pending, (true, true));
-        check(Effect::Read, ExchangeStatus::Pending, (false, false));
+        check(Effect::Write, answered(200), Effects::Happened);
+        check(Effect::Write, answered(302), Effects::Happened);
+        check(Effect::Write, ExchangeStatus::Broken { reason: "reset".into() }, Effects::Unknown);
+        check(Effect::Execute, ExchangeStatus::Pending, Effects::Unknown);
+        check(Effect::Read, ExchangeStatus::Pending, Effects::None);
+    }
+
+    #[test]
+    fn a_change_that_the_upstream_failed_at_may_have_happened_and_one_that_it_declined_has_not() {
+        check(Effect::Write, answered(422), Effects::Declined);
+        check(Effect::Write, answered(401), Effects::Declined);
+        check(Effect::Write, answered(500), Effects::Unknown);
+        check(Effect::Destructive, answered(504), Effects::Unknown);
+        check(Effect::Read, answered(500), Effects::None);
+    }
+
+    #[test]
+    fn the_worst_of_several_changes_counts() {
+        let worst = |statuses: Vec<ExchangeStatus>| {
+            let exchanges = statuses.into_iter().flat_map(|status| facts(Effect::Write, status).exchanges).collect();
+            RunFacts { exchanges, ..RunFacts::default() }.effects()
+        };
+        assert_eq!(worst(vec![answered(200), answered(404)]), Effects::Happened);
+        assert_eq!(worst(vec![answered(500), answered(200)]), Effects::Unknown);
+        assert_eq!(worst(vec![]), Effects::None);
     }
 }

@@ -25,7 +25,8 @@ mod ticker;
 mod trap;
 
 pub use call::{
-    CallSettings, Ending, Exchange, ExchangeStatus, Fault, Limit, LogLevel, LogLine, ProgressReport, Run, RunFacts, Spent,
+    CallSettings, Effects, Ending, Exchange, ExchangeStatus, Fault, Limit, LogLevel, LogLine, ProgressReport, Run, RunFacts,
+    Spent,
 };
 pub use compile::{CacheError, CodeCache, CompileError, Worker, worker_main};
 pub use dependencies::{Dependencies, MetadataError, check_metadata, dependencies_of, embed};

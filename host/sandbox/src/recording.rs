@@ -4,12 +4,13 @@
 //! answer from a recording is held to the same size and cleaned of the same secrets as one from the network.
 
 use std::{
+    collections::BTreeMap,
     fmt,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use casemate_policy::egress::Checked;
-use casemate_signing::manifest::{Effect, Method, UpstreamName};
+use casemate_signing::manifest::{DimensionName, Effect, Method, UpstreamName};
 use serde_json::Value;
 
 /// How requests leave that passed the gate. Handed in with each call by whoever makes it: no configuration names it, so no client
@@ -62,6 +63,8 @@ pub struct Sent {
     pub body: Vec<u8>,
     /// What it may do.
     pub effect: Effect,
+    /// What it touches, per dimension.
+    pub targets: BTreeMap<DimensionName, Vec<String>>,
 }
 
 impl Sent {
@@ -74,6 +77,7 @@ impl Sent {
             headers: request.headers().to_vec(),
             body: request.body().to_vec(),
             effect: request.effect(),
+            targets: request.targets().clone(),
         }
     }
 }
@@ -258,6 +262,7 @@ mod tests {
             headers: vec![("content-type".to_owned(), "application/json".to_owned())],
             body: body.as_bytes().to_vec(),
             effect: Effect::Read,
+            targets: BTreeMap::new(),
         }
     }
 

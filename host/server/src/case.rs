@@ -122,8 +122,9 @@ fn check_names<'m>(file: &File, manifest: &'m Manifest) -> Result<&'m Tool, Case
         }
     }
     // A dimension that the tool does not have limits nothing, and a grant of it is an error.
-    if let Some(name) = file.scope.keys().find(|name| !tool.scope.contains_key(*name)) {
-        return Err(unknown("scope for this tool", name.as_str(), tool.scope.keys().map(|name| name.as_str()).collect()));
+    let dimensions = manifest.dimensions(tool);
+    if let Some(name) = file.scope.keys().find(|name| !dimensions.contains(*name)) {
+        return Err(unknown("scope for this tool", name.as_str(), dimensions.iter().map(|name| name.as_str()).collect()));
     }
     if let Some(name) = file.sources.keys().find(|name| !manifest.sources.contains_key(*name)) {
         return Err(unknown("source", name.as_str(), manifest.sources.keys().map(|name| name.as_str()).collect()));

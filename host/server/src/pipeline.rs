@@ -13,7 +13,7 @@ use casemate_policy::{
     output::{OutputRules, check, check_failure},
     session::Values,
 };
-use casemate_sandbox::{CallSettings, Ending, Exchange, ExchangeStatus, Fault, ProgressReport, Run, RunFacts};
+use casemate_sandbox::{CallSettings, Effects, Ending, Exchange, ExchangeStatus, Fault, ProgressReport, Run, RunFacts};
 use casemate_signing::manifest::Effect;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
@@ -27,7 +27,7 @@ use crate::{
     house::{House, Served, Serving},
     mcp::{Content, Reply},
     record,
-    reply::{self, Effects, Refused},
+    reply::{self, Refused},
 };
 
 /// Reports of one call that wait to be remembered; more are lost.
@@ -139,7 +139,7 @@ impl Way<'_> {
         if outside && let Err(reason) = self.remember(&line, rules, |shown| said_in(&reply, shown), &audit_id) {
             error!(audit_id = %id, %reason, "what a call returned could not be remembered; its result was withheld");
             outcome.ending = "unremembered".into();
-            reply = reply::unrecorded(Effects::of(&spent), &id.to_string());
+            reply = reply::unrecorded(spent.effects(), &id.to_string());
         }
 
         // audit: the outcome, chained to the intent
@@ -150,7 +150,7 @@ impl Way<'_> {
             }
             Err(reason) => {
                 error!(audit_id = %id, %reason, "how a call ended could not be recorded; its result was withheld");
-                return reply::unrecorded(Effects::of(&spent), &id.to_string());
+                return reply::unrecorded(spent.effects(), &id.to_string());
             }
         }
         match (planned, receipt) {
@@ -438,7 +438,7 @@ struct Examined {
 fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, facts: &RunFacts, audit_id: &str) -> Examined {
     let plugin = served.plugin.id().to_string();
     let redactor = served.plugin.redactor();
-    let effects = Effects::of(facts);
+    let effects = facts.effects();
     let mut outcome = record::outcome(&line.call_id, facts);
     if effects == Effects::Unknown {
         outcome.outcome = Outcome::Unknown;

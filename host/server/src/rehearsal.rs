@@ -2,9 +2,9 @@
 //!
 //! It is a house like any other, opened from files, and a call takes the one way through it. What is made up is what an operator
 //! would bring: a key that signs the plugin and is trusted nowhere else, secrets that open nothing, and a grant of what a case says.
-//! What a case's calls send is answered from the case.
+//! What a case's calls send is answered from the case, and each case's caller is one that the house has never seen.
 
-use std::{collections::BTreeSet, fs, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
+use std::{collections::BTreeSet, fs, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use casemate_audit::{Entry, Filter, read};
 use casemate_policy::Call;
@@ -33,6 +33,8 @@ use crate::{
     mcp::Reply,
 };
 
+/// The ledger, and what SQLite keeps beside it.
+const LEDGER: [&str; 3] = ["ledger.db", "ledger.db-wal", "ledger.db-shm"];
 /// Where a key made for the occasion counts.
 const ENVIRONMENT: Environment = Environment::Dev;
 
@@ -90,6 +92,7 @@ impl Rehearsal {
     /// When the plugin is not served with what the case says, or the house cannot be opened.
     pub(crate) async fn play(&self, case: &Case) -> Result<Performance, Failure> {
         store::replace(&self.context.folders.config, self.config(case)?.to_string().as_bytes())?;
+        self.forget()?;
         let house = House::open(Opening { context: &self.context, via: "test" }).await?;
         if let Some(reason) = house.serving().refused().first().map(|refused| refused.reason.clone()) {
             house.close().await?;
@@ -103,6 +106,18 @@ impl Rehearsal {
         house.close().await?;
         let outcome = self.outcome(&reply)?;
         Ok(Performance { reply, outcome, replay })
+    }
+
+    /// Forget what the cases before have read, spent and been refused: how a case ends does not hang on the others.
+    fn forget(&self) -> Result<(), Failure> {
+        let state = self.context.folders.state(ENVIRONMENT);
+        for name in LEDGER {
+            match fs::remove_file(state.join(name)) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
     }
 
     /// What the audit log has of how a call ended.

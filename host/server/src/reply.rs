@@ -2,6 +2,8 @@
 //!
 //! Nothing here has guest text in it that `policy::output` has not checked.
 
+use std::borrow::Cow;
+
 use casemate_policy::{
     Deferred, Denied,
     approval::ApprovalId,
@@ -9,7 +11,7 @@ use casemate_policy::{
     output::{CheckedFailure, CheckedOutput, Content as Checked, Redactor, Withheld},
     text::visible,
 };
-use casemate_sandbox::{Fault, RunFacts};
+use casemate_sandbox::{Effects, Fault};
 use serde_json::{Map, Value, json};
 
 use crate::{
@@ -38,37 +40,18 @@ pub(crate) struct Refused<'a> {
     pub(crate) retry_after_ms: Option<u64>,
 }
 
-/// What a call that gave no result has changed at an upstream.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Effects {
-    /// Nothing above `read` was sent.
-    None,
-    /// Something above `read` was sent and answered.
-    Happened,
-    /// Something above `read` was sent and not answered.
-    Unknown,
-}
-
-impl Effects {
-    /// As the list of requests says.
-    pub(crate) fn of(facts: &RunFacts) -> Self {
-        match (facts.outcome_unknown(), facts.sent_above_read()) {
-            (true, _) => Self::Unknown,
-            (false, true) => Self::Happened,
-            (false, false) => Self::None,
+/// What the model must know before anything else of what a call that gave no result has changed; else what it may do next.
+fn remedy(effects: Effects, next: &str) -> Cow<'_, str> {
+    match effects {
+        Effects::None => next.into(),
+        Effects::Declined => {
+            format!("A request that changes something was sent, and the upstream says that it did not do it. {next}").trim_end().to_owned().into()
         }
-    }
-
-    /// What the model must know of it before anything else.
-    fn remedy(self) -> Option<&'static str> {
-        match self {
-            Self::None => None,
-            Self::Happened => Some(
-                "A request that changes something was sent and answered before this: it has happened. Do not repeat the call.",
-            ),
-            Self::Unknown => Some(
-                "A request that changes something was sent and not answered: whether it happened is not known. Find out before you repeat the call.",
-            ),
+        Effects::Happened => {
+            "A request that changes something was sent and answered before this: it has happened. Do not repeat the call.".into()
+        }
+        Effects::Unknown => {
+            "A request that changes something was sent and not answered, or with a failure of the upstream's: whether it happened is not known. Find out before you repeat the call.".into()
         }
     }
 }
@@ -78,11 +61,11 @@ impl Refused<'_> {
     pub(crate) fn reply(&self, audit_id: &str) -> Reply {
         let unknown = self.effects == Effects::Unknown;
         let (decision, reason) = if unknown { ("error", "outcome-unknown") } else { (self.decision, self.reason) };
-        let remedy = self.effects.remedy().unwrap_or(self.remedy);
+        let remedy = remedy(self.effects, self.remedy);
         let mut text = format!("{decision}: {}", self.message);
         if !remedy.is_empty() {
             text.push('\n');
-            text.push_str(remedy);
+            text.push_str(&remedy);
         }
         if let Some(wait) = self.retry_after_ms {
             text.push_str(&format!("\nRetry in {} s.", wait.div_ceil(1000)));

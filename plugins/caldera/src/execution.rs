@@ -11,7 +11,7 @@ use crate::{
     abilities, agents,
     api::{self, Change},
     executor::{self, Executor},
-    field::{AbilityId, OperationId},
+    field::{AbilityId, Group, OperationId},
     link::{Link, Outcome},
     operations,
 };
@@ -29,6 +29,8 @@ pub struct Arguments {
     operation_id: OperationId,
     /// The agent to run it on, by its paw
     paw: Name,
+    /// The group that the agent is in
+    group: Group,
     /// The ability to run, by its id
     ability_id: AbilityId,
 }
@@ -66,7 +68,7 @@ pub struct Report {
     link_id: String,
     paw: Name,
     host: String,
-    group: String,
+    group: Group,
     ability_id: AbilityId,
     ability: String,
     technique_id: String,
@@ -78,7 +80,7 @@ pub struct Report {
     outcome: Outcome,
 }
 
-pub(crate) fn execute(Arguments { operation_id, paw, ability_id }: Arguments, cx: &Context) -> Result<Report, Failure> {
+pub(crate) fn execute(Arguments { operation_id, paw, group, ability_id }: Arguments, cx: &Context) -> Result<Report, Failure> {
     let operation = operations::get(cx, &operation_id)?;
     let state = operation.state.as_str();
     if operation.is_over() {
@@ -89,11 +91,14 @@ pub(crate) fn execute(Arguments { operation_id, paw, ability_id }: Arguments, cx
         return Err(refused(&format!("the operation is `{}`; {why}", clip(state, 20))));
     }
     let agent = agents::get(cx, &paw)?;
-    let group = agent.group.as_str();
+    if agent.group.as_str() != group.as_str() {
+        let (own, asked) = (clip(agent.group.as_str(), 64), group.as_str());
+        return Err(refused(&format!("the agent is in group `{own}`, and not in `{asked}`")));
+    }
     // An operation without a group is on every agent.
-    if !operation.group.as_str().is_empty() && operation.group.as_str() != group {
-        let (own, other) = (clip(group, 64), clip(operation.group.as_str(), 64));
-        return Err(refused(&format!("the agent is in group `{own}`, and the operation is on group `{other}`")));
+    if !operation.group.as_str().is_empty() && operation.group.as_str() != group.as_str() {
+        let other = clip(operation.group.as_str(), 64);
+        return Err(refused(&format!("the operation is on group `{other}`, and not on `{}`", group.as_str())));
     }
     if agent.trusted.0 != Some(true) {
         return Err(refused("the agent is not trusted, so Caldera would not let it run anything"));
@@ -143,13 +148,13 @@ pub(crate) fn execute(Arguments { operation_id, paw, ability_id }: Arguments, cx
         link_id,
         outcome: link.outcome(),
         host: agent.host.0.unwrap_or_default(),
-        group: clip(agent.group.as_str(), 64),
         ability: clip(ability.name.as_str(), 200),
         technique_id: clip(ability.technique_id.as_str(), 20),
         executor: clip(&format!("{} on {}", executor.name.as_str(), executor.platform.as_str()), 130),
         command: clip(executor.command.as_str(), 2_000),
         operation_id,
         paw,
+        group,
         ability_id,
     })
 }

@@ -580,8 +580,12 @@ fn an_operation_that_cannot_or_must_not_be_set_is_left_alone() {
     assert_eq!(set("running", [(get_operation(), missing)]).unwrap_err().kind(), FailureKind::NotFound);
 }
 
+fn executing(paw: &str, ability: &str) -> Value {
+    json!({ "operation_id": OPERATION, "paw": paw, "group": "red-lab", "ability_id": ability })
+}
+
 fn execute(steps: impl IntoIterator<Item = (Expected, Answer)>) -> Result<Outcome, Failure> {
-    call("execute_ability", &json!({ "operation_id": OPERATION, "paw": "simpaw1", "ability_id": WHOAMI }), steps)
+    call("execute_ability", &executing("simpaw1", WHOAMI), steps)
 }
 
 fn post_link() -> Expected {
@@ -643,13 +647,21 @@ fn an_operation_that_does_not_run_is_not_asked_for_a_link() {
 fn an_agent_outside_the_operation_runs_nothing() {
     for (body, why) in [
         (with(agent(), "/group", json!("production")), "the agent is in group `production`"),
-        (with(agent(), "/group", Value::Null), "the agent is in group ``"),
+        (with(agent(), "/group", Value::Null), "the agent is in group ``, and not in `red-lab`"),
+        (with(agent(), "/group", json!("Red-Lab")), "the agent is in group `Red-Lab`, and not in `red-lab`"),
         (with(agent(), "/trusted", json!(false)), "not trusted"),
         (with(agent(), "/trusted", json!("true")), "not trusted"),
     ] {
         let failure = execute([(get_operation(), ok(&operation("running"))), (get_agent(), ok(&body))]).unwrap_err();
         assert!(failure.message().contains(why), "{why}: {failure}");
     }
+    let elsewhere = with(operation("running"), "/group", json!("blue"));
+    let failure = execute([(get_operation(), ok(&elsewhere)), (get_agent(), ok(&agent()))]).unwrap_err();
+    assert!(failure.message().contains("the operation is on group `blue`, and not on `red-lab`"), "{failure}");
+    // On every agent there is.
+    let everywhere = with(operation("running"), "/group", json!(""));
+    let strayed = with(agent(), "/group", json!("production"));
+    assert!(execute([(get_operation(), ok(&everywhere)), (get_agent(), ok(&strayed))]).is_err());
     let steps = || (get_operation(), ok(&operation("running")));
     let failure = execute([steps(), (get_agent(), error(404, "Agent not found: simpaw1"))]).unwrap_err();
     assert_eq!(failure.kind(), FailureKind::NotFound);
@@ -708,10 +720,17 @@ fn malformed_ids_are_never_sent() {
         ("get_operation", json!({ "operation_id": "x" })),
         ("get_operation", json!({ "operation_id": format!("{OPERATION}/links") })),
         ("set_operation_state", json!({ "operation_id": "..", "state": "running" })),
-        ("execute_ability", json!({ "operation_id": OPERATION, "paw": "a/b", "ability_id": WHOAMI })),
-        ("execute_ability", json!({ "operation_id": OPERATION, "paw": "", "ability_id": WHOAMI })),
-        ("execute_ability", json!({ "operation_id": OPERATION, "paw": "simpaw1", "ability_id": "x" })),
-        ("execute_ability", json!({ "operation_id": OPERATION, "paw": "simpaw1", "ability_id": WHOAMI, "command": "id" })),
+        ("execute_ability", executing("a/b", WHOAMI)),
+        ("execute_ability", executing("", WHOAMI)),
+        ("execute_ability", executing("simpaw1", "x")),
+        ("execute_ability", json!({ "operation_id": OPERATION, "paw": "simpaw1", "ability_id": WHOAMI })),
+        ("execute_ability", with(executing("simpaw1", WHOAMI), "/group", json!(""))),
+        ("execute_ability", with(executing("simpaw1", WHOAMI), "/group", json!("*"))),
+        ("execute_ability", {
+            let mut arguments = executing("simpaw1", WHOAMI);
+            arguments["command"] = json!("id");
+            arguments
+        }),
         ("list_agents", json!({ "group": "a b" })),
         ("list_abilities", json!({ "technique_id": " T1564.001" })),
         ("list_abilities", json!({ "offset": -1 })),

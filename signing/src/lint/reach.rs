@@ -5,7 +5,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 use super::{Lint, Warnings};
 use crate::manifest::{
     Effect, Manifest, NoScope, Origin, RequestContract, ScopeBindings, Tool,
-    check::{FORM, JSON, dimensions},
+    check::{FORM, JSON},
 };
 
 /// A class that takes this many of the 95 printable ASCII characters was not written to keep any of them out.
@@ -144,7 +144,7 @@ fn scope(manifest: &Manifest, tool: &Tool, at: &str, warnings: &mut Warnings) {
     let contracts =
         || manifest.upstream.values().flat_map(|upstream| &upstream.request).filter(|it| tool.requests.contains(&it.name));
     for dimension in tool.scope.keys().filter(|_| !tool.requests.is_empty()) {
-        if !contracts().any(|contract| dimensions(contract).any(|bound| bound == dimension)) {
+        if !contracts().any(|contract| contract.dimensions().any(|bound| bound == dimension)) {
             warnings.add(
                 Lint::UnusedScope,
                 format!("{at}.scope.{dimension}"),

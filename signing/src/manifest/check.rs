@@ -95,21 +95,6 @@ struct Placed<'a> {
 /// Every contract of the plugin by its name, which is unique in the plugin.
 type Contracts<'a> = BTreeMap<&'a ContractName, Placed<'a>>;
 
-/// The dimensions a contract binds or requires.
-pub(crate) fn dimensions(contract: &RequestContract) -> impl Iterator<Item = &DimensionName> {
-    let bound = contract.scope.bound().map(|(dimension, _)| dimension);
-    bound.chain(required_dimensions(contract))
-}
-
-/// The dimensions a contract names in its requirements.
-fn required_dimensions(contract: &RequestContract) -> impl Iterator<Item = &DimensionName> {
-    let requirements = contract.require.body.values().chain(contract.require.query.values());
-    requirements.filter_map(|requirement| match requirement {
-        Requirement::Scope(required) => Some(&required.scope),
-        Requirement::Digest(_) | Requirement::Pattern(_) | Requirement::Established(_) | Requirement::Exactly(_) => None,
-    })
-}
-
 /// The largest integer that canonical JSON (RFC 8785) writes as itself: above, two numbers have one digest.
 const MAX_EXACT: u64 = (1 << 53) - 1;
 
@@ -140,7 +125,7 @@ fn unused(manifest: &Manifest, contracts: &Contracts<'_>, findings: &mut Finding
         }
     }
     for name in manifest.scope.keys() {
-        let in_contracts = contracts.values().any(|placed| dimensions(placed.contract).any(|dimension| dimension == name));
+        let in_contracts = contracts.values().any(|placed| placed.contract.dimensions().any(|dimension| dimension == name));
         if !in_contracts && !manifest.tool.values().any(|tool| tool.scope.contains_key(name)) {
             findings.add(format!("scope.{name}"), Rule::UnusedDimension(name.clone()));
         }

@@ -105,6 +105,20 @@ impl RequestContract {
         self.effect.or(self.method.is_safe().then_some(Effect::Read))
     }
 
+    /// The dimensions it binds or requires.
+    pub fn dimensions(&self) -> impl Iterator<Item = &DimensionName> {
+        self.scope.bound().map(|(dimension, _)| dimension).chain(self.required_dimensions())
+    }
+
+    /// The dimensions it names in its requirements.
+    pub(crate) fn required_dimensions(&self) -> impl Iterator<Item = &DimensionName> {
+        let requirements = self.require.body.values().chain(self.require.query.values());
+        requirements.filter_map(|requirement| match requirement {
+            Requirement::Scope(required) => Some(&required.scope),
+            Requirement::Digest(_) | Requirement::Pattern(_) | Requirement::Established(_) | Requirement::Exactly(_) => None,
+        })
+    }
+
     /// Everything that a read has to establish: by a dimension that is bound to it, then by a requirement.
     pub fn established(&self) -> impl Iterator<Item = &Established> {
         let bound = self.scope.bound().filter_map(|(_, binding)| binding.established());

@@ -1,7 +1,6 @@
 //! The agent's side: rmcp's client over a child process.
 
 use std::{
-    error::Error,
     io::{Read, Write},
     net::TcpStream,
     time::Duration,
@@ -18,10 +17,8 @@ use tokio::process::Command;
 
 use crate::{
     shell::{answer, good, prompt},
-    stage::Stage,
+    stage::{Result, Stage},
 };
-
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 pub(crate) struct Agent(RunningService<RoleClient, ()>);
 
@@ -31,6 +28,8 @@ pub(crate) enum Expected {
     Answer,
     Denied(&'static str),
     Plan,
+    /// For a person, for this reason.
+    Waits(&'static str),
 }
 
 impl Agent {
@@ -46,21 +45,27 @@ impl Agent {
         prompt("> tools/list");
         for tool in self.0.list_all_tools().await? {
             let first = tool.description.as_deref().unwrap_or_default().lines().next().unwrap_or_default().to_owned();
-            answer(&format!("{:<28}{first}", tool.name), 1);
+            let sentence = first.split_once(". ").map_or(first.as_str(), |(sentence, _)| sentence);
+            answer(&format!("{:<26}{sentence}", tool.name), 1);
         }
         Ok(())
     }
 
-    /// Call a tool, show the answer, and end the demo if it is not the expected one. Returns everything that was answered.
-    pub(crate) async fn call(&self, tool: &'static str, arguments: Value, expected: Expected) -> Result<String> {
+    /// Call a tool, show the answer, and end the demo if it is not the expected one.
+    pub(crate) async fn call(&self, tool: &'static str, arguments: Value, expected: Expected) -> Result<CallToolResult> {
         prompt(&format!("> {tool} {arguments}"));
-        let Value::Object(arguments) = arguments else { return Err("arguments are an object".into()) };
-        let result = self.0.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?;
+        let result = self.quietly(tool, &arguments).await?;
         let text: String =
             result.content.iter().filter_map(|block| block.as_text()).map(|block| format!("{}\n", block.text)).collect();
-        answer(&text, 24);
+        answer(&text, 12);
         judge(&result, expected)?;
-        Ok(format!("{text}{}", serde_json::to_string(&result)?))
+        Ok(result)
+    }
+
+    /// Call a tool and show nothing.
+    pub(crate) async fn quietly(&self, tool: &'static str, arguments: &Value) -> Result<CallToolResult> {
+        let Value::Object(arguments) = arguments.clone() else { return Err("arguments are an object".into()) };
+        Ok(self.0.call_tool(CallToolRequestParams::new(tool).with_arguments(arguments)).await?)
     }
 
     /// Close standard input and wait for the program to end.
@@ -71,21 +76,20 @@ impl Agent {
     }
 }
 
+/// A text of a structured result; empty where there is none.
+pub(crate) fn structured(result: &CallToolResult, name: &str) -> String {
+    let value = result.structured_content.as_ref().and_then(|value| value.get(name));
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
 fn judge(result: &CallToolResult, expected: Expected) -> Result<()> {
-    let of = |name: &str| {
-        result
-            .structured_content
-            .as_ref()
-            .and_then(|value| value.get(name))
-            .and_then(Value::as_str)
-            .unwrap_or_default()
-            .to_owned()
-    };
+    let of = |name: &str| structured(result, name);
     let error = result.is_error.unwrap_or_default();
     let met = match expected {
         Expected::Answer => !error,
         Expected::Denied(reason) => error && of("reason") == reason,
         Expected::Plan => !error && of("decision") == "planned",
+        Expected::Waits(reason) => of("decision") == "deferred" && of("reason") == reason,
     };
     if met { Ok(()) } else { Err(format!("this was not expected: {}", serde_json::to_string(result)?).into()) }
 }

@@ -7,6 +7,11 @@ pub(crate) fn said(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
+/// The start of an act.
+pub(crate) fn act(text: &str) {
+    said(&format!("\n{}", paint("1;7", &format!(" {text} "))));
+}
+
 /// The start of a scene.
 pub(crate) fn heading(text: &str) {
     said(&format!("\n{}", paint("1", &format!("━━ {text} {}", "━".repeat(76_usize.saturating_sub(text.chars().count()))))));

@@ -9,10 +9,15 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use crate::shell::{answer, good, prompt};
+use serde_json::Value;
 
-/// The key the operator has at VirusTotal; it must show up nowhere.
-const KEY: &str = "demo-4f1c0ffee5ecure0key0that0must0not0leak00000000000000000000000";
+use crate::{
+    lookups, operation,
+    shell::{answer, good, prompt},
+};
+
+/// How often the simulated machines ask Caldera for work, in milliseconds.
+const BEAT: &str = "30";
 
 pub(crate) struct Stage {
     /// The operator's folder.
@@ -21,12 +26,12 @@ pub(crate) struct Stage {
     pub(crate) casemate: PathBuf,
     packages: PathBuf,
     publisher: PathBuf,
+    approvers: PathBuf,
     upstream: Child,
-    origin: String,
-    control: String,
+    origins: Value,
 }
 
-type Result<T> = std::result::Result<T, Box<dyn Error>>;
+pub(crate) type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 impl Stage {
     /// A fresh folder under `target/`, and the upstream started.
@@ -36,31 +41,27 @@ impl Stage {
         if dir.exists() {
             fs::remove_dir_all(&dir)?;
         }
-        let (packages, publisher, operator) = (dir.join("packages"), dir.join("publisher"), dir.join("operator"));
-        for folder in [&packages, &publisher, &operator] {
+        let [packages, publisher, approvers, operator] =
+            ["packages", "publisher", "approvers", "operator"].map(|name| dir.join(name));
+        for folder in [&packages, &publisher, &approvers, &operator] {
             fs::create_dir_all(folder)?;
         }
         let mut upstream = Command::new(bin.join("casemate-upstreams"))
-            .args(["--virustotal-key", KEY])
+            .args(["--virustotal-key", lookups::KEY, "--caldera-key", operation::KEY, "--beat", BEAT])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
             .spawn()?;
         let mut ready = String::new();
         BufReader::new(upstream.stdout.take().ok_or("the upstream has no output")?).read_line(&mut ready)?;
-        let ready: serde_json::Value = serde_json::from_str(&ready)?;
-        let url = |name: &str| {
-            ready.get(name).and_then(|url| url.as_str()).map(str::to_owned).ok_or("the upstream did not say where it is")
-        };
-        Ok(Self {
-            dir: operator,
-            casemate: bin.join("casemate"),
-            packages,
-            publisher,
-            origin: url("virustotal")?,
-            control: url("control")?,
-            upstream,
-        })
+        let origins = serde_json::from_str(&ready)?;
+        Ok(Self { dir: operator, casemate: bin.join("casemate"), packages, publisher, approvers, upstream, origins })
+    }
+
+    /// Where an upstream is.
+    pub(crate) fn origin(&self, upstream: &str) -> Result<&str> {
+        let origin = self.origins.get(upstream).and_then(Value::as_str);
+        origin.ok_or_else(|| format!("`{upstream}` did not say where it is").into())
     }
 
     /// Run `casemate` as the operator and show what it says.
@@ -70,9 +71,22 @@ impl Stage {
 
     fn command(&self, arguments: &[&str], lines: usize) -> Result<String> {
         prompt(&format!("$ casemate {}", arguments.join(" ").replace(&self.root(), "")));
-        let output = self.invoke(arguments)?;
-        answer(&format!("{}{}", output.1, output.2).replace(&self.root(), ""), lines);
-        if output.0 { Ok(output.1) } else { Err(format!("casemate {} failed", arguments.join(" ")).into()) }
+        let output = self.silently(arguments)?;
+        answer(&output.replace(&self.root(), ""), lines);
+        Ok(output)
+    }
+
+    /// Run `casemate` and show only what is wrong.
+    fn silently(&self, arguments: &[&str]) -> Result<String> {
+        let (done, out, err) = self.invoke(arguments)?;
+        if done { Ok(out) } else { Err(format!("casemate {} failed\n{out}{err}", arguments.join(" ")).into()) }
+    }
+
+    /// Run `casemate`, show how a person calls it, and take a field of what it says to programs.
+    fn field(&self, arguments: &[&str], name: &str) -> Result<String> {
+        prompt(&format!("$ casemate {}", arguments.join(" ").replace(&self.root(), "").replace(&repository()?, "")));
+        let output: Value = serde_json::from_str(&self.silently(&[&["--format", "json"], arguments].concat())?)?;
+        output.get(name).and_then(Value::as_str).map(str::to_owned).ok_or_else(|| format!("there is no `{name}`").into())
     }
 
     fn invoke(&self, arguments: &[&str]) -> Result<(bool, String, String)> {
@@ -90,18 +104,15 @@ impl Stage {
 
     /// Make the publisher's development key; its fingerprint.
     pub(crate) fn make_key(&self) -> Result<String> {
-        let output = self.command(&["--format", "json", "key", "new", &self.key(), "--no-passphrase"], 4)?;
-        let value: serde_json::Value = serde_json::from_str(&output)?;
-        value.get("fingerprint").and_then(|text| text.as_str()).map(str::to_owned).ok_or_else(|| "no fingerprint".into())
+        let fingerprint = self.field(&["key", "new", &self.key(), "--no-passphrase"], "fingerprint")?;
+        answer(&fingerprint, 1);
+        Ok(fingerprint)
     }
 
-    /// Build and pack the plugin; where the package is.
-    pub(crate) fn pack(&self) -> Result<String> {
-        let plugin = plugin_folder()?.display().to_string();
-        let out = self.packages.display().to_string();
-        let output = self.command(&["--format", "json", "pack", &plugin, "--out", &out], 6)?;
-        let value: serde_json::Value = serde_json::from_str(&output)?;
-        value.get("component").and_then(|text| text.as_str()).map(str::to_owned).ok_or_else(|| "no package".into())
+    /// Build and pack a plugin; where the package is.
+    pub(crate) fn pack(&self, plugin: &str) -> Result<String> {
+        let folder = format!("{}plugins/{plugin}", repository()?);
+        self.field(&["pack", &folder, "--out", &self.packages.display().to_string()], "component")
     }
 
     pub(crate) fn sign(&self, package: &str) -> Result<()> {
@@ -113,42 +124,59 @@ impl Stage {
         self.run(&["trust", "add", "casemate", "--key", &key, "--fingerprint", fingerprint, "--environment", "dev"]).map(drop)
     }
 
-    /// The operator's configuration: one plugin, one grant, four lookups a minute.
-    pub(crate) fn configure(&self) -> Result<()> {
-        let secret = self.dir.join("virustotal.key");
-        fs::write(&secret, KEY)?;
-        fs::set_permissions(&secret, fs::Permissions::from_mode(0o600))?;
-        let text = format!(
-            r#"environment = "dev"
+    /// Keep a secret in a file of the operator's.
+    pub(crate) fn keep(&self, name: &str, secret: &str) -> Result<()> {
+        let file = self.dir.join(name);
+        fs::write(&file, secret)?;
+        Ok(fs::set_permissions(&file, fs::Permissions::from_mode(0o600))?)
+    }
 
-[plugins.virustotal]
-version = "0.1"
-upstream.virustotal = {{ origin = "{}", allow_private = ["127.0.0.1/32"] }}
-secret.api_key = {{ file = "virustotal.key" }}
-
-[plugins.virustotal.tools.submit_file]
-enabled = true        # it is a write: off by default, and a dry run until told otherwise
-
-[grants.analyst]
-principals = ["local"]
-tools = ["virustotal_*"]
-max_effect = "write"
-budget = [{{ tools = "virustotal_*_report", calls = 4, per = "1m" }}]
-"#,
-            self.origin
-        );
+    /// The operator's configuration, shown.
+    pub(crate) fn configure(&self, text: &str) -> Result<()> {
         prompt("$ cat casemate.toml");
-        answer(&text, 40);
+        answer(text, 40);
         Ok(fs::write(self.dir.join("casemate.toml"), text)?)
     }
 
-    /// Review the package, and consent to exactly what was reviewed.
+    /// More of it, shown.
+    pub(crate) fn extend(&self, text: &str) -> Result<()> {
+        prompt("$ cat >> casemate.toml");
+        answer(text.trim_start(), 40);
+        let file = self.dir.join("casemate.toml");
+        Ok(fs::write(&file, fs::read_to_string(&file)? + text)?)
+    }
+
+    /// Look at what a package may do.
+    pub(crate) fn review(&self, package: &str) -> Result<()> {
+        self.command(&["verify", package], 12).map(drop)
+    }
+
+    /// Install a package with consent to exactly what was reviewed.
     pub(crate) fn install(&self, package: &str) -> Result<()> {
-        let output = self.invoke(&["--format", "json", "verify", package])?;
-        let value: serde_json::Value = serde_json::from_str(&output.1)?;
-        let approval = value.get("approval").and_then(|text| text.as_str()).ok_or("verify names no approval")?.to_owned();
-        self.command(&["verify", package], 12)?;
-        self.command(&["install", package, "--yes", "--approve", &approval], 6).map(drop)
+        let reviewed: Value = serde_json::from_str(&self.silently(&["--format", "json", "verify", package])?)?;
+        let approval = reviewed.get("approval").and_then(Value::as_str).ok_or("verify names no approval")?;
+        self.command(&["install", package, "--yes", "--approve", approval], 6).map(drop)
+    }
+
+    /// Make the key of somebody who may approve, where no agent reads it; the lines that enrol them.
+    pub(crate) fn enrol(&self, who: &str) -> Result<String> {
+        let lines = self.command(&["approver", "new", who, "--key", &self.key_of(who), "--no-passphrase"], 0)?;
+        Ok(lines.trim_end().to_owned())
+    }
+
+    fn key_of(&self, who: &str) -> String {
+        self.approvers.join(format!("{who}.key")).display().to_string()
+    }
+
+    /// Somebody looks at a call that waits, and agrees to it.
+    pub(crate) fn approve(&self, who: &str, id: &str) -> Result<()> {
+        self.command(&["approvals", "show", id], 60)?;
+        self.command(&["approvals", "approve", id, "--key", &self.key_of(who), "--yes"], 4).map(drop)
+    }
+
+    /// The same, where what is shown has been seen before.
+    pub(crate) fn approve_quietly(&self, who: &str, id: &str) -> Result<()> {
+        self.command(&["approvals", "approve", id, "--key", &self.key_of(who), "--yes"], 4).map(drop)
     }
 
     /// Flip one byte of a copy and show that it does not install.
@@ -170,25 +198,33 @@ budget = [{{ tools = "virustotal_*_report", calls = 4, per = "1m" }}]
         }
     }
 
-    /// The key is in no text that was shown and in no file the host wrote.
-    pub(crate) fn holds_no_key(&self, shown: &str) -> Result<()> {
-        if shown.contains(KEY) || any_file_contains(&self.dir.join("state"), KEY.as_bytes())? {
+    /// A key is in no text that was shown and in no file the host wrote.
+    pub(crate) fn holds_no_key(&self, shown: &str, key: &str) -> Result<()> {
+        if shown.contains(key) || any_file_contains(&self.dir.join("state"), key.as_bytes())? {
             return Err("the key leaked".into());
         }
-        good("the plan names the credential and does not hold it; no file of the host's state does");
+        good("plans name the credential and do not hold it; no file of the host's state does");
         Ok(())
     }
 
-    /// What VirusTotal saw: no POST.
-    pub(crate) fn nothing_was_submitted(&self) -> Result<()> {
-        let address = self.control.trim_start_matches("http://").trim_end_matches('/').to_owned();
-        let answer = crate::agent::get(&address, "/_casemate/requests")?;
-        if answer.contains("\"POST\"") {
-            Err("a request of the dry run was sent".into())
-        } else {
-            good("VirusTotal received the four lookups and no submission");
-            Ok(())
-        }
+    /// What an upstream was asked for is these requests and others that only read.
+    pub(crate) fn changes(&self, upstream: &str, expected: &[&str]) -> Result<()> {
+        let address = self.origin("control")?.trim_start_matches("http://");
+        let answer = crate::agent::get(address, &format!("/_casemate/requests?upstream={upstream}"))?;
+        let body = answer.split_once("\r\n\r\n").ok_or("the upstreams did not answer")?.1;
+        let received: Value = serde_json::from_str(body)?;
+        let text = |request: &Value, name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let requests = received.get("requests").and_then(Value::as_array).into_iter().flatten();
+        let lines = requests.map(|request| format!("{} {}", text(request, "method"), text(request, "target")));
+        let changing: Vec<String> = lines.filter(|line| !line.starts_with("GET ")).collect();
+        if changing == expected { Ok(()) } else { Err(format!("`{upstream}` received {changing:?}").into()) }
+    }
+
+    /// What an upstream was asked for only reads.
+    pub(crate) fn nothing_was_changed(&self, upstream: &str, so: &str) -> Result<()> {
+        self.changes(upstream, &[])?;
+        good(so);
+        Ok(())
     }
 }
 
@@ -201,9 +237,10 @@ impl Drop for Stage {
     }
 }
 
-fn plugin_folder() -> Result<PathBuf> {
+/// This repository, with a slash at its end.
+fn repository() -> Result<String> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).ok_or("no workspace")?;
-    Ok(root.join("plugins/virustotal"))
+    Ok(format!("{}/", root.display()))
 }
 
 fn any_file_contains(folder: &Path, needle: &[u8]) -> Result<bool> {

@@ -81,6 +81,22 @@ fn without_dry_run_the_probe_writes() {
     house.goes_on();
 }
 
+/// The grant is for both groups, and the call is about one of them.
+#[test]
+fn another_group_than_the_one_it_was_asked_for_is_not_changed() {
+    let house = House::new(&Guest::new("effect_above_tool"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .set("grants.tester.max_effect", "write")
+        .set("grants.tester.scope.group", vec!["lab", "lab2"])
+        .serve();
+    house.refused("change", json!({ "group": "lab", "case": "lab2" }), "target-not-named");
+    house.refused("change", json!({ "group": "lab2", "case": "lab" }), "target-not-named");
+    house.refused("change", json!({ "group": "lab", "case": "prod" }), "out-of-scope");
+    house.call("change", json!({ "group": "lab2", "case": "lab2" })).done(&["200"]);
+    house.goes_on();
+}
+
 /// A refusal must not sound as if nothing had happened: the model would make the call again.
 #[test]
 pub(super) fn write_then_stray() {

@@ -24,7 +24,7 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::program::{Ran, built_guest, program};
+use super::program::{Ran, built_guest, program, wasm};
 
 /// The manifest and the tools of every guest, but for the one that has tools of its own.
 const SHARED: [&str; 2] = [include_str!("../../guests/plugin.toml"), include_str!("../../guests/tools.json")];
@@ -172,6 +172,25 @@ impl Guest {
             component: self.component.clone(),
             bundle: Bundle::sign(statement.clone(), key).to_json().into_bytes(),
             approval: Approval::of(&manifest).digest(),
+            statement,
+        }
+    }
+}
+
+impl Package {
+    /// A plugin of this repository, packed as its author packs it, and signed with this key.
+    pub(crate) fn of_plugin(name: &str, key: &PrivateKey) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name);
+        let mut pack = Command::new(program("casemate"));
+        pack.arg("pack").arg(source).arg("--component").arg(wasm(&format!("casemate_{name}"))).arg("--out").arg(folder.path());
+        Ran::of(&mut pack).done();
+        let component = folder.path().join(format!("{name}-0.1.0.wasm"));
+        let statement = fs::read(component.with_extension("wasm.statement.json")).unwrap();
+        Self {
+            component: fs::read(component).unwrap(),
+            bundle: Bundle::sign(statement.clone(), key).to_json().into_bytes(),
+            approval: Approval::of(&statement::parse(&statement).unwrap()).digest(),
             statement,
         }
     }

@@ -36,11 +36,14 @@ use super::{
 
 /// The publisher of every guest.
 const PUBLISHER: &str = "fortress";
+/// The publisher of this repository's plugins.
+const OURSELVES: &str = "casemate";
 
 /// A house with one guest.
 pub(crate) struct House {
     folder: TempDir,
     plugin: String,
+    publisher: &'static str,
     key: PrivateKey,
     package: Package,
     config: Table,
@@ -49,6 +52,17 @@ pub(crate) struct House {
     runtime: Runtime,
     server: Option<Server>,
     evidence: Mutex<Evidence>,
+}
+
+/// What a house is built of.
+struct Plot<'a> {
+    plugin: &'a str,
+    publisher: &'static str,
+    package: Package,
+    secret: Secret,
+    key: PrivateKey,
+    upstreams: Upstreams,
+    config: Table,
 }
 
 /// What has to be true in the end.
@@ -65,19 +79,49 @@ struct Evidence {
 impl House {
     /// A house with the guest's package beside it, not yet installed.
     pub(crate) fn new(guest: &Guest) -> Self {
+        let (key, upstreams) = (PrivateKey::generate().unwrap(), Upstreams::start());
+        let config = config(&guest.name, upstreams.origin("echo"));
+        Self::build(Plot {
+            plugin: &guest.name,
+            publisher: PUBLISHER,
+            package: guest.package(&key),
+            secret: Secret::new(),
+            key,
+            upstreams,
+            config,
+        })
+    }
+
+    /// A house with a plugin of this repository, packed as its author packs it, and with its operator's configuration. Caldera takes
+    /// the house's secret as its key.
+    pub(crate) fn of_plugin(plugin: &str, config: impl FnOnce(&Upstreams) -> Table) -> Self {
+        let (key, secret) = (PrivateKey::generate().unwrap(), Secret::new());
+        let upstreams = Upstreams::with(&["--caldera-key", secret.value()]);
+        let config = config(&upstreams);
+        Self::build(Plot {
+            plugin,
+            publisher: OURSELVES,
+            package: Package::of_plugin(plugin, &key),
+            secret,
+            key,
+            upstreams,
+            config,
+        })
+    }
+
+    fn build(plot: Plot<'_>) -> Self {
+        let Plot { plugin, publisher, package, secret, key, upstreams, config } = plot;
         let folder = tempfile::tempdir().unwrap();
-        let upstreams = Upstreams::start();
-        let secret = Secret::new();
-        let key = PrivateKey::generate().unwrap();
-        fs::write(folder.path().join("trust.toml"), trust(&key)).unwrap();
+        fs::write(folder.path().join("trust.toml"), trust(publisher, &key)).unwrap();
         let secrets = folder.path().join("secrets");
         fs::create_dir(&secrets).unwrap();
         fs::write(secrets.join("api_key"), secret.value()).unwrap();
         fs::set_permissions(secrets.join("api_key"), fs::Permissions::from_mode(0o600)).unwrap();
         let house = Self {
-            config: config(&guest.name, upstreams.origin("echo")),
-            package: guest.package(&key),
-            plugin: guest.name.clone(),
+            config,
+            package,
+            plugin: plugin.to_owned(),
+            publisher,
             runtime: tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap(),
             server: None,
             evidence: Mutex::default(),
@@ -251,7 +295,7 @@ impl House {
 
     /// The key that signed the guest is trusted as it was in the beginning.
     pub(crate) fn trust_again(&self) {
-        self.write_whole("trust.toml", &trust(&self.key));
+        self.write_whole("trust.toml", &trust(self.publisher, &self.key));
     }
 
     /// The same configuration in another environment.
@@ -425,8 +469,8 @@ pub(crate) fn only_json_rpc(stdout: &[u8]) {
 }
 
 /// The text of a trust store that has this one key, for this one publisher, in this one environment.
-fn trust(key: &PrivateKey) -> String {
-    let publisher: PublisherName = PUBLISHER.parse().unwrap();
+fn trust(publisher: &str, key: &PrivateKey) -> String {
+    let publisher: PublisherName = publisher.parse().unwrap();
     let key = key.public_key();
     let mut store = TrustStore::new();
     store

@@ -54,7 +54,13 @@ impl Received {
 
 impl Upstreams {
     pub(crate) fn start() -> Self {
-        let mut child = Command::new(program("casemate-upstreams")).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        Self::with(&[])
+    }
+
+    /// Started with these arguments.
+    pub(crate) fn with(arguments: &[&str]) -> Self {
+        let mut command = Command::new(program("casemate-upstreams"));
+        let mut child = command.args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut ready = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut ready).unwrap();
         Self { stdin: child.stdin.take(), child, origins: serde_json::from_str(&ready).unwrap() }
@@ -67,7 +73,12 @@ impl Upstreams {
 
     /// What reached the echo upstream since it was last forgotten.
     pub(crate) fn received(&self) -> Vec<Received> {
-        let all = self.control("GET", "/_casemate/requests?upstream=echo", "");
+        self.received_by("echo")
+    }
+
+    /// What reached an upstream since it was last forgotten.
+    pub(crate) fn received_by(&self, upstream: &str) -> Vec<Received> {
+        let all = self.control("GET", &format!("/_casemate/requests?upstream={upstream}"), "");
         all["requests"].as_array().unwrap().iter().cloned().map(Received).collect()
     }
 
@@ -76,22 +87,42 @@ impl Upstreams {
         self.control("GET", "/_casemate/connections", "")["echo"].as_u64().unwrap_or_default()
     }
 
+    /// Forget what was received; scripts and what upstreams remember stay.
+    pub(crate) fn forget_received(&self) {
+        self.control("DELETE", "/_casemate/requests", "");
+    }
+
     /// Forget what was received, and every script.
     pub(crate) fn forget(&self) {
         self.control("POST", "/_casemate/reset", "");
     }
 
     /// What the next requests to the echo upstream get, such as `{"misbehave": {"kind": "reset"}}`.
-    pub(crate) fn script(&self, mut script: Value) {
-        script["upstream"] = json!("echo");
+    pub(crate) fn script(&self, script: Value) {
+        self.script_for("echo", script);
+    }
+
+    /// What the next requests to an upstream get.
+    pub(crate) fn script_for(&self, upstream: &str, mut script: Value) {
+        script["upstream"] = json!(upstream);
         self.control("POST", "/_casemate/script", &script.to_string());
     }
 
+    /// Tell an upstream something of its own.
+    pub(crate) fn order(&self, upstream: &str, order: &Value) {
+        self.control("POST", &format!("/_casemate/order?upstream={upstream}"), &order.to_string());
+    }
+
     fn control(&self, method: &str, target: &str, body: &str) -> Value {
-        let address = self.origin("control").strip_prefix("http://").unwrap();
+        self.ask("control", (method, target), "", body)
+    }
+
+    /// What an upstream answers somebody who is not Casemate. `headers` are whole lines.
+    pub(crate) fn ask(&self, upstream: &str, (method, target): (&str, &str), headers: &str, body: &str) -> Value {
+        let address = self.origin(upstream).strip_prefix("http://").unwrap();
         let mut stream = TcpStream::connect(address).unwrap();
         let head = format!(
-            "{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\ncontent-length: {}\r\n\r\n",
+            "{method} {target} HTTP/1.1\r\nhost: {address}\r\nconnection: close\r\n{headers}content-length: {}\r\n\r\n",
             body.len()
         );
         stream.write_all(format!("{head}{body}").as_bytes()).unwrap();

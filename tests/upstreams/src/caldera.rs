@@ -53,14 +53,9 @@ const MISBEHAVES: &str = "misbehaves-";
 /// The fake service.
 #[derive(Debug)]
 pub struct Caldera {
+    red_key: String,
     state: Arc<Mutex<State>>,
     beacons: Mutex<Vec<AbortHandle>>,
-}
-
-impl Default for Caldera {
-    fn default() -> Self {
-        Caldera { state: Arc::new(Mutex::new(State::new())), beacons: Mutex::default() }
-    }
 }
 
 /// An order of the control listener; exactly one of `simulate`, `agent`, `rest` and `catalogue`.
@@ -84,6 +79,12 @@ enum Size {
 }
 
 impl Caldera {
+    /// A fresh one, with a red team's key of its operator's choosing.
+    #[must_use]
+    pub fn new(red_key: String) -> Self {
+        Caldera { red_key, state: Arc::new(Mutex::new(State::new())), beacons: Mutex::default() }
+    }
+
     /// Let every agent that there is beacon, each as often as `beat`.
     pub fn simulate_all(&self, beat: Duration) {
         let paws: Vec<String> = self.state().agents.iter().map(|agent| agent.paw.clone()).collect();
@@ -117,9 +118,18 @@ impl Caldera {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whose key a request has.
+    fn access(&self, request: &Request) -> Option<Access> {
+        match request.header("key") {
+            Some(key) if key == self.red_key => Some(Access::Red),
+            Some(BLUE_KEY) => Some(Access::Blue),
+            _ => None,
+        }
+    }
+
     fn route(&self, request: &Request) -> Result<Reply, Fault> {
         let (method, path) = (request.method.as_str(), request.path());
-        let access = access(request);
+        let access = self.access(request);
         match path {
             "/beacon" if method == "POST" => {
                 return self.state().beacon(&request.body).map(|text| answer::plain(200, &text).into());
@@ -141,15 +151,6 @@ impl Caldera {
         let reply = dispatch(&mut state, method, &segments, access, request);
         state.advance();
         reply
-    }
-}
-
-/// Whose key a request has.
-fn access(request: &Request) -> Option<Access> {
-    match request.header("key") {
-        Some(RED_KEY) => Some(Access::Red),
-        Some(BLUE_KEY) => Some(Access::Blue),
-        _ => None,
     }
 }
 

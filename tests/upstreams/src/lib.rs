@@ -99,6 +99,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// The one API key that the VirusTotal fake takes.
     pub virustotal_key: String,
+    /// The red team's key that the Caldera fake takes.
+    pub caldera_key: String,
     /// Calls a minute the VirusTotal fake allows; `None` for no limit.
     pub quota: Option<u32>,
     /// How often the agents of the Caldera fake beacon; `None` for not before they are told to.
@@ -129,10 +131,10 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
     if !settings.listen.ip().is_loopback() {
         return Err(StartError::NotLoopback(settings.listen));
     }
-    let keys = [settings.virustotal_key.as_str(), caldera::BLUE_KEY, caldera::RED_KEY].map(str::to_owned);
+    let keys = [settings.virustotal_key.as_str(), caldera::BLUE_KEY, settings.caldera_key.as_str()].map(str::to_owned);
     let record = Arc::new(Record::new(settings.log.as_deref(), keys.into())?);
     let scripts = Arc::new(Scripts::default());
-    let caldera = caldera::Caldera::default();
+    let caldera = caldera::Caldera::new(settings.caldera_key.clone());
     if let Some(beat) = settings.beat {
         caldera.simulate_all(beat);
     }

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use casemate_upstreams::{Settings, start, virustotal};
+use casemate_upstreams::{Settings, caldera, start, virustotal};
 use clap::Parser;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::oneshot;
@@ -25,6 +25,10 @@ struct Args {
     /// The API key that the VirusTotal fake takes; every other one is refused.
     #[arg(long, value_name = "KEY", env = "CASEMATE_UPSTREAMS_VIRUSTOTAL_KEY", default_value = virustotal::DEFAULT_KEY, hide_env_values = true)]
     virustotal_key: String,
+
+    /// The red team's key that the Caldera fake takes; the blue team's is the one it comes with.
+    #[arg(long, value_name = "KEY", env = "CASEMATE_UPSTREAMS_CALDERA_KEY", default_value = caldera::RED_KEY, hide_env_values = true)]
+    caldera_key: String,
 
     /// Calls a minute that the VirusTotal fake allows, such as `4/min`; without it there is no limit.
     #[arg(long, value_name = "N/min", value_parser = per_minute)]
@@ -49,7 +53,14 @@ fn per_minute(text: &str) -> Result<u32, String> {
 async fn main() -> ExitCode {
     let args = Args::parse();
     let beat = args.beat.map(Duration::from_millis);
-    let settings = Settings { listen: args.listen, virustotal_key: args.virustotal_key, quota: args.quota, beat, log: args.log };
+    let settings = Settings {
+        listen: args.listen,
+        virustotal_key: args.virustotal_key,
+        caldera_key: args.caldera_key,
+        quota: args.quota,
+        beat,
+        log: args.log,
+    };
     match run(&settings).await {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {

@@ -21,6 +21,8 @@ pub struct Script {
     /// Only requests whose path starts with this.
     #[serde(default)]
     pub path: String,
+    /// Only requests with this method; any when left out.
+    pub method: Option<String>,
     /// Spoil the upstream's own answer.
     pub misbehave: Option<Misbehaviour>,
     /// Give one of the upstream's documented errors.
@@ -83,8 +85,16 @@ pub struct Scripts(Mutex<VecDeque<Pending>>);
 struct Pending {
     upstream: &'static str,
     path: String,
+    method: Option<String>,
     left: u32,
     act: Act,
+}
+
+impl Pending {
+    fn is_for(&self, upstream: &str, method: &str, path: &str) -> bool {
+        let fits = self.method.as_deref().is_none_or(|own| own == method) && path.starts_with(&self.path);
+        self.left > 0 && self.upstream == upstream && fits
+    }
 }
 
 impl Scripts {
@@ -104,15 +114,20 @@ impl Scripts {
             (None, None, Some(answer)) => Act::Answer(answer.into()),
             _ => return Err(ScriptError::NotOne),
         };
-        self.pending().push_back(Pending { upstream: upstream.name(), path: script.path, left: script.times, act });
+        self.pending().push_back(Pending {
+            upstream: upstream.name(),
+            path: script.path,
+            method: script.method,
+            left: script.times,
+            act,
+        });
         Ok(())
     }
 
-    /// What the next request to this upstream and path gets, if it is scripted; counts it.
-    pub fn next(&self, upstream: &str, path: &str) -> Option<Act> {
+    /// What the next request to this upstream with this method and path gets, if it is scripted; counts it.
+    pub fn next(&self, upstream: &str, method: &str, path: &str) -> Option<Act> {
         let mut pending = self.pending();
-        let script =
-            pending.iter_mut().find(|script| script.left > 0 && script.upstream == upstream && path.starts_with(&script.path))?;
+        let script = pending.iter_mut().find(|script| script.is_for(upstream, method, path))?;
         script.left -= 1;
         let act = script.act.clone();
         pending.retain(|script| script.left > 0);

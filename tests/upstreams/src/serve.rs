@@ -91,7 +91,7 @@ impl Room {
     /// What the upstream says, unless a script says otherwise. A scripted error or answer is given instead of asking the upstream; a
     /// scripted misbehaviour spoils the upstream's own answer.
     fn reply(&self, request: &Request) -> Reply {
-        match self.scripts.next(self.upstream.name(), request.path()) {
+        match self.scripts.next(self.upstream.name(), &request.method, request.path()) {
             None => self.upstream.answer(request, &self.origin),
             Some(Act::Answer(response)) => response.into(),
             Some(Act::Misbehave(misbehaviour)) => {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use casemate_upstreams::misbehaviour::Kind;
 use casemate_upstreams::virustotal::Code;
-use casemate_upstreams::{Settings, start};
+use casemate_upstreams::{Settings, caldera, start};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -386,8 +386,14 @@ fn answers_are_compressed_for_those_who_ask() {
 #[test]
 fn only_loopback_is_served() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let settings =
-        Settings { listen: "0.0.0.0:0".parse().unwrap(), virustotal_key: KEY.into(), quota: None, beat: None, log: None };
+    let settings = Settings {
+        listen: "0.0.0.0:0".parse().unwrap(),
+        virustotal_key: KEY.into(),
+        caldera_key: caldera::RED_KEY.into(),
+        quota: None,
+        beat: None,
+        log: None,
+    };
     assert!(runtime.block_on(start(&settings)).is_err());
 }
 

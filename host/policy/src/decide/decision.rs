@@ -9,7 +9,7 @@ use casemate_signing::{
 use serde_json::Value;
 
 use crate::{
-    ApprovalRule, Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Timestamp, Verdict,
+    ApprovalRule, Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Timestamp, ToolRule, Verdict,
     approval::{Agreed, ApprovalId, Subject},
     breaker::Trip,
     egress::Plan,
@@ -196,6 +196,10 @@ objection_getters!(Denied);
 impl Permit {
     fn permit(&self) -> &Self {
         self
+    }
+
+    pub(crate) fn rule(&self) -> &ToolRule {
+        &self.asked.tool.rule
     }
 
     /// Whether anything above `read` may be sent.

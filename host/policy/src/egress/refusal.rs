@@ -81,6 +81,8 @@ pub enum RefusalReason {
     NotEstablished,
     /// What a read has established is outside the grant.
     EstablishedOutOfScope,
+    /// A target that the grant allows and the call did not name.
+    TargetNotNamed,
     /// A value is none of those that a read has established.
     NotAmongEstablished,
     /// The body has what the contract forbids, or does not name where it is closed.
@@ -118,6 +120,7 @@ impl RefusalReason {
             Self::OutOfScope => "out-of-scope",
             Self::NotEstablished => "not-established",
             Self::EstablishedOutOfScope => "established-out-of-scope",
+            Self::TargetNotNamed => "target-not-named",
             Self::NotAmongEstablished => "not-among-established",
             Self::BodyNotAllowed => "body-not-allowed",
             Self::EffectAboveCeiling => "effect-above-ceiling",

@@ -1,12 +1,12 @@
 //! Targets: the values a request has at the places a contract binds, and those that a read has established for it, each held
-//! against the grant.
+//! against the grant and, above `read`, against what the call named.
 
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
 };
 
-use casemate_signing::manifest::{DimensionName, Place};
+use casemate_signing::manifest::{DimensionName, Effect, Place};
 
 use super::{
     Authority,
@@ -19,7 +19,11 @@ use super::{
     refusal::{Refusal, RefusalReason},
     requires::Requires,
 };
-use crate::{json::Json, scope::ScopeFault};
+use crate::{
+    json::Json,
+    scope::{ScopeFault, ScopeValue},
+    text::quote,
+};
 
 /// What a request touches, in the grant's spelling. Sorted: the order of an upstream's answer is no part of it.
 pub(super) type Targets = BTreeMap<DimensionName, Vec<String>>;
@@ -67,7 +71,7 @@ pub(super) fn check(
     parts: &Parts<'_>,
     established: &Established,
 ) -> Result<Targets, Refusal> {
-    let judge = Judge { contract, authority, parts, established };
+    let judge = Judge { contract, authority, parts, established, named: named(contract, authority) };
     let mut touched = Touched::new();
     for (dimension, bound) in &contract.scope {
         match bound {
@@ -104,20 +108,40 @@ type Texts<'a> = Vec<Option<Cow<'a, str>>>;
 /// Targets while they are found.
 type Touched = BTreeMap<DimensionName, BTreeSet<String>>;
 
-fn touch(touched: &mut Touched, dimension: &DimensionName, value: String) {
-    touched.entry(dimension.clone()).or_default().insert(value);
-}
-
 struct Judge<'j> {
     contract: &'j Contract,
     authority: &'j Authority<'j>,
     parts: &'j Parts<'j>,
     established: &'j Established,
+    named: BTreeMap<&'j DimensionName, Vec<ScopeValue>>,
+}
+
+/// What the call named, per dimension that the tool takes targets in. What only reads is not held to it: it may have to look around.
+fn named<'a>(contract: &Contract, authority: &'a Authority<'_>) -> BTreeMap<&'a DimensionName, Vec<ScopeValue>> {
+    if contract.effect == Effect::Read {
+        return BTreeMap::new();
+    }
+    let taken = authority.rule.manifest_tool.scope.keys();
+    taken.map(|dimension| (dimension, authority.rule.named(dimension, authority.arguments))).collect()
 }
 
 impl Judge<'_> {
     fn refuse<T>(&self, reason: RefusalReason, place: &str, what: impl std::fmt::Display) -> Result<T, Refusal> {
         Err(Refusal::new(reason, format!("contract `{}`, {place}: {what}", self.contract.name)))
+    }
+
+    /// Take note of a target that the grant allows. Where the tool is told its targets, what changes something changes those and no
+    /// others: the grant is for every call, and this is one of them.
+    fn touch(&self, dimension: &DimensionName, place: &str, value: &ScopeValue, touched: &mut Touched) -> Result<(), Refusal> {
+        if let Some(named) = self.named.get(dimension)
+            && !value.is_named(named)
+        {
+            let (value, named) = (quote(&value.to_string(), 80), shown_names(named));
+            let what = format_args!("{dimension} {value} is granted, but the call is about {named}; tell the plugin's publisher");
+            return self.refuse(RefusalReason::TargetNotNamed, place, what);
+        }
+        touched.entry(dimension.clone()).or_default().insert(value.to_string());
+        Ok(())
     }
 
     /// Targets that are in the request.
@@ -138,7 +162,7 @@ impl Judge<'_> {
                 return self.refuse(RefusalReason::ScopeMalformed, place, what);
             };
             match self.authority.scope.check(dimension, &value) {
-                Ok(value) => touch(touched, dimension, value.to_string()),
+                Ok(value) => self.touch(dimension, place, &value, touched)?,
                 Err(fault @ ScopeFault::Malformed(_)) => return self.refuse(RefusalReason::ScopeMalformed, place, fault),
                 Err(fault) => return self.refuse(RefusalReason::OutOfScope, place, format_args!("{dimension} {fault}")),
             }
@@ -160,7 +184,7 @@ impl Judge<'_> {
                 return self.refuse(RefusalReason::NotEstablished, &place, what);
             };
             match self.authority.scope.check(dimension, &value) {
-                Ok(value) => touch(touched, dimension, value.to_string()),
+                Ok(value) => self.touch(dimension, &place, &value, touched)?,
                 Err(fault) => {
                     let what = format_args!("for {about} the answer says: {dimension} {fault}");
                     return self.refuse(RefusalReason::EstablishedOutOfScope, &place, what);
@@ -204,6 +228,18 @@ impl Judge<'_> {
     fn values(&self, place: &str, source: &Source, key: Key) -> Result<&[Found], Refusal> {
         self.established.values(source, key).or_else(|why| self.refuse(RefusalReason::NotEstablished, place, why))
     }
+}
+
+/// Targets of a call as the operator reads them: the first few.
+fn shown_names(named: &[ScopeValue]) -> String {
+    const SHOWN: usize = 5;
+    let mut names: Vec<String> = named.iter().take(SHOWN).map(|value| quote(&value.to_string(), 80)).collect();
+    match named.len() {
+        0 => names.push("none".to_owned()),
+        all if all > SHOWN => names.push(format!("{} others", all - SHOWN)),
+        _ => {}
+    }
+    names.join(", ")
 }
 
 /// A place as the operator reads it.

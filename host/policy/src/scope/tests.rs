@@ -212,6 +212,84 @@ fn greatest_numbers() {
     );
 }
 
+/// Values of each kind, some of them parts of others.
+const SOME: [(ScopeKind, &[&str]); 10] = [
+    (ScopeKind::Name, &["lab", "LAB", "lab2"]),
+    (ScopeKind::Uuid, &["01234567-89ab-cdef-0123-456789abcdef", "01234567-89AB-CDEF-0123-456789ABCDEF"]),
+    (ScopeKind::Host, &["web.test", "WEB.test.", "10.0.0.1", "2001:db8::1", "2001:db8:0::1"]),
+    (ScopeKind::Domain, &["test", "web.test", "a.web.test"]),
+    (ScopeKind::Cidr, &["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "11.0.0.1", "2001:db8::/32", "2001:db8::7"]),
+    (ScopeKind::Url, &["https://shop.test/", "https://shop.test/a", "https://shop.test/a?b=1"]),
+    (ScopeKind::Duration, &["1h", "60m", "1d", "5m"]),
+    (
+        ScopeKind::TimeRange,
+        &[
+            "2026-01-01T00:00:00Z/2026-01-03T00:00:00Z",
+            "2026-01-02T00:00:00Z/2026-01-03T00:00:00Z",
+            "2026-01-02T00:00:00Z/2026-01-04T00:00:00Z",
+        ],
+    ),
+    (ScopeKind::GlobList, &["web-*", "web-1", "web-*,dns", "dns", "w*", "dns,web-2"]),
+    (ScopeKind::IntegerMax, &["1", "50", "100"]),
+];
+
+#[test]
+fn whoever_names_a_target_names_it_and_what_is_in_it() {
+    let is_named = |kind, named: &[&str], text: &str| {
+        let named: Vec<_> = named.iter().map(|text| ScopeValue::parse(kind, text).unwrap()).collect();
+        ScopeValue::parse(kind, text).unwrap().is_named(&named)
+    };
+    for (kind, texts) in SOME {
+        for text in texts {
+            assert!(is_named(kind, &[text], text), "{text}");
+            assert!(!is_named(kind, &[], text), "{text}: nothing was named");
+        }
+    }
+    for (kind, named, texts) in [
+        (ScopeKind::Uuid, "01234567-89ab-cdef-0123-456789abcdef", &["01234567-89AB-CDEF-0123-456789ABCDEF"] as &[&str]),
+        (ScopeKind::Host, "web.test", &["WEB.test."]),
+        (ScopeKind::Cidr, "10.0.0.0/8", &["10.1.0.0/16", "10.1.2.3", "::ffff:10.1.2.3"]),
+        (ScopeKind::Duration, "1h", &["60m", "5m"]),
+        (ScopeKind::TimeRange, SOME[7].1[0], &[SOME[7].1[1]]),
+        (ScopeKind::GlobList, "web-*,dns", &["dns", "web-1", "web-*", "dns,web-2"]),
+        (ScopeKind::IntegerMax, "50", &["1"]),
+    ] {
+        texts.iter().for_each(|text| assert!(is_named(kind, &[named], text), "{named} names {text}"));
+    }
+    for (kind, named, texts) in [
+        (ScopeKind::Name, "lab", &["LAB", "lab2"] as &[&str]),
+        (ScopeKind::Host, "10.0.0.1", &["10.0.0.2", "web.test"]),
+        // A grant of a domain covers what is below it. Whoever asks for one asks for one.
+        (ScopeKind::Domain, "web.test", &["a.web.test", "test"]),
+        (ScopeKind::Url, "https://shop.test/", &["https://shop.test/a"]),
+        (ScopeKind::Url, "https://shop.test/a", &["https://shop.test/a?b=1"]),
+        (ScopeKind::Cidr, "10.1.0.0/16", &["10.0.0.0/8", "10.2.0.1", "::/0"]),
+        (ScopeKind::Duration, "1h", &["61m"]),
+        (ScopeKind::TimeRange, SOME[7].1[1], &[SOME[7].1[0], SOME[7].1[2]]),
+        (ScopeKind::GlobList, "web-1", &["web-*", "web-1,dns"]),
+        (ScopeKind::IntegerMax, "50", &["51"]),
+    ] {
+        texts.iter().for_each(|text| assert!(!is_named(kind, &[named], text), "{named} does not name {text}"));
+    }
+    assert!(is_named(ScopeKind::GlobList, &["web-*", "dns"], "dns,web-2"), "one names the one, and another the other");
+    assert!(!is_named(ScopeKind::Host, &["web.test", "dns.test"], "mail.test"));
+}
+
+#[test]
+fn what_was_named_is_never_more_than_what_was_granted() {
+    for (kind, texts) in SOME {
+        for (granted, (named, text)) in
+            texts.iter().flat_map(|one| texts.iter().flat_map(move |two| texts.iter().map(move |three| (one, (two, three)))))
+        {
+            let [named, value] = [named, text].map(|text| ScopeValue::parse(kind, text).unwrap());
+            let granted = ScopeValue::parse(kind, granted).unwrap().grant_text();
+            let Ok(granted) = GrantedValue::parse(kind, &granted) else { continue };
+            let is_more = granted.covers(&named) && value.is_named(std::slice::from_ref(&named)) && !granted.covers(&value);
+            assert!(!is_more, "{granted} covers {named}, which names {value}");
+        }
+    }
+}
+
 #[test]
 fn kinds_do_not_cover_each_other() {
     let name = GrantedValue::parse(ScopeKind::Name, "web.test").unwrap();

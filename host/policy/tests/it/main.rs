@@ -8,6 +8,7 @@ mod fixture;
 mod gate;
 mod held;
 mod hostile;
+mod named;
 mod past;
 mod people;
 mod plan;

@@ -5,6 +5,7 @@ use std::sync::{Arc, LazyLock};
 use casemate_policy::{
     ApprovalMode, Call, Decision, Permit, Policy, Readings, decide,
     egress::{Conduct, Gate, Outgoing, Verdict},
+    needs,
 };
 use casemate_signing::{Environment, manifest::Effect};
 use proptest::prelude::*;
@@ -247,6 +248,30 @@ proptest! {
         let mut header = json_body("/api/run", "{}");
         header.headers.push(("x-group".to_owned(), group.into_bytes()));
         prop_assert!(sent(&header).is_empty());
+    }
+
+    /// Whatever the grant allows, what changes something is what the call named: in every place, spelling and list, read or written.
+    #[test]
+    fn nothing_is_changed_but_what_was_named(
+        named in prop::sample::select(vec!["red-lab", "blue-lab"]),
+        group in prop_oneof![Just("red-lab"), Just("blue-lab"), Just("prod")],
+        how: u8,
+        mask: u32,
+    ) {
+        let encoded = percent(group, mask);
+        for (tool, request) in [
+            ("lab_operate", json_body("/api/operations", &format!("{{\"group\":{}}}", spelled(group, how)))),
+            ("lab_operate", request("DELETE", &format!("/api/groups/{encoded}"))),
+            ("lab_tag", form_body("/api/tags", &format!("group={encoded}"))),
+        ] {
+            let call = Call::new(tool, json!({ "group": named }));
+            let readings = Readings::fresh(&needs(&POLICY, &principal("local"), &call));
+            let Decision::Permit(permit) = decide(&POLICY, &principal("local"), &call, &readings, NOW) else { panic!("{tool}") };
+            if let Verdict::Send(checked) = Conduct::new(Arc::clone(&GATE), &permit, None).check(request) {
+                prop_assert_eq!(&checked.targets()[&"group".parse().unwrap()], &[named.to_owned()]);
+                prop_assert_eq!(group, named);
+            }
+        }
     }
 
     /// And one inside the grant is, in every spelling that has one reading: the property above is not empty.

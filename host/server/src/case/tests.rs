@@ -5,9 +5,10 @@ use serde_json::{Value, json};
 
 use super::{Case, CaseError};
 
-/// A plugin with a read tool, a write tool, an upstream, a dimension and a source.
+/// A plugin with a read tool, two tools that change things, an upstream, dimensions and a source.
 fn manifest() -> casemate_signing::manifest::Manifest {
-    let request = |name: &str, method: &str, effect: &str| json!({ "name": name, "method": method, "path": "/x", "effect": effect, "scope": "none", "reason": "a test" });
+    let request_on = |name: &str, method: &str, effect: &str, scope: Value| json!({ "name": name, "method": method, "path": "/x", "effect": effect, "scope": scope, "reason": "a test" });
+    let request = |name: &str, method: &str, effect: &str| request_on(name, method, effect, json!("none"));
     let tool = |effect: &str, requests: &[&str]| json!({ "title": "T", "description": "D", "effect": effect, "requests": requests, "input_schema": { "type": "object" } });
     serde_json::from_value(json!({
         "plugin": { "name": "api", "publisher": "acme", "version": "0.1.0", "release": 1, "description": "A", "license": "MIT", "source": "https://acme.example" },
@@ -15,9 +16,17 @@ fn manifest() -> casemate_signing::manifest::Manifest {
         "component": { "sha256": "00", "size": 1 },
         "imports": [],
         "sources": { "auth-log": { "description": "S" } },
-        "scope": { "group": { "kind": "name", "description": "G" } },
-        "upstream": { "api": { "origin": "operator", "request": [request("get", "GET", "read"), request("put", "PUT", "write")] } },
-        "tool": { "lookup": tool("read", &["get"]), "change": tool("write", &["put"]) },
+        "scope": { "group": { "kind": "name", "description": "G" }, "host": { "kind": "host", "description": "H" } },
+        "upstream": { "api": { "origin": "operator", "request": [
+            request("get", "GET", "read"),
+            request("put", "PUT", "write"),
+            request_on("get-agent", "GET", "read", json!("none")),
+            request_on("run", "POST", "execute", json!({
+                "group": { "from": "get-agent", "key": { "id": { "body": "/agent" } }, "value": "/group" },
+                "host": { "body": "/host" },
+            })),
+        ] } },
+        "tool": { "lookup": tool("read", &["get"]), "change": tool("write", &["put"]), "run": tool("execute", &["get-agent", "run"]) },
     }))
     .unwrap()
 }
@@ -87,6 +96,21 @@ fn names_are_the_plugins_own() {
     refused("/scope", json!({ "site": ["x"] }), "has no scope for this tool `site`");
     refused("/scope", json!({ "group": ["lab"] }), "has no scope for this tool `group`\nhelp: its manifest declares none");
     refused("/sources", json!({ "syslog": { "text": "x" } }), "has no source `syslog`");
+}
+
+#[test]
+fn a_target_that_only_a_request_has_is_granted_too() {
+    let scoped = |tool: &str, dimension: &str| {
+        let mut case = case();
+        case["tool"] = json!(tool);
+        case["scope"] = json!({ dimension: ["lab"] });
+        parse(&case).map(|case| case.file.scope.len()).map_err(|error| error.to_string())
+    };
+    assert_eq!(scoped("run", "group"), Ok(1), "what a read establishes");
+    assert_eq!(scoped("run", "host"), Ok(1), "what is in the request");
+    let error = scoped("run", "site").unwrap_err();
+    assert!(error.contains("no scope for this tool `site`\nhelp: group, host"), "{error}");
+    assert!(scoped("change", "group").is_err(), "another tool's target limits nothing here");
 }
 
 #[test]

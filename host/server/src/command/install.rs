@@ -1,8 +1,8 @@
 //! `casemate install`: review, consent, compile, pin.
 
-use casemate_policy::ServedName;
+use casemate_policy::{ServedName, default_enabled};
 use casemate_registry::{Authority, Version};
-use casemate_signing::manifest::{Effect, Manifest, PluginId, SecretName};
+use casemate_signing::manifest::{Manifest, PluginId, SecretName, Tool, ToolName};
 use serde_json::Value;
 
 use super::{Context, print, verify::provenance};
@@ -130,14 +130,19 @@ fn found(host: &Authority, wanted: &str, context: &Context, config: &Config) -> 
 
 /// What was installed, and what the configuration that is there already makes of it.
 fn installed(manifest: &Manifest, config: &Config) -> String {
-    let tools = manifest.tool.iter().filter_map(|(name, tool)| Some((ServedName::of(&manifest.plugin.name, name).ok()?, tool)));
+    let section = config.plugins.get(&manifest.plugin.name);
+    let is_off = |name: &ToolName, tool: &Tool| {
+        let switches = section.and_then(|section| section.tools.get(name)).and_then(|tool| tool.value.enabled);
+        !switches.unwrap_or_else(|| default_enabled(tool.effect))
+    };
     let granted = |name: &ServedName| config.grants.iter().any(|grant| grant.value.tools.iter().any(|tool| tool.matches(name)));
     let (mut now, mut off) = (Vec::new(), Vec::new());
-    for (served, tool) in tools {
+    for (name, tool) in &manifest.tool {
+        let Ok(served) = ServedName::of(&manifest.plugin.name, name) else { continue };
         if granted(&served) {
             now.push(served.to_string());
         }
-        if tool.effect > Effect::Read {
+        if is_off(name, tool) {
             off.push(served.to_string());
         }
     }
@@ -151,7 +156,7 @@ fn installed(manifest: &Manifest, config: &Config) -> String {
         text.push_str(&format!("\noff until enabled in the configuration: {}", off.join(", ")));
     }
     let name = &manifest.plugin.name;
-    let given = |secret: &SecretName| config.plugins.get(name).is_some_and(|section| section.secrets.contains_key(secret));
+    let given = |secret: &SecretName| section.is_some_and(|section| section.secrets.contains_key(secret));
     let needed: Vec<String> =
         manifest.secrets.keys().filter(|secret| !given(secret)).map(|secret| format!("secret.{secret}")).collect();
     if !needed.is_empty() {

@@ -1,7 +1,7 @@
 //! `casemate record`: one real call, kept as a case that `casemate test` plays.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     fs,
     io::Write,
     os::unix::fs::OpenOptionsExt,
@@ -171,7 +171,7 @@ fn case(
     Ok(File {
         about: None,
         tool: rule.tool.clone(),
-        scope: scope(rule, &arguments),
+        scope: scope(rule, &arguments, kept.iter().map(|(sent, _)| sent).chain(&tape.planned())),
         execute: rule.manifest_tool.effect > Effect::Read && !matches!(expect, Expect::Planned { .. }),
         arguments,
         settings,
@@ -182,8 +182,27 @@ fn case(
     })
 }
 
-/// The targets in the arguments, as a grant that covers them and no others.
-fn scope(rule: &ToolRule, arguments: &Map<String, Value>) -> BTreeMap<DimensionName, Vec<String>> {
+/// The targets in the arguments, and those that only requests have, as a grant that covers them and no others.
+fn scope<'s>(
+    rule: &ToolRule,
+    arguments: &Map<String, Value>,
+    sent: impl Iterator<Item = &'s Sent>,
+) -> BTreeMap<DimensionName, Vec<String>> {
+    let mut scope = named(rule, arguments);
+    let touched: BTreeSet<(&DimensionName, &String)> = sent
+        .flat_map(|sent| &sent.targets)
+        .flat_map(|(dimension, values)| values.iter().map(move |value| (dimension, value)))
+        .collect();
+    for (dimension, value) in touched {
+        if let Some(kind) = rule.dimensions.get(dimension).filter(|_| !rule.manifest_tool.scope.contains_key(dimension)) {
+            scope.entry(dimension.clone()).or_default().push(granted(*kind, value));
+        }
+    }
+    scope
+}
+
+/// The targets in the arguments.
+fn named(rule: &ToolRule, arguments: &Map<String, Value>) -> BTreeMap<DimensionName, Vec<String>> {
     let arguments = Value::Object(arguments.clone());
     let targets = rule.manifest_tool.scope.iter().filter_map(|(dimension, place)| {
         let one = |value: &Value| match value {

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use regex::Regex;
 use serde_json::Value;
 
-use super::{Findings, MAX_LINE, Manifest, PathFault, Rule, dimensions, identity::shorten, place, planned, required_dimensions};
+use super::{Findings, MAX_LINE, Manifest, PathFault, Rule, identity::shorten, place, planned};
 use crate::{
     digest::Digest,
     manifest::{Effect, RequestContract, Requirement, ScopeBindings, pattern, pointer::Pointer},
@@ -80,7 +80,7 @@ pub(super) fn check<'a>(manifest: &Manifest, contract: &'a RequestContract, at: 
         findings.line(format!("{at}.reason"), reason, MAX_LINE);
     }
     effect(contract, at, findings);
-    for dimension in dimensions(contract).collect::<BTreeSet<_>>() {
+    for dimension in contract.dimensions().collect::<BTreeSet<_>>() {
         if !manifest.scope.contains_key(dimension) {
             findings.add(format!("{at}.scope"), Rule::UnknownDimension(dimension.clone()));
         }
@@ -233,11 +233,11 @@ fn effect(contract: &RequestContract, at: &str, findings: &mut Findings) {
         if !said_why {
             findings.add(format!("{at}.scope"), Rule::NoScopeWithoutReason);
         }
-        if required_dimensions(contract).next().is_some() {
+        if contract.required_dimensions().next().is_some() {
             findings.add(format!("{at}.scope"), Rule::NoScopeButRequired);
         }
     }
-    let limited = dimensions(contract).next().is_some();
+    let limited = contract.dimensions().next().is_some();
     match contract.effect() {
         None => findings.add(format!("{at}.effect"), Rule::EffectMissing(method)),
         Some(Effect::Read) if !contract.method.is_safe() && !said_why => {

@@ -50,7 +50,7 @@ fn requests(tool: &Tool, contracts: &Contracts<'_>, at: &str, findings: &mut Fin
                 findings.add(format!("{at}.requests"), rule);
             }
         }
-        for dimension in super::dimensions(contract).collect::<BTreeSet<_>>() {
+        for dimension in contract.dimensions().collect::<BTreeSet<_>>() {
             if !tool.scope.contains_key(dimension) && !is_settled(contract, dimension) {
                 let rule = Rule::DimensionNotBound { contract: name.clone(), dimension: dimension.clone() };
                 findings.add(format!("{at}.scope"), rule);
@@ -68,7 +68,7 @@ fn is_settled(contract: &RequestContract, dimension: &DimensionName) -> bool {
         Some(Binding::Place(Place::Path(_) | Place::Header(_)) | Binding::Established(_)) | None => None,
     };
     let established = matches!(binding, Some(Binding::Established(_)));
-    let required_elsewhere = super::required_dimensions(contract).any(|required| required == dimension);
+    let required_elsewhere = contract.required_dimensions().any(|required| required == dimension);
     (established || matches!(requirement, Some(Requirement::Exactly(_)))) && !required_elsewhere
 }
 

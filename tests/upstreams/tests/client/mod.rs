@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use casemate_upstreams::{Settings, start};
+use casemate_upstreams::{Settings, caldera, start};
 use serde_json::Value;
 
 /// The key that the VirusTotal fake takes.
@@ -37,7 +37,8 @@ impl Fakes {
     pub(crate) fn with_quota(quota: Option<u32>) -> Self {
         let runtime = tokio::runtime::Runtime::new().unwrap();
         let listen = "127.0.0.1:0".parse().unwrap();
-        let settings = Settings { listen, virustotal_key: KEY.into(), quota, beat: None, log: None };
+        let settings =
+            Settings { listen, virustotal_key: KEY.into(), caldera_key: caldera::RED_KEY.into(), quota, beat: None, log: None };
         let origins = runtime.block_on(start(&settings)).unwrap();
         Fakes { origins, _runtime: runtime }
     }

@@ -1,0 +1,9 @@
+//! Caldera's plugin as it is packed, through a real MCP client, against a Caldera that does what the original does, and worse.
+
+mod approved;
+mod changes;
+mod hostile;
+mod range;
+mod reads;
+mod recorded;
+mod unknown;
