@@ -447,6 +447,31 @@ mod tests {
         assert_eq!(grant.scope.len(), 1);
     }
 
+    /// What is written as one word or as a table keeps the places of what is in the table.
+    #[test]
+    fn a_word_or_a_table_is_read_with_the_places_in_it() {
+        let tool = |approval: &str| format!("environment = \"dev\"\n[plugins.lab.tools.run]\napproval = {approval}\n");
+        for approval in ["\"none\"", "\"in-band\"", "{ mode = \"operator\", quorum = 2, roles = [\"duty\"], lasts = \"30m\" }"] {
+            assert!(parse(&tool(approval)).is_ok(), "{approval}");
+        }
+        refused(&tool("{ mode = \"operator\", quorum = 0 }"), &["casemate.toml:3", "a quorum of nobody"]);
+        refused(&tool("{ mode = \"in-band\", quorum = 2 }"), &["casemate.toml:3", "there is one person"]);
+        refused(&tool("{ mode = \"operator\", quorom = 2 }"), &["casemate.toml:3", "did you mean `quorum`"]);
+        refused(&tool("{ quorum = 2 }"), &["casemate.toml:3", "mode"]);
+        refused(&tool("\"operators\""), &["casemate.toml:3", "operators"]);
+        refused(&tool("true"), &["casemate.toml:3"]);
+
+        let breaker = |rate: &str| format!("environment = \"dev\"\n[breaker]\nvariants = {rate}\n");
+        let variants = |rate: &str| parse(&breaker(rate)).unwrap().guards.breaker.variants;
+        assert_eq!(variants("{ count = 47, per = \"10m\" }").unwrap().count, 47);
+        assert_eq!(variants("false"), None);
+        refused(&breaker("true"), &["casemate.toml:3", "`true` says nothing"]);
+        refused(&breaker("{ count = 47, per = \"soon\" }"), &["casemate.toml:3", "not a length of time"]);
+        refused(&breaker("{ cuont = 47, per = \"1m\" }"), &["casemate.toml:3", "did you mean `count`"]);
+        refused(&breaker("{ count = 47 }"), &["casemate.toml:3", "per"]);
+        refused(&breaker("20"), &["casemate.toml:3"]);
+    }
+
     #[test]
     fn a_local_date_is_not_a_moment() {
         refused(

@@ -1,9 +1,15 @@
 //! The configuration as a person types it. Unknown keys are errors.
 
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, fmt};
 
 use casemate_signing::{Environment, manifest::Effect};
-use serde::Deserialize;
+use serde::{
+    Deserialize, Deserializer,
+    de::{
+        Error, MapAccess, Visitor,
+        value::{MapAccessDeserializer, StrDeserializer},
+    },
+};
 use toml::Spanned;
 
 /// `casemate.toml`
@@ -235,8 +241,7 @@ pub struct Tool {
 }
 
 /// `approval = "operator"`, or `approval = { mode = "operator", quorum = 2 }`
-#[derive(Debug, Clone, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug, Clone)]
 pub enum Approval {
     /// The mode alone.
     Mode(ApprovalMode),
@@ -310,19 +315,18 @@ pub enum Unless {
 #[serde(deny_unknown_fields)]
 pub struct Breaker {
     /// Refused calls; default: 100 in 5m.
-    pub denials: Option<Rate>,
+    pub denials: Option<Spanned<Rate>>,
     /// Calls of one tool above `read` with ever other arguments; default: 20 in 10m.
-    pub variants: Option<Rate>,
+    pub variants: Option<Spanned<Rate>>,
     /// Calls of any kind; default: 1200 in 1m.
-    pub burst: Option<Rate>,
+    pub burst: Option<Spanned<Rate>>,
 }
 
 /// `{ count = 20, per = "10m" }`, or `false`
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
+#[derive(Debug)]
 pub enum Rate {
     /// Not watched, where it is `false`.
-    Switch(Spanned<bool>),
+    Switch(bool),
     /// So many in any window of that length.
     Table(RateTable),
 }
@@ -423,5 +427,51 @@ impl OneOrMany {
             Self::One(pattern) => vec![pattern],
             Self::Many(patterns) => patterns,
         }
+    }
+}
+
+// By hand: an enum that serde tells apart by trying keeps no places, and a `Spanned` in it is never there.
+
+impl<'de> Deserialize<'de> for Approval {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Approval;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`\"none\"`, `\"in-band\"`, `\"operator\"` or a table")
+            }
+
+            fn visit_str<E: Error>(self, mode: &str) -> Result<Approval, E> {
+                ApprovalMode::deserialize(StrDeserializer::new(mode)).map(Approval::Mode)
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Approval, A::Error> {
+                ApprovalTable::deserialize(MapAccessDeserializer::new(table)).map(Approval::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
+    }
+}
+
+impl<'de> Deserialize<'de> for Rate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> Visitor<'de> for Either {
+            type Value = Rate;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("`{ count = 20, per = \"10m\" }` or `false`")
+            }
+
+            fn visit_bool<E: Error>(self, watched: bool) -> Result<Rate, E> {
+                Ok(Rate::Switch(watched))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, table: A) -> Result<Rate, A::Error> {
+                RateTable::deserialize(MapAccessDeserializer::new(table)).map(Rate::Table)
+            }
+        }
+        deserializer.deserialize_any(Either)
     }
 }

@@ -87,18 +87,19 @@ impl Resolver<'_> {
         Some(FlowRule { name: name?, when: when?, forbids, unless_approved })
     }
 
-    fn rate(&mut self, file: Option<file::Rate>, default: Option<Rate>) -> Option<Rate> {
-        match file {
-            None => default,
-            Some(file::Rate::Switch(on)) if *on.get_ref() => {
+    fn rate(&mut self, file: Option<Spanned<file::Rate>>, default: Option<Rate>) -> Option<Rate> {
+        let Some(file) = file else { return default };
+        let span = file.span();
+        match file.into_inner() {
+            file::Rate::Switch(true) => {
                 self.faults.push(format!(
                     "{}: `true` says nothing\nhelp: write `{{ count = 20, per = \"10m\" }}`, or `false` to watch nothing",
-                    self.place(on.span())
+                    self.place(span)
                 ));
                 default
             }
-            Some(file::Rate::Switch(_)) => None,
-            Some(file::Rate::Table(table)) => {
+            file::Rate::Switch(false) => None,
+            file::Rate::Table(table) => {
                 let per: Option<Window> = self.form(&table.per);
                 per.map(|per| Rate { count: table.count, per })
             }
