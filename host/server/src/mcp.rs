@@ -22,6 +22,7 @@
 //! | sockets as standard streams cost a thread's hand-over for every read and write | `stdio::socket` |
 //! | a session id works for whoever knows it | `http` |
 
+mod asking;
 mod changes;
 mod decode;
 mod handler;
@@ -37,7 +38,7 @@ mod stdio;
 #[expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests;
 
-pub use house::{Annotations, CallRequest, Content, House, Reply, ToolListing};
+pub use house::{Annotations, Answer, CallRequest, Content, House, Question, Reply, Said, ToolListing};
 pub use limits::Limits;
 pub use progress::ProgressSink;
 pub use stdio::{StdioError, serve_stdio};

@@ -207,7 +207,7 @@ pub(crate) fn result(output: CheckedOutput, plugin: &str, audit_id: &str) -> Rep
     let mut meta = meta(audit_id);
     meta.insert(LABELS.to_owned(), labels.into());
     meta.insert(PROVENANCE.to_owned(), plugin.into());
-    Reply { content, structured, is_error: false, meta }
+    Reply { content, structured, is_error: false, meta, question: None }
 }
 
 fn marked(text: &str, plugin: &str, audit_id: &str) -> String {

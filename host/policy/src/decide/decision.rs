@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     ApprovalRule, Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Timestamp, Verdict,
-    approval::{Agreed, ApprovalId, Subject},
+    approval::{self, Agreed, ApprovalId, OpenApproval, Subject},
     breaker::Trip,
     egress::Plan,
     layer::Objection,
@@ -253,6 +253,20 @@ impl Deferred {
     /// Who must agree.
     pub fn rule(&self) -> &ApprovalRule {
         &self.permit.asked.tool.rule.approval
+    }
+
+    /// Whether the person at the client may agree to this call by this approval: it is about the very call, and the operator lets them.
+    pub fn asks_in_band(&self, approval: &OpenApproval, now: Timestamp) -> bool {
+        let asked = approval::Asked {
+            environment: self.environment(),
+            principal: self.principal().id(),
+            grant: self.grant(),
+            plugin: self.plugin(),
+            plugin_digest: self.digest(),
+            tool: self.served(),
+            arguments_digest: self.arguments_digest(),
+        };
+        approval.asks_in_band(&asked, self.rule(), now)
     }
 
     /// What people agree to: the call, with its arguments as they may be shown, and the plan of its dry run.

@@ -24,9 +24,11 @@ use rmcp::{
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    CallRequest, Content, House, Limits, Reply, ToolListing,
+    CallRequest, Content, House, Limits, ProgressSink, Reply, ToolListing,
+    asking::{self, Asks},
     changes::{self, STREAMS},
     in_flight::busy,
     page::page,
@@ -90,15 +92,46 @@ impl<H: House> Handler<H> {
         Ok(result)
     }
 
-    async fn called(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<Reply, ErrorData> {
+    async fn called(
+        &self,
+        mut request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+        revision: &ProtocolVersion,
+    ) -> Result<CallToolResponse, ErrorData> {
         let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
-        let request = CallRequest { tool: request.name.into_owned(), arguments: request.arguments.unwrap_or_default() };
-        let principal = self.principal.clone();
-        let Some(token) = context.meta.get_progress_token() else {
-            return Ok(self.house.call(principal, request, context.ct, None).await);
+        let asks = Asks::of(&context, revision);
+        let answer = asking::answer(&mut request, revision);
+        let request = CallRequest { tool: request.name.into_owned(), arguments: request.arguments.unwrap_or_default(), answer };
+        let mut reply = match context.meta.get_progress_token() {
+            None => self.conversation(request, &asks, context.ct, None).await,
+            Some(token) => {
+                let (sink, feed) = progress::channel(context.peer, token);
+                feed.alongside(self.conversation(request, &asks, context.ct, Some(sink))).await
+            }
         };
-        let (sink, feed) = progress::channel(context.peer, token);
-        Ok(feed.alongside(self.house.call(principal, request, context.ct, Some(sink))).await)
+        match (asks, reply.question.take()) {
+            (Asks::WithTheReply, Some(question)) => asking::required(question),
+            _ => Ok(CallToolResponse::Complete(wire_reply(reply, revision))),
+        }
+    }
+
+    /// One call, and where the client is asked something in the middle of it, the same call with the answer.
+    async fn conversation(
+        &self,
+        request: CallRequest,
+        asks: &Asks,
+        cancel: CancellationToken,
+        progress: Option<ProgressSink>,
+    ) -> Reply {
+        let call = |request| self.house.call(self.principal.clone(), request, cancel.clone(), progress.clone());
+        let Asks::Meanwhile(peer) = asks else { return call(request).await };
+        let again = request.clone();
+        let reply = call(request).await;
+        let Some(question) = &reply.question else { return reply };
+        match asking::ask(peer, question, &cancel).await {
+            Some(answer) => call(CallRequest { answer: Some(answer), ..again }).await,
+            None => reply,
+        }
     }
 }
 
@@ -162,8 +195,7 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let revision = agreed_revision(&context)?;
-        let reply = caught(self.called(request, context)).await?;
-        Ok(CallToolResponse::Complete(wire_reply(reply, &revision)))
+        caught(self.called(request, context, &revision)).await
     }
 
     /// Asked by the HTTP transport to compare `Mcp-Param-*` headers with the arguments.

@@ -75,6 +75,39 @@ pub struct CallRequest {
     pub tool: String,
     /// The arguments; absent arguments are an empty object.
     pub arguments: Map<String, Value>,
+    /// What the person at the client said, where an earlier call's [`Reply::question`] was put to them.
+    pub answer: Option<Answer>,
+}
+
+/// Something that the person at the client is asked, to be answered with yes or no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// All of what they are asked, for people.
+    pub text: String,
+    /// To be brought back with the answer. A client may hold it, change it or make one up: the house has to notice.
+    pub state: String,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The question's [`Question::state`], as the client brought it back.
+    pub state: String,
+    /// What was said.
+    pub said: Said,
+}
+
+/// What a person said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// Yes, in so many words.
+    Yes,
+    /// No.
+    No,
+    /// Nothing: the question was put away, or not shown.
+    Nothing,
+    /// Something that is neither.
+    Unclear,
 }
 
 /// What the client is told about a call, finished, failed or denied.
@@ -88,12 +121,14 @@ pub struct Reply {
     pub is_error: bool,
     /// The result's `_meta`: labels, provenance, audit id.
     pub meta: Map<String, Value>,
+    /// What a client that can ask somebody asks, in place of handing this reply to the model.
+    pub question: Option<Question>,
 }
 
 impl Reply {
     /// A finished call that says `text`.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { content: vec![Content::Text(text.into())], structured: None, is_error: false, meta: Map::new() }
+        Self { content: vec![Content::Text(text.into())], structured: None, is_error: false, meta: Map::new(), question: None }
     }
 
     /// A failed or denied call that says `text`.
