@@ -19,6 +19,7 @@ pub(crate) struct Http {
     child: Child,
     address: String,
     token: String,
+    capabilities: Value,
 }
 
 /// The messages of one answer, as they come.
@@ -35,20 +36,42 @@ impl Http {
         let said = lines.find_map(|line| line.unwrap().split_once("http://").map(|(_, address)| address.to_owned()));
         // Whatever else it says is read, so that it never waits for a full pipe.
         thread::spawn(move || lines.for_each(drop));
-        Self { child, address: said.unwrap().trim_end_matches("/mcp").to_owned(), token: token.to_owned() }
+        Self {
+            child,
+            address: said.unwrap().trim_end_matches("/mcp").to_owned(),
+            token: token.to_owned(),
+            capabilities: json!({}),
+        }
+    }
+
+    /// Say of the client that it can do this.
+    pub(crate) fn able(mut self, capabilities: Value) -> Self {
+        self.capabilities = capabilities;
+        self
+    }
+
+    /// Speak with another token from now on.
+    pub(crate) fn speak_as(&mut self, token: &str) {
+        token.clone_into(&mut self.token);
     }
 
     /// Send a request and read as far as the first message of its answer, whenever that comes.
     pub(crate) fn post(&self, method: &str, name: Option<&str>, mut params: Value) -> Messages {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": self.capabilities,
             "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
         });
-        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params }).to_string();
+        let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let name = name.map(|name| format!("mcp-name: {name}\r\n")).unwrap_or_default();
+        self.send(&format!("mcp-protocol-version: 2026-07-28\r\nmcp-method: {method}\r\n{name}"), &body)
+    }
+
+    /// Send a message with these header lines.
+    pub(crate) fn send(&self, headers: &str, message: &Value) -> Messages {
+        let body = message.to_string();
         let head = format!(
-            "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\nmcp-protocol-version: 2026-07-28\r\nmcp-method: {method}\r\n{name}accept: application/json, text/event-stream\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
+            "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n{headers}accept: application/json, text/event-stream\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
             self.address,
             self.token,
             body.len()
@@ -71,6 +94,20 @@ impl Http {
 }
 
 impl Messages {
+    /// The value of a header of the answer. What stands before it is passed over.
+    #[track_caller]
+    pub(crate) fn header(&mut self, name: &str) -> String {
+        loop {
+            let mut line = String::new();
+            assert!(self.stream.read_line(&mut line).unwrap() > 2, "the answer has no `{name}`");
+            if let Some((found, value)) = line.split_once(':')
+                && found.eq_ignore_ascii_case(name)
+            {
+                return value.trim().to_owned();
+            }
+        }
+    }
+
     /// The next message: the whole body, or an event of the stream.
     #[track_caller]
     pub(crate) fn next(&mut self) -> Value {
