@@ -4,6 +4,8 @@
 
 mod in_band;
 mod matching;
+mod modern;
+mod tasks;
 mod votes;
 
 use std::{path::PathBuf, thread, time::Duration};

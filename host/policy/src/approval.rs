@@ -93,7 +93,7 @@ impl ApprovalRule {
     }
 
     /// Whether the person at the client may agree to it alone. Nobody knows who sits there: a role is not met, and one person is no quorum.
-    fn is_met_in_band(&self, subject: &Subject) -> bool {
+    pub(crate) fn is_met_in_band(&self, subject: &Subject) -> bool {
         self.mode == ApprovalMode::InBand && self.quorum_of(subject) == 1 && self.roles.is_empty()
     }
 }
@@ -440,11 +440,6 @@ impl OpenApproval {
             && subject.plugin_digest == asked.plugin_digest
             && subject.tool == *asked.tool
             && subject.arguments_digest == asked.arguments_digest
-    }
-
-    /// Whether the person at the client may agree to it, and it is about this very call.
-    pub(crate) fn asks_in_band(&self, asked: &Asked<'_>, rule: &ApprovalRule, now: Timestamp) -> bool {
-        self.is_about(asked, now) && rule.is_met_in_band(&self.subject)
     }
 
     /// Whether enough people agreed to this very call, by the rule as it is now.

@@ -73,7 +73,7 @@ impl House {
 
     /// Make one call, from an entry point where nobody is asked anything.
     pub async fn pass(&self, principal: &Principal, call: Call, settings: CallSettings) -> Reply {
-        pipeline::pass(self, principal, call, Entry { via: self.via, answer: None }, settings).await
+        pipeline::pass(self, principal, call, Entry { via: self.via, answer: None, awaits: None }, settings).await
     }
 
     /// Write the last record and the last checkpoint.
@@ -121,7 +121,7 @@ impl mcp::House for House {
             tokio::spawn(pass_on(receiver, sink));
             sender
         });
-        let entry = Entry { via: self.via, answer: request.answer };
+        let entry = Entry { via: self.via, answer: request.answer, awaits: request.awaits };
         let call = Call::new(request.tool, Value::Object(request.arguments));
         let settings = CallSettings { cancel, progress: reports, ..CallSettings::default() };
         pipeline::pass(self, &principal, call, entry, settings).await

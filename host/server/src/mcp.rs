@@ -34,6 +34,7 @@ mod lines;
 mod page;
 mod progress;
 mod stdio;
+mod tasks;
 #[cfg(test)]
 #[expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests;

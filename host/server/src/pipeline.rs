@@ -38,6 +38,8 @@ pub struct Entry {
     pub via: &'static str,
     /// What the person at the client said, where the call brings an answer with it.
     pub answer: Option<Answer>,
+    /// Where the call is made because of this approval: then no other is asked for.
+    pub awaits: Option<ApprovalId>,
 }
 
 /// One call, from the moment its caller is known to the answer.
@@ -66,10 +68,11 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
     match way.judge() {
         Ok(Decision::Permit(permit)) => way.walk(permit, facts, settings, None).await,
         Ok(Decision::Denied(denied)) => way.refused(&denied, facts).await,
-        Ok(Decision::Deferred(deferred)) => match deferred.waiting().cloned() {
+        Ok(Decision::Deferred(deferred)) => match (&entry.awaits, deferred.waiting()) {
+            (Some(awaited), _) => way.awaits(&deferred, awaited, facts).await,
             // It was planned when it was asked for: nothing has to be read again to say that it still waits.
-            Some(id) => way.waits(&deferred, &id, None, facts).await,
-            None => way.walk(deferred.permit().clone(), facts, settings, Some(&deferred)).await,
+            (None, Some(id)) => way.waits(&deferred, id, None, facts).await,
+            (None, None) => way.walk(deferred.permit().clone(), facts, settings, Some(&deferred)).await,
         },
         Err(reason) => unavailable(&reason),
     }

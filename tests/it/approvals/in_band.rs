@@ -7,14 +7,18 @@ use std::{thread, time::Duration};
 use serde_json::{Value, json};
 use toml::{Table, toml};
 
-use super::{WRITES, by_operator, enrol, guarded, lab, matching, recorded, say, shown, writes};
+use super::{
+    WRITES, by_operator, enrol, guarded, lab, matching,
+    modern::{Modern, meta},
+    recorded, say, shown, writes,
+};
 use crate::harness::{Guest, House, Http, Raw, Reply};
 
-fn at_the_client() -> Table {
+pub(super) fn at_the_client() -> Table {
     toml! { mode = "in-band" }
 }
 
-fn forms() -> Value {
+pub(super) fn forms() -> Value {
     json!({ "elicitation": { "form": {} } })
 }
 
@@ -23,7 +27,7 @@ fn yes() -> Value {
 }
 
 /// A house with approver alice, installed; `ann` and `ben` may call it over HTTP.
-fn installed(guest: &Guest, approval: Table) -> House {
+pub(super) fn installed(guest: &Guest, approval: Table) -> House {
     let house = enrol(guarded(guest, approval), "alice").set("grants.tester.principals", vec!["local", "token:ann", "token:ben"]);
     house.install().done();
     house
@@ -33,57 +37,12 @@ fn house() -> House {
     installed(&Guest::new(WRITES), at_the_client())
 }
 
-/// A client of revision 2026-07-28.
-enum Modern {
-    Stdio { raw: Raw, asked: u32, able: Value },
-    Http(Http),
+fn ask(client: &mut Modern, house: &House) -> Asked {
+    Asked::from(client.call(house, &lab(), &json!({})))
 }
 
-impl Modern {
-    fn stdio(house: &House, able: Value) -> Self {
-        Self::Stdio { raw: Raw::start(house.command().arg("serve")), asked: 0, able }
-    }
-
-    fn http(house: &House, able: Value) -> Self {
-        Self::Http(Http::start(&mut house.command(), &matching::token(house, "ann")).able(able))
-    }
-
-    /// One on each transport, which can ask.
-    fn both(house: &House) -> [Self; 2] {
-        [Self::stdio(house, forms()), Self::http(house, forms())]
-    }
-
-    /// Call `change`, with whatever else the params shall have.
-    fn call(&mut self, house: &House, arguments: Value, more: &Value) -> Value {
-        let name = house.served("change");
-        let mut params = json!({ "name": name, "arguments": arguments });
-        params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        let answer = match self {
-            Self::Http(http) => http.post("tools/call", Some(&name), params).next(),
-            Self::Stdio { raw, asked, able } => {
-                params["_meta"] = meta(able);
-                *asked += 1;
-                raw.ask(*asked, "tools/call", params)
-            }
-        };
-        answer["result"].clone()
-    }
-
-    fn ask(&mut self, house: &House) -> Asked {
-        Asked::from(self.call(house, lab(), &json!({})))
-    }
-
-    fn answer(&mut self, house: &House, asked: &Asked, response: &Value) -> Reply {
-        Reply(self.call(house, lab(), &retry(&asked.state, response)))
-    }
-}
-
-fn meta(able: &Value) -> Value {
-    json!({
-        "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-        "io.modelcontextprotocol/clientCapabilities": able,
-        "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
-    })
+fn answer(client: &mut Modern, house: &House, asked: &Asked, response: &Value) -> Reply {
+    Reply(client.call(house, &lab(), &retry(&asked.state, response)))
 }
 
 /// What a call brings with it that answers a question.
@@ -155,15 +114,15 @@ fn only_waits(house: &House, result: Value) -> String {
 #[test]
 fn a_yes_at_the_client_makes_the_call_once() {
     let house = house();
-    for (number, mut client) in Modern::both(&house).into_iter().enumerate() {
-        let asked = client.ask(&house);
+    for (number, mut client) in Modern::both(&house, &forms()).into_iter().enumerate() {
+        let asked = ask(&mut client, &house);
         whole(&house, &asked.id(), &asked.text);
         assert_eq!(house.received().len(), number, "it was asked about, and not sent");
-        client.answer(&house, &asked, &yes()).done(&["200"]);
+        answer(&mut client, &house, &asked, &yes()).done(&["200"]);
         assert_eq!(house.received().len(), number + 1);
         // The same answer again is an answer to nothing, and the call is asked about anew.
-        client.answer(&house, &asked, &yes()).ended("denied", "approval-gone", &["was used already"]);
-        assert_ne!(client.ask(&house).id(), asked.id());
+        answer(&mut client, &house, &asked, &yes()).ended("denied", "approval-gone", &["was used already"]);
+        assert_ne!(ask(&mut client, &house).id(), asked.id());
         assert_eq!(house.received().len(), number + 1);
     }
     let by: Vec<Value> =
@@ -177,35 +136,39 @@ fn a_client_that_cannot_ask_waits_and_an_approver_agrees() {
     let house = house();
     for able in [json!({}), json!({ "elicitation": { "url": {} } }), json!({ "sampling": {} })] {
         let mut client = Modern::stdio(&house, able);
-        only_waits(&house, client.call(&house, lab(), &json!({})));
+        only_waits(&house, client.call(&house, &lab(), &json!({})));
     }
     let mut client = Modern::stdio(&house, json!({}));
-    let id = only_waits(&house, client.call(&house, lab(), &json!({})));
+    let id = only_waits(&house, client.call(&house, &lab(), &json!({})));
     say(&house, "approve", &id, "alice").done();
-    Reply(client.call(&house, lab(), &json!({}))).done(&["200"]);
+    Reply(client.call(&house, &lab(), &json!({}))).done(&["200"]);
     // Whoever is asked at the client need not be the one who agrees.
     let mut client = Modern::stdio(&house, forms());
-    let asked = client.ask(&house);
+    let asked = ask(&mut client, &house);
     say(&house, "approve", &asked.id(), "alice").done();
-    Reply(client.call(&house, lab(), &json!({}))).done(&["200"]);
+    Reply(client.call(&house, &lab(), &json!({}))).done(&["200"]);
 }
 
 #[test]
 fn where_operators_agree_no_client_does() {
     let house = house();
     // A question that was put when the person at the client could agree.
-    let asked = Modern::stdio(&house, forms()).ask(&house);
+    let asked = ask(&mut Modern::stdio(&house, forms()), &house);
     let house = house.set("plugins.@.tools.change.approval", by_operator());
-    for mut client in Modern::both(&house) {
-        only_waits(&house, client.call(&house, lab(), &json!({})));
+    for mut client in Modern::both(&house, &forms()) {
+        only_waits(&house, client.call(&house, &lab(), &json!({})));
         let response = json!({ "inputResponses": { "approval": yes() } });
-        only_waits(&house, client.call(&house, lab(), &response));
-        let made_up = client.call(&house, lab(), &retry("made up", &yes()));
+        only_waits(&house, client.call(&house, &lab(), &response));
+        let made_up = client.call(&house, &lab(), &retry("made up", &yes()));
         Reply(made_up).ended("denied", "answer-forged", &[]);
     }
     let mut client = Modern::stdio(&house, forms());
-    client.answer(&house, &asked, &yes()).ended("denied", "answer-outdated", &["no longer one that the person at the client"]);
-    let id = only_waits(&house, client.call(&house, lab(), &json!({})));
+    answer(&mut client, &house, &asked, &yes()).ended(
+        "denied",
+        "answer-outdated",
+        &["no longer one that the person at the client"],
+    );
+    let id = only_waits(&house, client.call(&house, &lab(), &json!({})));
     assert_eq!((id == asked.id(), &shown(&house, &id)["in_band"]), (true, &json!(false)));
     assert_eq!(recorded(&house, "approval.voted"), 0);
 }
@@ -220,17 +183,17 @@ fn a_role_or_a_quorum_is_not_met_at_the_client() {
         },
     );
     let mut client = Modern::stdio(&house, forms());
-    only_waits(&house, client.call(&house, lab(), &json!({})));
+    only_waits(&house, client.call(&house, &lab(), &json!({})));
 }
 
 #[test]
 fn a_no_at_the_client_takes_the_call_back() {
     let house = house();
-    for (number, mut client) in Modern::both(&house).into_iter().enumerate() {
+    for (number, mut client) in Modern::both(&house, &forms()).into_iter().enumerate() {
         for no in [json!({ "action": "decline" }), json!({ "action": "accept", "content": { "approve": false } })] {
-            let asked = client.ask(&house);
-            client.answer(&house, &asked, &no).ended("denied", "declined", &["said no", "Do not make this call again"]);
-            client.answer(&house, &asked, &yes()).ended("denied", "approval-gone", &["was withdrawn"]);
+            let asked = ask(&mut client, &house);
+            answer(&mut client, &house, &asked, &no).ended("denied", "declined", &["said no", "Do not make this call again"]);
+            answer(&mut client, &house, &asked, &yes()).ended("denied", "approval-gone", &["was withdrawn"]);
             say(&house, "approve", &asked.id(), "alice").refused(&["is withdrawn"]);
         }
         assert_eq!(recorded(&house, "approval.withdrawn"), 2 * (number + 1));
@@ -242,10 +205,10 @@ fn a_no_at_the_client_takes_the_call_back() {
 fn a_no_counts_even_when_an_approver_said_yes() {
     let house = house();
     let mut client = Modern::stdio(&house, forms());
-    let asked = client.ask(&house);
+    let asked = ask(&mut client, &house);
     say(&house, "approve", &asked.id(), "alice").done();
-    client.answer(&house, &asked, &json!({ "action": "decline" })).ended("denied", "declined", &[]);
-    assert_ne!(client.ask(&house).id(), asked.id());
+    answer(&mut client, &house, &asked, &json!({ "action": "decline" })).ended("denied", "declined", &[]);
+    assert_ne!(ask(&mut client, &house).id(), asked.id());
     assert!(house.received().is_empty());
 }
 
@@ -253,7 +216,7 @@ fn a_no_counts_even_when_an_approver_said_yes() {
 fn what_is_neither_yes_nor_no_changes_nothing() {
     let house = house();
     let mut client = Modern::stdio(&house, forms());
-    let asked = client.ask(&house);
+    let asked = ask(&mut client, &house);
     for unclear in [
         json!({ "action": "accept" }),
         json!({ "action": "accept", "content": {} }),
@@ -263,23 +226,23 @@ fn what_is_neither_yes_nor_no_changes_nothing() {
         json!({ "action": "approve", "content": { "approve": true } }),
         json!(true),
     ] {
-        client.answer(&house, &asked, &unclear).ended("denied", "answer-unclear", &["still waits"]);
+        answer(&mut client, &house, &asked, &unclear).ended("denied", "answer-unclear", &["still waits"]);
     }
     // Put away: it waits, and is not asked about in the same breath.
-    let put_away = client.answer(&house, &asked, &json!({ "action": "cancel" }));
+    let put_away = answer(&mut client, &house, &asked, &json!({ "action": "cancel" }));
     assert_eq!(only_waits(&house, put_away.0), asked.id());
-    let nothing = client.call(&house, lab(), &json!({ "requestState": asked.state, "inputResponses": { "other": yes() } }));
+    let nothing = client.call(&house, &lab(), &json!({ "requestState": asked.state, "inputResponses": { "other": yes() } }));
     assert_eq!(only_waits(&house, nothing), asked.id());
-    client.answer(&house, &asked, &yes()).done(&["200"]);
+    answer(&mut client, &house, &asked, &yes()).done(&["200"]);
 }
 
 #[test]
 fn an_answer_to_nothing_does_nothing() {
     let house = house();
-    for mut client in Modern::both(&house) {
+    for mut client in Modern::both(&house, &forms()) {
         let response = json!({ "inputResponses": { "approval": yes() } });
-        let first = Asked::from(client.call(&house, lab(), &response));
-        let second = Asked::from(client.call(&house, lab(), &response));
+        let first = Asked::from(client.call(&house, &lab(), &response));
+        let second = Asked::from(client.call(&house, &lab(), &response));
         assert_eq!(first.id(), second.id());
     }
     assert!(house.received().is_empty());
@@ -289,8 +252,8 @@ fn an_answer_to_nothing_does_nothing() {
 fn a_note_that_was_made_up_changed_or_written_for_another_call_is_refused() {
     let house = house();
     let ben = matching::token(&house, "ben");
-    let [mut stdio, mut http] = Modern::both(&house);
-    let (local, anns) = (stdio.ask(&house), http.ask(&house));
+    let [mut stdio, mut http] = Modern::both(&house, &forms());
+    let (local, anns) = (ask(&mut stdio, &house), ask(&mut http, &house));
     let refused = |reply: Value| {
         let reply = Reply(reply).ended("denied", "answer-forged", &["does not belong to this call"]);
         let id = reply.audit_id().to_owned();
@@ -302,18 +265,18 @@ fn a_note_that_was_made_up_changed_or_written_for_another_call_is_refused() {
     let last = changed.pop().unwrap();
     changed.push(if last == 'A' { 'B' } else { 'A' });
     for state in ["", "x", &changed, &local.state[1..], &anns.state] {
-        refused(stdio.call(&house, lab(), &retry(state, &yes())));
+        refused(stdio.call(&house, &lab(), &retry(state, &yes())));
     }
-    refused(stdio.call(&house, json!({ "group": "lab", "case": "lab " }), &retry(&local.state, &yes())));
-    refused(stdio.call(&house, json!({ "group": "lab" }), &retry(&local.state, &yes())));
-    refused(http.call(&house, lab(), &retry(&local.state, &yes())));
+    refused(stdio.call(&house, &json!({ "group": "lab", "case": "lab " }), &retry(&local.state, &yes())));
+    refused(stdio.call(&house, &json!({ "group": "lab" }), &retry(&local.state, &yes())));
+    refused(http.call(&house, &lab(), &retry(&local.state, &yes())));
     let Modern::Http(client) = &mut http else { unreachable!() };
     client.speak_as(&ben);
-    refused(http.call(&house, lab(), &retry(&anns.state, &yes())));
+    refused(http.call(&house, &lab(), &retry(&anns.state, &yes())));
     assert!(house.received().is_empty());
     assert_eq!(recorded(&house, "approval.voted"), 0);
     // None of it used up what was asked.
-    stdio.answer(&house, &local, &yes()).done(&["200"]);
+    answer(&mut stdio, &house, &local, &yes()).done(&["200"]);
 }
 
 #[test]
@@ -326,28 +289,28 @@ fn a_late_answer_is_refused() {
         },
     );
     let mut client = Modern::stdio(&house, forms());
-    let asked = client.ask(&house);
+    let asked = ask(&mut client, &house);
     thread::sleep(Duration::from_secs(2));
-    client.answer(&house, &asked, &yes()).ended("denied", "answer-expired", &["too late"]);
+    answer(&mut client, &house, &asked, &yes()).ended("denied", "answer-expired", &["too late"]);
     assert!(house.received().is_empty());
 }
 
 #[test]
 fn a_question_outlives_the_server_that_asked_it() {
     let house = house();
-    let asked = Modern::stdio(&house, forms()).ask(&house);
-    Modern::stdio(&house, forms()).answer(&house, &asked, &yes()).done(&["200"]);
+    let asked = ask(&mut Modern::stdio(&house, forms()), &house);
+    answer(&mut Modern::stdio(&house, forms()), &house, &asked, &yes()).done(&["200"]);
     house.casemate(&["audit", "verify"]).done();
 }
 
 #[test]
 fn other_bytes_or_another_grant_are_not_what_was_asked_about() {
     let house = house();
-    let asked = Modern::stdio(&house, forms()).ask(&house);
+    let asked = ask(&mut Modern::stdio(&house, forms()), &house);
     matching::upgrade(&house);
     let mut client = Modern::stdio(&house, forms());
-    client.answer(&house, &asked, &yes()).ended("denied", "answer-outdated", &[]);
-    let asked = client.ask(&house);
+    answer(&mut client, &house, &asked, &yes()).ended("denied", "answer-outdated", &[]);
+    let asked = ask(&mut client, &house);
     drop(client);
     let tools = vec![house.served("*")];
     let house = house
@@ -357,7 +320,7 @@ fn other_bytes_or_another_grant_are_not_what_was_asked_about() {
         .set("grants.another.scope.group", vec!["lab"])
         .set("grants.tester.principals", vec!["token:ben"]);
     let mut client = Modern::stdio(&house, forms());
-    client.answer(&house, &asked, &yes()).ended("denied", "answer-outdated", &[]);
+    answer(&mut client, &house, &asked, &yes()).ended("denied", "answer-outdated", &[]);
     assert!(house.received().is_empty());
 }
 
@@ -365,7 +328,7 @@ fn other_bytes_or_another_grant_are_not_what_was_asked_about() {
 fn answers_that_race_make_the_call_once() {
     let house = house();
     let mut client = Modern::stdio(&house, forms());
-    let asked = client.ask(&house);
+    let asked = ask(&mut client, &house);
     let Modern::Stdio { raw, able, .. } = &mut client else { unreachable!() };
     for id in 100..108 {
         let mut params = retry(&asked.state, &yes());
@@ -391,9 +354,9 @@ fn what_was_agreed_at_the_client_is_held_to_its_plan() {
     let house = installed(&Guest::new("changing_plan"), at_the_client()).set("grants.tester.scope.group", vec!["lab", "lab2"]);
     let mut client = Modern::stdio(&house, forms());
     let call = json!({ "group": "lab", "case": "lab2" });
-    let asked = Asked::from(client.call(&house, call.clone(), &json!({})));
+    let asked = Asked::from(client.call(&house, &call.clone(), &json!({})));
     house.upstreams().script(json!({ "answer": { "status": 404 } }));
-    Reply(client.call(&house, call, &retry(&asked.state, &yes()))).ended("denied", "plan-mismatch", &[]);
+    Reply(client.call(&house, &call, &retry(&asked.state, &yes()))).ended("denied", "plan-mismatch", &[]);
     assert_eq!(writes(&house), 0);
 }
 
@@ -402,11 +365,11 @@ fn what_is_too_long_to_be_shown_whole_is_not_asked_at_the_client() {
     let house = installed(&Guest::new("dry_run_probe"), at_the_client());
     let mut client = Modern::stdio(&house, forms());
     let call = |text: String| json!({ "group": "lab", "case": text });
-    let asked = Asked::from(client.call(&house, call("p\u{430}y\u{200b}pal ``` done".to_owned()), &json!({})));
+    let asked = Asked::from(client.call(&house, &call("p\u{430}y\u{200b}pal ``` done".to_owned()), &json!({})));
     assert!(asked.text.contains(r"pаy\u{200b}pal") && asked.text.contains("may look like others: а U+0430"), "{}", asked.text);
     assert!(asked.text.contains("\n````\n") && !asked.text.contains('\u{200b}'), "{}", asked.text);
     whole(&house, &asked.id(), &asked.text);
-    let long = Reply(client.call(&house, call("\u{200b}".repeat(4096)), &json!({})));
+    let long = Reply(client.call(&house, &call("\u{200b}".repeat(4096)), &json!({})));
     super::waits(long);
 }
 

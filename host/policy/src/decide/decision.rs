@@ -255,8 +255,8 @@ impl Deferred {
         &self.permit.asked.tool.rule.approval
     }
 
-    /// Whether the person at the client may agree to this call by this approval: it is about the very call, and the operator lets them.
-    pub fn asks_in_band(&self, approval: &OpenApproval, now: Timestamp) -> bool {
+    /// Whether an approval is of this very call, and in time.
+    pub fn is_about(&self, approval: &OpenApproval, now: Timestamp) -> bool {
         let asked = approval::Asked {
             environment: self.environment(),
             principal: self.principal().id(),
@@ -266,7 +266,12 @@ impl Deferred {
             tool: self.served(),
             arguments_digest: self.arguments_digest(),
         };
-        approval.asks_in_band(&asked, self.rule(), now)
+        approval.is_about(&asked, now)
+    }
+
+    /// Whether the person at the client may agree to this call by this approval: it is of the very call, and the operator lets them.
+    pub fn asks_in_band(&self, approval: &OpenApproval, now: Timestamp) -> bool {
+        self.is_about(approval, now) && self.rule().is_met_in_band(&approval.subject)
     }
 
     /// What people agree to: the call, with its arguments as they may be shown, and the plan of its dry run.

@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rmcp::{
-    ErrorData, Peer, RoleServer,
+    Peer, RoleServer,
     model::{
         BooleanSchema, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, ClientResult, ElicitRequest,
         ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult,
@@ -24,10 +24,6 @@ const QUESTION: &str = "approval";
 
 /// The field of the form that says yes.
 const FIELD: &str = "approve";
-
-/// How long an answer is waited for while a call is made. People are asked elsewhere too, and a connection that says nothing for longer is
-/// cut on many ways.
-const PATIENCE: Duration = Duration::from_secs(5 * 60);
 
 /// How the person at a client can be asked something.
 pub(super) enum Asks {
@@ -54,10 +50,10 @@ impl Asks {
 }
 
 /// The reply that is a question.
-pub(super) fn required(question: Question) -> Result<CallToolResponse, ErrorData> {
+pub(super) fn required(question: Question) -> CallToolResponse {
     let request = InputRequest::Elicitation(ElicitRequest::new(form(question.text)));
     let requests = BTreeMap::from([(QUESTION.to_owned(), request)]);
-    Ok(InputRequiredResult::new(Some(requests), Some(question.state)).into())
+    InputRequiredResult::new(Some(requests), Some(question.state)).into()
 }
 
 /// The answer that a request brings back.
@@ -73,10 +69,15 @@ pub(super) fn answer(request: &mut CallToolRequestParams, revision: &ProtocolVer
     Some(Answer { state, said })
 }
 
-/// Asks, and waits. None where no answer came: the client cannot, did not in time, or no longer wants the call.
-pub(super) async fn ask(peer: &Peer<RoleServer>, question: &Question, cancel: &CancellationToken) -> Option<Answer> {
+/// Asks, and waits for so long. None where no answer came: the client cannot, did not in time, or no longer wants the call.
+pub(super) async fn ask(
+    peer: &Peer<RoleServer>,
+    question: &Question,
+    patience: Duration,
+    cancel: &CancellationToken,
+) -> Option<Answer> {
     let request = ServerRequest::ElicitRequest(ElicitRequest::new(form(question.text.clone())));
-    let options = PeerRequestOptions::with_timeout(PATIENCE);
+    let options = PeerRequestOptions::with_timeout(patience);
     let handle = peer.send_cancellable_request(request, options).await;
     let handle = handle.inspect_err(|error| tracing::debug!(%error, "the client could not be asked")).ok()?;
     let id = handle.id.clone();

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use casemate_policy::Principal;
+use casemate_policy::{Principal, approval::ApprovalId};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -77,6 +77,8 @@ pub struct CallRequest {
     pub arguments: Map<String, Value>,
     /// What the person at the client said, where an earlier call's [`Reply::question`] was put to them.
     pub answer: Option<Answer>,
+    /// Where the call is made because of this approval: then it is made under it, or still waits for it, and asks for no other.
+    pub awaits: Option<ApprovalId>,
 }
 
 /// Something that the person at the client is asked, to be answered with yes or no.
@@ -123,12 +125,21 @@ pub struct Reply {
     pub meta: Map<String, Value>,
     /// What a client that can ask somebody asks, in place of handing this reply to the model.
     pub question: Option<Question>,
+    /// The approval that the call waits for.
+    pub waits: Option<ApprovalId>,
 }
 
 impl Reply {
     /// A finished call that says `text`.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { content: vec![Content::Text(text.into())], structured: None, is_error: false, meta: Map::new(), question: None }
+        Self {
+            content: vec![Content::Text(text.into())],
+            structured: None,
+            is_error: false,
+            meta: Map::new(),
+            question: None,
+            waits: None,
+        }
     }
 
     /// A failed or denied call that says `text`.

@@ -18,8 +18,11 @@ use crate::{
     approval::{self, Broken},
     clock,
     mcp::{Answer, Question, Reply, Said},
-    reply::{Effects, Refused},
+    reply::{self, Effects, Refused},
 };
+
+/// In place of an audit id, where nothing was decided that was not decided before.
+const UNRECORDED: &str = "none";
 
 /// Why an answer is none, or is no.
 #[derive(Debug, thiserror::Error)]
@@ -55,7 +58,9 @@ impl Unheard {
 
     fn remedy(&self) -> &'static str {
         match self {
-            Self::Declined(_) => "Do not make this call again unless the user asks for it.",
+            Self::Declined(_) | Self::Closed(_, Closed::Denied | Closed::Withdrawn) => {
+                "Do not make this call again unless the user asks for it."
+            }
             Self::Unclear(_) => "The user can be asked again: make exactly the same call.",
             Self::Forged | Self::Expired | Self::Closed(..) | Self::Changed(_) => {
                 "Make exactly the same call again, without an answer: it is asked about anew."
@@ -130,16 +135,29 @@ impl Way<'_> {
             Broken::Forged => Unheard::Forged,
             Broken::Expired => Unheard::Expired,
         })?;
-        let id = note.approval().ok_or(Unheard::Forged)?;
-        let found = self.house.ledger.approval(&id, clock::now()).map_err(|error| Unheard::Unavailable(error.to_string()))?;
-        let approval = found.ok_or_else(|| Unheard::Closed(id.clone(), Closed::Unknown))?;
+        let approval = self.open(&note.approval().ok_or(Unheard::Forged)?)?;
         if approval.open.subject.digest().as_deref() != Some(note.subject()) {
-            return Err(Unheard::Closed(id, Closed::Changed));
+            return Err(Unheard::Closed(approval.open.id, Closed::Changed));
         }
+        Ok(approval)
+    }
+
+    fn open(&self, id: &ApprovalId) -> Result<Approval, Unheard> {
+        let found = self.house.ledger.approval(id, clock::now()).map_err(|error| Unheard::Unavailable(error.to_string()))?;
+        let approval = found.ok_or_else(|| Unheard::Closed(id.clone(), Closed::Unknown))?;
         match approval.state {
             State::Open => Ok(approval),
-            State::Expired => Err(Unheard::Closed(id, Closed::Expired)),
-            State::Closed(fault) => Err(Unheard::Closed(id, fault)),
+            State::Expired => Err(Unheard::Closed(id.clone(), Closed::Expired)),
+            State::Closed(fault) => Err(Unheard::Closed(id.clone(), fault)),
+        }
+    }
+
+    /// Whether the call, which is not permitted, still waits for this approval. That it does is not written down each time somebody looks.
+    pub(super) async fn awaits(&self, deferred: &Deferred, id: &ApprovalId, facts: CallFacts) -> Reply {
+        match self.open(id) {
+            Ok(approval) if deferred.is_about(&approval.open, clock::now()) => reply::waiting(deferred, id, None, UNRECORDED),
+            Ok(_) => self.unheard(&Unheard::Closed(id.clone(), Closed::Changed), &facts).await,
+            Err(unheard) => self.unheard(&unheard, &facts).await,
         }
     }
 
