@@ -18,7 +18,7 @@ use super::CallRequest;
 use crate::clock;
 
 /// Tasks of one principal. No more than so many approvals can wait; the rest are results that were not fetched.
-const MOST: usize = 256;
+const MOST: usize = 128;
 
 /// How long a task is kept from its beginning. What it waits for may last longer.
 const KEPT_MS: u64 = 24 * 3_600_000;
@@ -32,7 +32,6 @@ pub(super) struct Tasks(Mutex<HashMap<ApprovalId, Entry>>);
 
 #[derive(Debug)]
 struct Entry {
-    request: CallRequest,
     message: String,
     created: Timestamp,
     updated: Timestamp,
@@ -41,9 +40,13 @@ struct Entry {
 
 #[derive(Debug)]
 enum State {
-    Waits,
+    /// The call is still to be made.
+    Waits(CallRequest),
     /// Somebody asks after it, and the call may be under way.
-    Looked(CancellationToken),
+    Looked {
+        token: CancellationToken,
+        cancelled: bool,
+    },
     Done(JsonObject),
     Cancelled,
 }
@@ -66,11 +69,9 @@ impl Tasks {
         {
             known.remove(&oldest);
         }
-        let request = CallRequest { answer: None, awaits: Some(id.clone()), ..request };
-        let new = || Entry { request, message, created: now, updated: now, state: State::Waits };
-        let entry = known.entry(id.clone()).or_insert_with(new);
+        let entry = known.entry(id.clone()).or_insert(Entry { message, created: now, updated: now, state: State::Cancelled });
         if matches!(entry.state, State::Cancelled) {
-            (entry.state, entry.updated) = (State::Waits, now);
+            entry.becomes(State::Waits(CallRequest { answer: None, awaits: Some(id.clone()), ..request }));
         }
         CreateTaskResult::new(entry.task(id))
     }
@@ -80,7 +81,7 @@ impl Tasks {
         let known = self.lock();
         let entry = known.get(id)?;
         let payload = match &entry.state {
-            State::Waits | State::Looked(_) => TaskPayload::Working,
+            State::Waits(_) | State::Looked { .. } => TaskPayload::Working,
             State::Done(result) => TaskPayload::Completed { result: result.clone() },
             State::Cancelled => TaskPayload::Cancelled,
         };
@@ -90,20 +91,24 @@ impl Tasks {
     /// The turn to make the call of a task that waits, if nobody has it. `cancel` ends the call with whoever asks.
     pub(super) fn turn(&self, id: &ApprovalId, cancel: &CancellationToken) -> Option<Turn<'_>> {
         let mut known = self.lock();
-        let entry = known.get_mut(id).filter(|entry| matches!(entry.state, State::Waits))?;
-        let token = cancel.child_token();
-        entry.state = State::Looked(token.clone());
-        Some(Turn { tasks: self, id: id.clone(), request: entry.request.clone(), token })
+        let entry = known.get_mut(id)?;
+        let State::Waits(request) = &entry.state else { return None };
+        let turn = Turn { tasks: self, id: id.clone(), request: request.clone(), token: cancel.child_token() };
+        entry.state = State::Looked { token: turn.token.clone(), cancelled: false };
+        Some(turn)
     }
 
     /// No call of this task is begun any more, and one that is under way is told to end. Gives whether there is such a task.
     pub(super) fn cancel(&self, id: &ApprovalId) -> bool {
         let mut known = self.lock();
         let Some(entry) = known.get_mut(id) else { return false };
-        match &entry.state {
-            State::Waits => (entry.state, entry.updated) = (State::Cancelled, clock::now()),
-            // How it ended is known when it has.
-            State::Looked(token) => token.cancel(),
+        match &mut entry.state {
+            State::Waits(_) => entry.becomes(State::Cancelled),
+            // How a call ends is known when it has.
+            State::Looked { token, cancelled } => {
+                token.cancel();
+                *cancelled = true;
+            }
             State::Done(_) | State::Cancelled => {}
         }
         true
@@ -117,7 +122,7 @@ impl Tasks {
 impl Entry {
     fn task(&self, id: &ApprovalId) -> Task {
         let status = match &self.state {
-            State::Waits | State::Looked(_) => TaskStatus::Working,
+            State::Waits(_) | State::Looked { .. } => TaskStatus::Working,
             State::Done(_) => TaskStatus::Completed,
             State::Cancelled => TaskStatus::Cancelled,
         };
@@ -125,6 +130,10 @@ impl Entry {
             .with_status_message(self.message.clone())
             .with_ttl_ms(KEPT_MS)
             .with_poll_interval_ms(LOOK_MS)
+    }
+
+    fn becomes(&mut self, state: State) {
+        (self.state, self.updated) = (state, clock::now());
     }
 }
 
@@ -136,21 +145,19 @@ impl Turn<'_> {
 
     /// The call has this result, and the task is over.
     pub(super) fn done(self, result: JsonObject) {
-        self.settle(State::Done(result));
-    }
-
-    fn settle(&self, state: State) {
-        if let Some(entry) = self.tasks.lock().get_mut(&self.id)
-            && matches!(entry.state, State::Looked(_))
-        {
-            (entry.state, entry.updated) = (state, clock::now());
+        if let Some(entry) = self.tasks.lock().get_mut(&self.id) {
+            entry.becomes(State::Done(result));
         }
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        self.settle(State::Waits);
+        if let Some(entry) = self.tasks.lock().get_mut(&self.id)
+            && let State::Looked { cancelled, .. } = entry.state
+        {
+            entry.state = if cancelled { State::Cancelled } else { State::Waits(self.request.clone()) };
+        }
     }
 }
 
@@ -192,7 +199,7 @@ mod tests {
         let turn = tasks.turn(&id(1), &cancel).unwrap();
         assert!(tasks.cancel(&id(1)) && turn.call().1.is_cancelled() && !cancel.is_cancelled());
         drop(turn);
-        assert!(tasks.cancel(&id(1)) && tasks.turn(&id(1), &cancel).is_none());
+        assert!(tasks.turn(&id(1), &cancel).is_none());
         assert_eq!(status(&tasks), TaskStatus::Cancelled);
         tasks.begin(&id(1), request(), String::new());
         assert_eq!(status(&tasks), TaskStatus::Working);
