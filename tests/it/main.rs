@@ -5,6 +5,7 @@
 //! audit log verifies.
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
+mod approvals;
 mod authors;
 mod budgets;
 mod caldera;

@@ -4,7 +4,7 @@
 
 use std::{borrow::Cow, net::IpAddr};
 
-use casemate_policy::{Charge, Deferred, Denied, Permit, Timestamp, Verdict, approval::ApprovalId};
+use casemate_policy::{Charge, Deferred, Denied, Permit, PrincipalId, Timestamp, Verdict, approval::ApprovalId};
 use serde_json::Value;
 
 use crate::{EventId, OpenIntent, Outcome, canonical::Object, record::Draft};
@@ -29,7 +29,7 @@ pub type IntentFacts = CallFacts;
 /// What the server knows of a call that was denied or deferred.
 pub type DeniedFacts = CallFacts;
 
-/// Why a call that policy permitted is not made after all, such as a budget that another call spent in between.
+/// Why a call that policy permitted, or was not asked about, is not made, such as a budget that another call spent in between.
 #[derive(Debug, Clone)]
 pub struct Withdrawal {
     /// The layer, or the room of the house, that stopped it.
@@ -255,6 +255,18 @@ pub(crate) fn withdrawn(permit: &Permit, facts: &CallFacts, why: &Withdrawal, no
             fields.number("retry_after_ms", millis);
         }
         verdicts(fields, permit.verdicts());
+        fields.text("via", facts.via);
+    })
+}
+
+/// A call that was turned away before policy looked at it.
+pub(crate) fn turned_away(principal: &PrincipalId, tool: &str, facts: &CallFacts, why: &Withdrawal, now: Timestamp) -> Draft {
+    draft(DENIED, principal.as_str(), tool, Outcome::Denied, now, |fields| {
+        fields.value("arguments", &facts.arguments);
+        fields.text("call_id", &facts.call_id);
+        fields.text("layer", &why.layer);
+        fields.text("message", &why.message);
+        fields.text("reason", &why.reason);
         fields.text("via", facts.via);
     })
 }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use casemate_policy::{Deferred, Denied, Permit, Timestamp, approval::ApprovalId};
+use casemate_policy::{Deferred, Denied, Permit, PrincipalId, Timestamp, approval::ApprovalId};
 use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
@@ -297,6 +297,18 @@ impl Log {
         now: Timestamp,
     ) -> Result<EventId, AuditError> {
         self.write(&facts::withdrawn(permit, &facts, &why, now), Link::None).await
+    }
+
+    /// Write down that a call was turned away before policy looked at it.
+    pub async fn turned_away(
+        &self,
+        principal: &PrincipalId,
+        tool: &str,
+        facts: CallFacts,
+        why: Withdrawal,
+        now: Timestamp,
+    ) -> Result<EventId, AuditError> {
+        self.write(&facts::turned_away(principal, tool, &facts, &why, now), Link::None).await
     }
 
     /// Write down something apart from calls.

@@ -208,13 +208,14 @@ impl Ledger {
         })
     }
 
-    /// Write down that the person at the client agreed.
+    /// Write down that the person at the client agreed to what has this digest ([`Subject::digest`]).
     ///
     /// # Errors
-    /// When the approval is closed.
-    pub fn agree_in_band(&self, id: &ApprovalId, now: Timestamp) -> Result<(), ApprovalError> {
+    /// When the approval is closed or about something else.
+    pub fn agree_in_band(&self, id: &ApprovalId, digest: &str, now: Timestamp) -> Result<(), ApprovalError> {
         self.write(true, |transaction| {
             must_be_open(transaction, id, now)?;
+            must_be_about(transaction, id, digest)?;
             transaction.execute("UPDATE approvals SET in_band = 1 WHERE id = ?1 AND state = 'open'", [id.as_str()])?;
             Ok(())
         })

@@ -86,6 +86,16 @@ impl ApprovalRule {
         let lasts = Window::from_millis(LASTS_MS).unwrap_or(Window::MILLISECOND);
         Self { mode, quorum: 1, roles: BTreeSet::new(), lasts }
     }
+
+    /// How many people must agree to this subject: what it showed them counts, and what the operator says now, whichever is more.
+    fn quorum_of(&self, subject: &Subject) -> u32 {
+        self.quorum.max(subject.quorum).max(1)
+    }
+
+    /// Whether the person at the client may agree to it alone. Nobody knows who sits there: a role is not met, and one person is no quorum.
+    pub(crate) fn is_met_in_band(&self, subject: &Subject) -> bool {
+        self.mode == ApprovalMode::InBand && self.quorum_of(subject) == 1 && self.roles.is_empty()
+    }
 }
 
 /// A person who may agree.
@@ -443,10 +453,8 @@ impl OpenApproval {
             return None;
         }
         let by = self.people(rule, approvers)?;
-        // What was shown to the people who agreed counts, and what the operator says now: whichever is more.
-        let quorum = rule.quorum.max(subject.quorum).max(1);
-        // Nobody knows who sits at the client: a role is not met there.
-        let in_band = self.in_band && rule.mode == ApprovalMode::InBand && quorum == 1 && rule.roles.is_empty();
+        let quorum = rule.quorum_of(subject);
+        let in_band = self.in_band && rule.is_met_in_band(subject);
         if u32::try_from(by.len()).is_ok_and(|count| count >= quorum) || in_band {
             let mut by: Vec<String> = by.iter().map(ToString::to_string).collect();
             if in_band {

@@ -56,7 +56,7 @@ impl Call {
     }
 
     /// Lower-case hex SHA-256 of the arguments' canonical form (RFC 8785); none where they are not well-formed.
-    pub(crate) fn arguments_digest(&self) -> Option<String> {
+    pub fn arguments_digest(&self) -> Option<String> {
         self.well_formed().ok()?;
         canonical_digest(&self.arguments)
     }

@@ -26,7 +26,8 @@ use crate::{
     config::HttpSettings,
     folders::Folders,
     mcp::{self, Annotations, CallRequest, ProgressSink, Reply, ToolListing},
-    pipeline, reply,
+    pipeline::{self, Entry},
+    reply,
 };
 
 pub use heads::CloseError;
@@ -43,7 +44,7 @@ pub struct House {
     http: HttpSettings,
     via: &'static str,
     folders: Folders,
-    keys: store::Keys,
+    pub(crate) keys: store::Keys,
     pub(crate) ledger: Ledger,
     pub(crate) log: Log,
     head: heads::Keeper,
@@ -72,9 +73,9 @@ impl House {
         Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Make one call, from whatever entry point.
+    /// Make one call, from an entry point where nobody is asked anything.
     pub async fn pass(&self, principal: &Principal, call: Call, settings: CallSettings) -> Reply {
-        pipeline::pass(self, principal, call, self.via, settings).await
+        pipeline::pass(self, principal, call, Entry { via: self.via, answer: None, awaits: None }, settings).await
     }
 
     /// Write the last record and the last checkpoint.
@@ -122,12 +123,10 @@ impl mcp::House for House {
             tokio::spawn(pass_on(receiver, sink));
             sender
         });
-        self.pass(
-            &principal,
-            Call::new(request.tool, Value::Object(request.arguments)),
-            CallSettings { cancel, progress: reports, ..CallSettings::default() },
-        )
-        .await
+        let entry = Entry { via: self.via, answer: request.answer, awaits: request.awaits };
+        let call = Call::new(request.tool, Value::Object(request.arguments));
+        let settings = CallSettings { cancel, progress: reports, ..CallSettings::default() };
+        pipeline::pass(self, &principal, call, entry, settings).await
     }
 }
 

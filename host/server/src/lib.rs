@@ -4,6 +4,7 @@
 //! through [`mcp`], and [`pipeline`] is the one way through.
 
 pub mod advisories;
+mod approval;
 mod case;
 pub mod clock;
 pub mod command;

@@ -22,6 +22,7 @@
 //! | sockets as standard streams cost a thread's hand-over for every read and write | `stdio::socket` |
 //! | a session id works for whoever knows it | `http` |
 
+mod asking;
 mod changes;
 mod decode;
 mod handler;
@@ -33,11 +34,12 @@ mod lines;
 mod page;
 mod progress;
 mod stdio;
+mod tasks;
 #[cfg(test)]
 #[expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests;
 
-pub use house::{Annotations, CallRequest, Content, House, Reply, ToolListing};
+pub use house::{Annotations, Answer, CallRequest, Content, House, Question, Reply, Said, ToolListing};
 pub use limits::Limits;
 pub use progress::ProgressSink;
 pub use stdio::{StdioError, serve_stdio};

@@ -1,12 +1,15 @@
 //! The one way through. Every call, from every entry point, is one call of [`pass`].
 
-use std::time::Duration;
+mod answer;
+
+use std::{ops::ControlFlow, time::Duration};
 
 use casemate_audit::{AuditError, CallFacts, EventFacts, EventId, EventKind, Outcome, OutcomeFacts};
 use casemate_ledger::{ApprovalError, ChargeError, Observation, Receipt};
 use casemate_policy::{
     Call, Decision, Deferred, Denied, GrantName, Layer, Mode, Permit, Principal, ServedName,
-    approval::Subject,
+    approval::{ApprovalId, Subject},
+    breaker::Trip,
     decide,
     egress::RefusalReason,
     needs,
@@ -15,6 +18,7 @@ use casemate_policy::{
 };
 use casemate_sandbox::{CallSettings, Effects, Ending, Exchange, ExchangeStatus, Fault, ProgressReport, Run, RunFacts};
 use casemate_signing::manifest::Effect;
+use serde_json::Value;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     task::block_in_place,
@@ -25,7 +29,7 @@ use tracing::{error, info};
 use crate::{
     clock,
     house::{House, Served, Serving},
-    mcp::{Content, Reply},
+    mcp::{Answer, Content, Reply},
     record,
     reply::{self, Refused},
 };
@@ -33,30 +37,48 @@ use crate::{
 /// Reports of one call that wait to be remembered; more are lost.
 const REPORTS: usize = 16;
 
+/// How a call came in.
+#[derive(Debug)]
+pub struct Entry {
+    /// The entry point's name, for the log.
+    pub via: &'static str,
+    /// What the person at the client said, where the call brings an answer with it.
+    pub answer: Option<Answer>,
+    /// Where the call is made because of this approval: then no other is asked for.
+    pub awaits: Option<ApprovalId>,
+}
+
 /// One call, from the moment its caller is known to the answer.
 ///
 /// catalog → policy → ledger → audit (intent) → sandbox (with egress inside) → output → ledger (what was read) → audit (outcome). Each step
-/// takes what only the step before can make; a step that fails ends the call with an answer that says so. `via` is the entry point's name.
+/// takes what only the step before can make; a step that fails ends the call with an answer that says so.
 ///
-/// A call that waits for a person goes the same way, as a dry run, and its plan is what the person is asked about.
-pub async fn pass(house: &House, principal: &Principal, call: Call, via: &'static str, settings: CallSettings) -> Reply {
+/// A call that waits for a person goes the same way, as a dry run, and its plan is what the person is asked about. Where they may agree at the
+/// client, the reply brings the question; the same call with the answer goes the same way again.
+pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry, settings: CallSettings) -> Reply {
     // catalog: what is served as this call begins, and stays so for it
     let serving = house.serving();
-    let way = Way { house, serving: &serving, principal, call: &call };
-    let facts = record::call(&serving, &call, via);
+    // Whoever has answered is not asked again.
+    let way = Way { house, serving: &serving, principal, call: &call, asks: entry.answer.is_none() };
+    let facts = record::call(&serving, &call, entry.via);
+    house.ledger.count_call(principal.id(), clock::now());
+
+    // approval: an answer that the call brings is believed, or the call ends
+    if let Some(answer) = &entry.answer
+        && let ControlFlow::Break(reply) = way.hear(answer, &facts).await
+    {
+        return reply;
+    }
 
     // policy: every layer looks at the call, and one no is enough
-    house.ledger.count_call(principal.id(), clock::now());
     match way.judge() {
         Ok(Decision::Permit(permit)) => way.walk(permit, facts, settings, None).await,
         Ok(Decision::Denied(denied)) => way.refused(&denied, facts).await,
-        Ok(Decision::Deferred(deferred)) => match deferred.waiting().cloned() {
+        Ok(Decision::Deferred(deferred)) => match (&entry.awaits, deferred.waiting()) {
+            (Some(awaited), _) => way.awaits(&deferred, awaited, facts).await,
             // It was planned when it was asked for: nothing has to be read again to say that it still waits.
-            Some(id) => {
-                let recorded = house.log.deferred(&deferred, Some(&id), facts, clock::now()).await;
-                told(recorded, |audit_id| reply::waiting(&deferred, &id, None, audit_id))
-            }
-            None => way.walk(deferred.permit().clone(), facts, settings, Some(&deferred)).await,
+            (None, Some(id)) => way.waits(&deferred, id, None, facts).await,
+            (None, None) => way.walk(deferred.permit().clone(), facts, settings, Some(&deferred)).await,
         },
         Err(reason) => unavailable(&reason),
     }
@@ -68,6 +90,8 @@ struct Way<'a> {
     serving: &'a Serving,
     principal: &'a Principal,
     call: &'a Call,
+    /// Whether the person at the client may be asked something.
+    asks: bool,
 }
 
 impl Way<'_> {
@@ -196,30 +220,39 @@ impl Way<'_> {
 
     /// What a refusal does to its caller's standing.
     async fn misconduct(&self, denied: &Denied) {
-        let (who, now) = (self.principal.id(), clock::now());
-        let breaker = &self.serving.policy().guards().breaker;
-        let noted = match (denied.trip(), denied.layer()) {
-            (Some(trip), _) => {
-                let paused = block_in_place(|| self.house.ledger.pause(who, trip, now));
-                if matches!(paused, Ok(true)) {
-                    tracing::warn!(principal = %who, why = %trip, "a caller was paused");
-                    let event = EventFacts {
-                        kind: EventKind::BreakerOpened,
-                        principal: who.to_string(),
-                        outcome: Outcome::Denied,
-                        fields: serde_json::json!({ "limit": trip.as_str(), "why": trip.to_string() }),
-                    };
-                    self.house.note(event).await;
-                }
-                paused.map(drop)
-            }
+        match (denied.trip(), denied.layer()) {
+            (Some(trip), _) => self.pause(trip).await,
             // Whoever waits for a budget or is paused already does what it was told, or nothing new; and what is not there for a caller
             // any more is the operator's doing.
-            (None, Layer::Budget | Layer::Breaker | Layer::Catalog | Layer::Identity) => Ok(()),
-            (None, _) if breaker.denials.is_some() => block_in_place(|| self.house.ledger.note_denial(who, denied.tool(), now)),
-            (None, _) => Ok(()),
-        };
-        if let Err(reason) = noted {
+            (None, Layer::Budget | Layer::Breaker | Layer::Catalog | Layer::Identity) => {}
+            (None, _) => self.count_denial(denied.tool()),
+        }
+    }
+
+    async fn pause(&self, trip: Trip) {
+        let who = self.principal.id();
+        match block_in_place(|| self.house.ledger.pause(who, trip, clock::now())) {
+            Ok(true) => {
+                tracing::warn!(principal = %who, why = %trip, "a caller was paused");
+                let event = EventFacts {
+                    kind: EventKind::BreakerOpened,
+                    principal: who.to_string(),
+                    outcome: Outcome::Denied,
+                    fields: serde_json::json!({ "limit": trip.as_str(), "why": trip.to_string() }),
+                };
+                self.house.note(event).await;
+            }
+            Ok(false) => {}
+            Err(reason) => error!(%reason, principal = %who, "a caller could not be paused"),
+        }
+    }
+
+    fn count_denial(&self, tool: &str) {
+        if self.serving.policy().guards().breaker.denials.is_none() {
+            return;
+        }
+        let who = self.principal.id();
+        if let Err(reason) = block_in_place(|| self.house.ledger.note_denial(who, tool, clock::now())) {
             error!(%reason, principal = %who, "a refusal could not be counted");
         }
     }
@@ -263,8 +296,7 @@ impl Way<'_> {
         match block_in_place(|| house.ledger.request(subject, receipt)) {
             Ok(id) => {
                 info!(approval = %id, tool = %deferred.served(), principal = %self.principal.id(), "a call waits for approval");
-                let recorded = house.log.deferred(deferred, Some(&id), facts, clock::now()).await;
-                told(recorded, |audit_id| reply::waiting(deferred, &id, Some(&subject.plan), audit_id))
+                self.waits(deferred, &id, Some(&subject.plan), facts).await
             }
             Err(error @ ApprovalError::TooMany { .. }) => {
                 let recorded = house.log.deferred(deferred, None, facts, clock::now()).await;
@@ -273,6 +305,13 @@ impl Way<'_> {
             }
             Err(error) => unavailable(&error),
         }
+    }
+
+    /// The call waits for this approval. `plan` is what it would send, where it was planned just now.
+    async fn waits(&self, deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>, facts: CallFacts) -> Reply {
+        let recorded = self.house.log.deferred(deferred, Some(id), facts, clock::now()).await;
+        let question = if self.asks { self.question(deferred, id) } else { None };
+        told(recorded, |audit_id| Reply { question, ..reply::waiting(deferred, id, plan, audit_id) })
     }
 
     /// Pass on what a plugin says while it runs. It is read like a result: no word goes out before the session holds it.

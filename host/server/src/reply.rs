@@ -147,6 +147,7 @@ pub(crate) fn waiting(deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>
     if let Some(structured) = reply.structured.as_mut().and_then(Value::as_object_mut) {
         structured.insert("approval_id".to_owned(), id.as_str().into());
     }
+    reply.waits = Some(id.clone());
     reply
 }
 
@@ -190,7 +191,7 @@ pub(crate) fn result(output: CheckedOutput, plugin: &str, audit_id: &str) -> Rep
     let mut meta = meta(audit_id);
     meta.insert(LABELS.to_owned(), labels.into());
     meta.insert(PROVENANCE.to_owned(), plugin.into());
-    Reply { content, structured, is_error: false, meta }
+    Reply { content, structured, is_error: false, meta, question: None, waits: None }
 }
 
 fn marked(text: &str, plugin: &str, audit_id: &str) -> String {

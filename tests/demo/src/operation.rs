@@ -32,7 +32,8 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
 
     heading("The agent asks to run an operation: it is planned, and waits");
     let agent = Agent::connect(stage).await?;
-    let asked = json!({ "name": "look around", "adversary_id": DISCOVERY, "group": "red-lab", "keep_open": true });
+    let operate = |name: &str, group: &str| json!({ "name": name, "adversary_id": DISCOVERY, "group": group, "keep_open": true });
+    let asked = operate("look around", "red-lab");
     let waiting = agent.call("caldera_create_operation", asked.clone(), Expected::Waits("approval-required")).await?;
     let id = structured(&waiting, "approval_id");
 
@@ -40,12 +41,8 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
     stage.approve("alice", &id)?;
 
     heading("Another call is another call; this one runs, once");
-    let mut changed = asked.clone();
-    changed["group"] = "production".into();
-    agent.call("caldera_create_operation", changed, Expected::Denied("out-of-scope")).await?;
-    let mut changed = asked.clone();
-    changed["name"] = "look further".into();
-    agent.call("caldera_create_operation", changed, Expected::Waits("flow-needs-approval")).await?;
+    agent.call("caldera_create_operation", operate("look around", "production"), Expected::Denied("out-of-scope")).await?;
+    agent.call("caldera_create_operation", operate("look further", "red-lab"), Expected::Waits("flow-needs-approval")).await?;
     let created = agent.call("caldera_create_operation", asked, Expected::Answer).await?;
     let operation = structured(&created, "operation_id");
 

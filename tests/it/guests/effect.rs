@@ -69,6 +69,23 @@ pub(super) fn errands() {
     house.goes_on();
 }
 
+/// What becomes of it when a person agreed to one of its plans: see `approvals`.
+#[test]
+pub(super) fn changing_plan() {
+    let house = House::new(&Guest::new("changing_plan"))
+        .set("plugins.@.tools.change.enabled", true)
+        .set("plugins.@.tools.change.dry_run", false)
+        .set("grants.tester.max_effect", "write")
+        .serve();
+    let call = json!({ "group": "lab", "case": "other" });
+    house.call("change", call.clone()).done(&["200"]);
+    // Another group than the caller's is outside the grant, whatever the upstream says.
+    house.upstreams().script(json!({ "answer": { "status": 404 } }));
+    house.call("change", call).ended("denied", "egress-refused", &[]);
+    assert_eq!(house.received().iter().filter(|request| request.method() == "POST").count(), 1);
+    house.goes_on();
+}
+
 #[test]
 fn without_dry_run_the_probe_writes() {
     let house = House::new(&Guest::new("dry_run_probe"))

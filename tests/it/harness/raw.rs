@@ -46,10 +46,15 @@ impl Raw {
 
     /// Start it and shake hands in the way of 2025.
     pub(crate) fn initialized(command: &mut Command) -> Self {
+        Self::able(command, "2025-06-18", json!({}))
+    }
+
+    /// Start it and shake hands in the way of 2025, in this revision and with these capabilities.
+    pub(crate) fn able(command: &mut Command, revision: &str, capabilities: Value) -> Self {
         let mut raw = Self::start(command);
         let client = json!({ "name": "raw", "version": "0" });
         raw.send(&json!({ "jsonrpc": "2.0", "id": "hello", "method": "initialize",
-            "params": { "protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client } }));
+            "params": { "protocolVersion": revision, "capabilities": capabilities, "clientInfo": client } }));
         assert_eq!(raw.receive()["id"], "hello");
         raw.send(&json!({ "jsonrpc": "2.0", "method": "notifications/initialized" }));
         raw
@@ -76,6 +81,14 @@ impl Raw {
         };
         self.stdout.extend(&line);
         serde_json::from_slice(&line).unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&line)))
+    }
+
+    /// Nothing more is said for a moment.
+    #[track_caller]
+    pub(crate) fn silent(&mut self) {
+        if let Ok(line) = self.lines.recv_timeout(Duration::from_millis(300)) {
+            panic!("it says {}", String::from_utf8_lossy(&line));
+        }
     }
 
     /// Send a request and read until its answer.

@@ -226,7 +226,7 @@ impl Real<'_> {
             Event::Approve(person) => vote(person, Said::Approve),
             Event::Deny(person) => vote(person, Said::Deny),
             Event::Withdraw => self.of(0).withdraw(&replay.id, "operator", now).is_ok(),
-            Event::AgreeInBand => self.of(0).agree_in_band(&replay.id, now).is_ok(),
+            Event::AgreeInBand => self.of(0).agree_in_band(&replay.id, &replay.subject.digest().unwrap(), now).is_ok(),
             Event::Expire => {
                 replay.now = self.begins + HOUR;
                 true

@@ -318,7 +318,7 @@ fn nothing_can_be_said_of_what_is_over() {
         let (statement, vote) = says("bob", Said::Deny, subject, at(NOW + 1));
         let faults = [
             ledger.vote(id, &statement, &vote, at(now)),
-            ledger.agree_in_band(id, at(now)),
+            ledger.agree_in_band(id, &subject.digest().unwrap(), at(now)),
             ledger.withdraw(id, "operator", at(now)),
         ];
         for fault in faults {

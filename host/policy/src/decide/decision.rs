@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::{
     ApprovalRule, Charge, GrantName, Layer, Mode, Principal, Reason, ServedName, Timestamp, ToolRule, Verdict,
-    approval::{Agreed, ApprovalId, Subject},
+    approval::{self, Agreed, ApprovalId, OpenApproval, Subject},
     breaker::Trip,
     egress::Plan,
     layer::Objection,
@@ -275,6 +275,25 @@ impl Deferred {
     /// Who must agree.
     pub fn rule(&self) -> &ApprovalRule {
         &self.permit.asked.tool.rule.approval
+    }
+
+    /// Whether an approval is of this very call, and in time.
+    pub fn is_about(&self, approval: &OpenApproval, now: Timestamp) -> bool {
+        let asked = approval::Asked {
+            environment: self.environment(),
+            principal: self.principal().id(),
+            grant: self.grant(),
+            plugin: self.plugin(),
+            plugin_digest: self.digest(),
+            tool: self.served(),
+            arguments_digest: self.arguments_digest(),
+        };
+        approval.is_about(&asked, now)
+    }
+
+    /// Whether the person at the client may agree to this call by this approval: it is of the very call, and the operator lets them.
+    pub fn asks_in_band(&self, approval: &OpenApproval, now: Timestamp) -> bool {
+        self.is_about(approval, now) && self.rule().is_met_in_band(&approval.subject)
     }
 
     /// What people agree to: the call, with its arguments as they may be shown, and the plan of its dry run.

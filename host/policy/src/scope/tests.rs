@@ -212,6 +212,9 @@ fn greatest_numbers() {
     );
 }
 
+const TWO_DAYS: &str = "2026-01-01T00:00:00Z/2026-01-03T00:00:00Z";
+const ITS_SECOND: &str = "2026-01-02T00:00:00Z/2026-01-03T00:00:00Z";
+const NEXT_TWO: &str = "2026-01-02T00:00:00Z/2026-01-04T00:00:00Z";
 /// Values of each kind, some of them parts of others.
 const SOME: [(ScopeKind, &[&str]); 10] = [
     (ScopeKind::Name, &["lab", "LAB", "lab2"]),
@@ -221,14 +224,7 @@ const SOME: [(ScopeKind, &[&str]); 10] = [
     (ScopeKind::Cidr, &["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "11.0.0.1", "2001:db8::/32", "2001:db8::7"]),
     (ScopeKind::Url, &["https://shop.test/", "https://shop.test/a", "https://shop.test/a?b=1"]),
     (ScopeKind::Duration, &["1h", "60m", "1d", "5m"]),
-    (
-        ScopeKind::TimeRange,
-        &[
-            "2026-01-01T00:00:00Z/2026-01-03T00:00:00Z",
-            "2026-01-02T00:00:00Z/2026-01-03T00:00:00Z",
-            "2026-01-02T00:00:00Z/2026-01-04T00:00:00Z",
-        ],
-    ),
+    (ScopeKind::TimeRange, &[TWO_DAYS, ITS_SECOND, NEXT_TWO]),
     (ScopeKind::GlobList, &["web-*", "web-1", "web-*,dns", "dns", "w*", "dns,web-2"]),
     (ScopeKind::IntegerMax, &["1", "50", "100"]),
 ];
@@ -250,7 +246,7 @@ fn whoever_names_a_target_names_it_and_what_is_in_it() {
         (ScopeKind::Host, "web.test", &["WEB.test."]),
         (ScopeKind::Cidr, "10.0.0.0/8", &["10.1.0.0/16", "10.1.2.3", "::ffff:10.1.2.3"]),
         (ScopeKind::Duration, "1h", &["60m", "5m"]),
-        (ScopeKind::TimeRange, SOME[7].1[0], &[SOME[7].1[1]]),
+        (ScopeKind::TimeRange, TWO_DAYS, &[ITS_SECOND]),
         (ScopeKind::GlobList, "web-*,dns", &["dns", "web-1", "web-*", "dns,web-2"]),
         (ScopeKind::IntegerMax, "50", &["1"]),
     ] {
@@ -265,7 +261,7 @@ fn whoever_names_a_target_names_it_and_what_is_in_it() {
         (ScopeKind::Url, "https://shop.test/a", &["https://shop.test/a?b=1"]),
         (ScopeKind::Cidr, "10.1.0.0/16", &["10.0.0.0/8", "10.2.0.1", "::/0"]),
         (ScopeKind::Duration, "1h", &["61m"]),
-        (ScopeKind::TimeRange, SOME[7].1[1], &[SOME[7].1[0], SOME[7].1[2]]),
+        (ScopeKind::TimeRange, ITS_SECOND, &[TWO_DAYS, NEXT_TWO]),
         (ScopeKind::GlobList, "web-1", &["web-*", "web-1,dns"]),
         (ScopeKind::IntegerMax, "50", &["51"]),
     ] {

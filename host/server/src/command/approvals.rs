@@ -1,23 +1,19 @@
 //! `casemate approvals`: the calls that wait for people.
 
-mod show;
-
-use std::{
-    collections::BTreeSet,
-    io::{self, BufRead, IsTerminal, Write},
-};
+use std::io::{self, BufRead, IsTerminal, Write};
 
 use casemate_audit::EventKind;
 use casemate_ledger::{Approval, Ledger, State};
 use casemate_policy::{
-    ApprovalRule, Timestamp,
+    Timestamp,
     approval::{ApprovalId, ApproverName, MAX_REASON, PAYLOAD_TYPE, Said, Statement, Vote},
 };
 use clap::Subcommand;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Context, print, signer::SigningKey};
 use crate::{
+    approval::sheet,
     clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
@@ -82,12 +78,12 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             print::result(
                 context.format,
                 || list(&approvals, &config, now),
-                || approvals.iter().map(|approval| show::json(approval, &config)).collect(),
+                || approvals.iter().map(|approval| sheet::json(approval, &config)).collect(),
             );
         }
         Command::Show { id } => {
             let approval = find(&ledger, id, now)?;
-            print::result(context.format, || show::text(&approval, &config, now), || show::json(&approval, &config));
+            print::result(context.format, || sheet::text(&approval, &config, now), || sheet::json(&approval, &config));
         }
         Command::Approve(say) => return speak(say, Said::Approve, &ledger, &config, context),
         Command::Deny(say) => return speak(say, Said::Deny, &ledger, &config, context),
@@ -116,10 +112,10 @@ fn list(approvals: &[Approval], config: &Config, now: Timestamp) -> String {
     let row = |approval: &Approval| {
         let subject = &approval.open.subject;
         let left = match approval.state {
-            State::Open => show::left(subject.expires, now),
+            State::Open => sheet::left(subject.expires, now),
             _ => String::new(),
         };
-        let agreed = format!("{} of {}", show::people(approval, config).len(), subject.quorum);
+        let agreed = format!("{} of {}", sheet::people(approval, config).len(), subject.quorum);
         let state = approval.state.as_str().to_owned();
         vec![approval.open.id.to_string(), state, subject.tool.to_string(), subject.principal.to_string(), agreed, left]
     };
@@ -140,7 +136,7 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
         )));
     }
     // What is signed is what is shown: the text is made of the very subject.
-    print::note(show::text(&approval, config, clock::now()));
+    print::note(sheet::text(&approval, config, clock::now()));
     let mut signer = say.key.open()?;
     let own = config.guards.approvers.iter().find(|approver| approver.key == signer.public_key());
     let name = match (&say.name, own) {
@@ -161,13 +157,13 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
     let signature = signer.sign(PAYLOAD_TYPE, &payload)?.bytes;
     let vote = Vote { payload, signature };
     // As strict as it will be when the call is made: an approver learns now that their word does not count.
-    let rule = show::rule(&approval, config);
+    let rule = sheet::rule(&approval, config);
     vote.verify(&approval.open.subject, &rule, &config.guards.approvers).map_err(Failure::denied)?;
     let facts = json!({ "approval": say.id.as_str(), "approver": name.as_str(), "said": said.as_str(), "reason": say.reason });
     ledger.vote(&say.id, &statement, &vote, clock::now())?;
     write_down(&context.folders.state(config.environment), EventKind::ApprovalVoted, facts)?;
     let approval = find(ledger, &say.id, clock::now())?;
-    let (have, need) = (show::people(&approval, config).len(), approval.open.subject.quorum);
+    let (have, need) = (sheet::people(&approval, config).len(), approval.open.subject.quorum);
     print::result(
         context.format,
         || match said {
@@ -180,7 +176,7 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
             }
             Said::Approve => format!("agreed to {}: {have} of {need}", say.id),
         },
-        || show::json(&approval, config),
+        || sheet::json(&approval, config),
     );
     Ok(Exit::Done)
 }

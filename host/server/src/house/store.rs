@@ -28,6 +28,7 @@ use super::{
     pending,
 };
 use crate::{
+    approval::Seal,
     command::print,
     exit::Failure,
     folders::{Folders, private},
@@ -438,6 +439,8 @@ pub(crate) struct Keys {
     pub(crate) audit: ed25519_dalek::SigningKey,
     /// Authenticates what is known of the audit log.
     pub(crate) heads: HeadsKey,
+    /// Authenticates what clients are given to bring back.
+    pub(crate) notes: Seal,
 }
 
 /// Read the keys of an environment, or make them.
@@ -470,6 +473,7 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
         code: Sha256::new_with_prefix(b"casemate code cache key v1\0").chain_update(host).finalize().into(),
         audit,
         heads: seal,
+        notes: Seal::of(host)?,
     })
 }
 

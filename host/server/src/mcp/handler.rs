@@ -10,27 +10,30 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use casemate_policy::Principal;
+use casemate_policy::{Principal, approval::ApprovalId};
 use futures_util::FutureExt;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CompleteRequestParams, CompleteResult, ConstString,
-        ContentBlock, CustomRequest, CustomResult, ErrorCode, Implementation, InitializeRequestParams, InitializeResult,
-        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-        ProtocolVersion, Resource, ServerCapabilities, ServerConfig, SubscriptionFilter, SubscriptionsListenRequestParams, Tool,
-        ToolAnnotations,
+        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
+        CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetTaskParams, GetTaskResult,
+        Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
+        ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion, Resource, ServerCapabilities,
+        ServerConfig, SubscriptionFilter, SubscriptionsListenRequestParams, Tool, ToolAnnotations, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
 use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
 
 use super::{
-    CallRequest, Content, House, Limits, Reply, ToolListing,
+    CallRequest, Content, House, Limits, ProgressSink, Reply, ToolListing,
+    asking::{self, Asks},
     changes::{self, STREAMS},
     in_flight::busy,
     page::page,
     progress,
+    tasks::Tasks,
 };
 
 /// The revisions served, oldest first.
@@ -52,6 +55,7 @@ pub(super) struct Handler<H> {
     principal: Principal,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
+    tasks: Arc<Tasks>,
     limits: Limits,
     /// Whether the client of this session is being told of changes; a session has a handler of its own.
     told: AtomicBool,
@@ -64,6 +68,7 @@ impl<H> Clone for Handler<H> {
             principal: self.principal.clone(),
             calls: Arc::clone(&self.calls),
             streams: Arc::clone(&self.streams),
+            tasks: Arc::clone(&self.tasks),
             limits: self.limits,
             told: AtomicBool::new(false),
         }
@@ -74,7 +79,8 @@ impl<H: House> Handler<H> {
     /// A handler for `principal`. Clones share its bounds.
     pub(super) fn new(house: Arc<H>, principal: Principal, limits: Limits) -> Self {
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight.min(Semaphore::MAX_PERMITS)));
-        Self { house, principal, calls, streams: Arc::new(Semaphore::new(STREAMS)), limits, told: AtomicBool::new(false) }
+        let (streams, tasks) = (Arc::new(Semaphore::new(STREAMS)), Arc::default());
+        Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false) }
     }
 
     async fn listed(&self, cursor: Option<String>, revision: &ProtocolVersion) -> Result<ListToolsResult, ErrorData> {
@@ -90,15 +96,66 @@ impl<H: House> Handler<H> {
         Ok(result)
     }
 
-    async fn called(&self, request: CallToolRequestParams, context: RequestContext<RoleServer>) -> Result<Reply, ErrorData> {
+    async fn called(
+        &self,
+        mut request: CallToolRequestParams,
+        context: RequestContext<RoleServer>,
+        revision: &ProtocolVersion,
+    ) -> Result<CallToolResponse, ErrorData> {
         let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
-        let request = CallRequest { tool: request.name.into_owned(), arguments: request.arguments.unwrap_or_default() };
-        let principal = self.principal.clone();
-        let Some(token) = context.meta.get_progress_token() else {
-            return Ok(self.house.call(principal, request, context.ct, None).await);
+        let asks = Asks::of(&context, revision);
+        let answer = asking::answer(&mut request, revision);
+        let (tool, arguments) = (request.name.into_owned(), request.arguments.unwrap_or_default());
+        let request = CallRequest { tool, arguments, answer, awaits: None };
+        let task = takes_tasks(&context, revision).then(|| request.clone());
+        let mut reply = match context.meta.get_progress_token() {
+            None => self.conversation(request, &asks, context.ct, None).await,
+            Some(token) => {
+                let (sink, feed) = progress::channel(context.peer, token);
+                feed.alongside(self.conversation(request, &asks, context.ct, Some(sink))).await
+            }
         };
-        let (sink, feed) = progress::channel(context.peer, token);
-        Ok(feed.alongside(self.house.call(principal, request, context.ct, Some(sink))).await)
+        match (asks, reply.question.take()) {
+            (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
+            _ => Ok(match (task, &reply.waits) {
+                (Some(request), Some(id)) => self.tasks.begin(id, request, text_of(&reply)).into(),
+                _ => CallToolResponse::Complete(wire_reply(reply, revision)),
+            }),
+        }
+    }
+
+    /// What became of a task. Where its approval has come, that is the call's result.
+    async fn looked(&self, id: &ApprovalId, context: RequestContext<RoleServer>) -> Result<GetTaskResult, ErrorData> {
+        if let Some(turn) = self.tasks.turn(id, &context.ct) {
+            let revision = agreed_revision(&context)?;
+            let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
+            let (request, cancel) = turn.call();
+            let reply = self.house.call(self.principal.clone(), request, cancel, None).await;
+            if reply.waits.is_none() {
+                let result = serde_json::to_value(wire_reply(reply, &revision)).ok();
+                turn.done(result.and_then(|result| result.as_object().cloned()).unwrap_or_default());
+            }
+        }
+        self.tasks.shown(id).ok_or_else(unknown_task)
+    }
+
+    /// One call, and where the client is asked something in the middle of it, the same call with the answer.
+    async fn conversation(
+        &self,
+        request: CallRequest,
+        asks: &Asks,
+        cancel: CancellationToken,
+        progress: Option<ProgressSink>,
+    ) -> Reply {
+        let call = |request| self.house.call(self.principal.clone(), request, cancel.clone(), progress.clone());
+        let Asks::Meanwhile(peer) = asks else { return call(request).await };
+        let again = request.clone();
+        let reply = call(request).await;
+        let Some(question) = &reply.question else { return reply };
+        match asking::ask(peer, question, self.limits.answer, &cancel).await {
+            Some(answer) => call(CallRequest { answer: Some(answer), ..again }).await,
+            None => reply,
+        }
     }
 }
 
@@ -107,7 +164,7 @@ impl<H: House> ServerHandler for Handler<H> {
         let server = Implementation::new("casemate", env!("CARGO_PKG_VERSION"))
             .with_title("Casemate")
             .with_description("Security tools for AI agents, within limits an operator has set");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().build())
+        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().enable_tasks().build())
             .with_server_info(server)
             .with_instructions(INSTRUCTIONS)
             .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
@@ -122,7 +179,9 @@ impl<H: House> ServerHandler for Handler<H> {
         request: InitializeRequestParams,
         context: RequestContext<RoleServer>,
     ) -> Result<InitializeResult, ErrorData> {
-        let result = self.negotiate_initialize(&request)?;
+        let mut result = self.negotiate_initialize(&request)?;
+        // There are none before 2026-07-28: that revision's results say what they are.
+        result.capabilities.extensions = None;
         // What was agreed, not what was asked for: later requests are answered in this revision.
         context.peer.set_peer_info(request.with_protocol_version(result.protocol_version.clone()));
         Ok(result)
@@ -162,8 +221,23 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<CallToolResponse, ErrorData> {
         let revision = agreed_revision(&context)?;
-        let reply = caught(self.called(request, context)).await?;
-        Ok(CallToolResponse::Complete(wire_reply(reply, &revision)))
+        caught(self.called(request, context, &revision)).await
+    }
+
+    async fn get_task(&self, request: GetTaskParams, context: RequestContext<RoleServer>) -> Result<GetTaskResult, ErrorData> {
+        let id = request.task_id.parse().map_err(|_| unknown_task())?;
+        caught(self.looked(&id, context)).await
+    }
+
+    /// A task of this server asks for nothing, so nothing can be brought to it.
+    async fn update_task(&self, request: UpdateTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        let known = request.task_id.parse().ok().and_then(|id| self.tasks.shown(&id));
+        known.map(drop).ok_or_else(unknown_task)
+    }
+
+    async fn cancel_task(&self, request: CancelTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        let cancelled = request.task_id.parse().is_ok_and(|id| self.tasks.cancel(&id));
+        if cancelled { Ok(()) } else { Err(unknown_task()) }
     }
 
     /// Asked by the HTTP transport to compare `Mcp-Param-*` headers with the arguments.
@@ -187,6 +261,9 @@ impl<H: House> ServerHandler for Handler<H> {
             "subscriptions/listen" if context.protocol_version().is_some_and(|revision| !revision.has_initialize()) => {
                 serde_json::from_value::<SubscriptionsListenRequestParams>(params).err()
             }
+            "tasks/get" => serde_json::from_value::<GetTaskParams>(params).err(),
+            "tasks/update" => serde_json::from_value::<UpdateTaskParams>(params).err(),
+            "tasks/cancel" => serde_json::from_value::<CancelTaskParams>(params).err(),
             "ping" | "server/discover" => None,
             _ => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
         };
@@ -224,6 +301,25 @@ impl<H: House> ServerHandler for Handler<H> {
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         Err(unserved::<rmcp::model::ListResourceTemplatesRequestMethod>())
     }
+}
+
+/// Whether a call may be answered with a task: the revision has them, and the client said that it can follow one.
+fn takes_tasks(context: &RequestContext<RoleServer>, revision: &ProtocolVersion) -> bool {
+    !revision.has_initialize() && context.client_capabilities().is_some_and(|capabilities| capabilities.supports_tasks())
+}
+
+/// There is no such task of this principal; whether there is one of another is not said.
+fn unknown_task() -> ErrorData {
+    ErrorData::invalid_params("there is no such task; the same call, made again, finds what became of it", None)
+}
+
+/// What a model would have read.
+fn text_of(reply: &Reply) -> String {
+    let texts = reply.content.iter().filter_map(|content| match content {
+        Content::Text(text) => Some(text.as_str()),
+        Content::Image { .. } | Content::Link { .. } => None,
+    });
+    texts.collect::<Vec<_>>().join("\n")
 }
 
 fn unserved<M: ConstString>() -> ErrorData {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use casemate_policy::Principal;
+use casemate_policy::{Principal, approval::ApprovalId};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -75,6 +75,41 @@ pub struct CallRequest {
     pub tool: String,
     /// The arguments; absent arguments are an empty object.
     pub arguments: Map<String, Value>,
+    /// What the person at the client said, where an earlier call's [`Reply::question`] was put to them.
+    pub answer: Option<Answer>,
+    /// Where the call is made because of this approval: then it is made under it, or still waits for it, and asks for no other.
+    pub awaits: Option<ApprovalId>,
+}
+
+/// Something that the person at the client is asked, to be answered with yes or no.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Question {
+    /// All of what they are asked, for people.
+    pub text: String,
+    /// To be brought back with the answer. A client may hold it, change it or make one up: the house has to notice.
+    pub state: String,
+}
+
+/// What came of a question.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Answer {
+    /// The question's [`Question::state`], as the client brought it back.
+    pub state: String,
+    /// What was said.
+    pub said: Said,
+}
+
+/// What a person said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Said {
+    /// Yes, in so many words.
+    Yes,
+    /// No.
+    No,
+    /// Nothing: the question was put away, or not shown.
+    Nothing,
+    /// Something that is neither.
+    Unclear,
 }
 
 /// What the client is told about a call, finished, failed or denied.
@@ -88,12 +123,23 @@ pub struct Reply {
     pub is_error: bool,
     /// The result's `_meta`: labels, provenance, audit id.
     pub meta: Map<String, Value>,
+    /// What a client that can ask somebody asks, in place of handing this reply to the model.
+    pub question: Option<Question>,
+    /// The approval that the call waits for.
+    pub waits: Option<ApprovalId>,
 }
 
 impl Reply {
     /// A finished call that says `text`.
     pub fn text(text: impl Into<String>) -> Self {
-        Self { content: vec![Content::Text(text.into())], structured: None, is_error: false, meta: Map::new() }
+        Self {
+            content: vec![Content::Text(text.into())],
+            structured: None,
+            is_error: false,
+            meta: Map::new(),
+            question: None,
+            waits: None,
+        }
     }
 
     /// A failed or denied call that says `text`.

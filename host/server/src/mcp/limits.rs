@@ -1,5 +1,7 @@
 //! How much one client may ask for at once.
 
+use std::time::Duration;
+
 /// Calls that may be running or waiting for one client: a stdio session, or a principal on HTTP.
 ///
 /// The sandbox runs fewer at a time and queues the rest; this is where queueing stops being useful.
@@ -11,6 +13,10 @@ const MESSAGE_BYTES: usize = 8 << 20;
 /// Tools on one page of `tools/list`. Many clients never ask for a second page, so a page holds any ordinary list.
 const TOOLS_PER_PAGE: usize = 500;
 
+/// How long a person is waited for while a call is made. They are asked elsewhere too, and a connection that says nothing for longer is
+/// cut on many ways.
+const ANSWER: Duration = Duration::from_secs(5 * 60);
+
 /// The bounds of the protocol layer. The defaults suit everyone but tests.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Limits {
@@ -20,10 +26,12 @@ pub struct Limits {
     pub message_bytes: usize,
     /// Tools on one page of `tools/list`.
     pub tools_per_page: usize,
+    /// How long the answer to a question is waited for, in the revisions that ask while a call is made.
+    pub answer: Duration,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Self { calls_in_flight: CALLS_IN_FLIGHT, message_bytes: MESSAGE_BYTES, tools_per_page: TOOLS_PER_PAGE }
+        Self { calls_in_flight: CALLS_IN_FLIGHT, message_bytes: MESSAGE_BYTES, tools_per_page: TOOLS_PER_PAGE, answer: ANSWER }
     }
 }

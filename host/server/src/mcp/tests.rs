@@ -1,5 +1,6 @@
 //! The protocol against a house that does what the tests need, in the words a client would put on the wire.
 
+mod asking;
 mod changes;
 mod child;
 mod http;
@@ -20,7 +21,7 @@ use serde_json::{Map, Value, json};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::{Annotations, CallRequest, House, ProgressSink, Reply, ToolListing};
+use super::{Annotations, CallRequest, House, ProgressSink, Question, Reply, ToolListing};
 
 /// Long enough for anything that happens at all on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -84,6 +85,13 @@ impl House for FakeHouse {
         self.started.fetch_add(1, Ordering::SeqCst);
         match request.tool.as_str() {
             "echo" => Reply::text(serde_json::to_string(&request.arguments).expect("a map is JSON")),
+            "ask" => match request.answer {
+                Some(answer) => Reply::text(format!("{} with {:?}", answer.state, answer.said)),
+                None => {
+                    let question = Question { text: "sure?".to_owned(), state: "the note came back".to_owned() };
+                    Reply { question: Some(question), ..Reply::error("it waits") }
+                }
+            },
             "whoami" => Reply::text(principal.id().as_str()),
             "panic" => panic!("a call that panics"),
             "hang" => {

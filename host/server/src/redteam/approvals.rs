@@ -158,8 +158,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     Attack::new("in-band-consent", "have the client say yes where an approver must", |range| {
         let stage = asking(range, 1)?;
-        let (id, _) = stage.request(TOOL)?;
-        stage.ledger.agree_in_band(&id, stage.now()).map_err(broken)?;
+        let (id, subject) = stage.request(TOOL)?;
+        let digest = subject.digest().ok_or_else(|| broken("a subject has no form"))?;
+        stage.ledger.agree_in_band(&id, &digest, stage.now()).map_err(broken)?;
         stopped(&stage.decide(TOOL, honest(TOOL))?)
     }),
     Attack::new("hidden-text", "show an approver less than will be sent", |_| {

@@ -113,11 +113,11 @@ fn held(
         let objects = |outcome: Outcome| matches!(outcome, Outcome::Deny(_) | Outcome::Defer(_));
         let unfit = under.words.iter().any(|word| word.verdict.layer == Layer::Input && objects(word.verdict.outcome));
         // A policy that cannot be asked about such arguments denies too.
-        let counts = |layer: Layer| !ABOUT_ARGUMENTS.contains(&layer) && !(unfit && layer == Layer::Cedar);
+        let excused = |layer: Layer| ABOUT_ARGUMENTS.contains(&layer) || (unfit && layer == Layer::Cedar);
         let layers: BTreeSet<_> = under
             .words
             .iter()
-            .filter(|word| objects(word.verdict.outcome) && counts(word.verdict.layer))
+            .filter(|word| objects(word.verdict.outcome) && !excused(word.verdict.layer))
             .map(|word| {
                 (word.verdict.layer, word.verdict.outcome.reason().map_or("", |reason| reason.code()), word.verdict.note.clone())
             })

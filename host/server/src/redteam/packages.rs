@@ -101,7 +101,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         }
     }),
     Attack::new("look-alike-name", "name a plugin so that it reads like another", |range| {
-        for name in ["virus\u{200b}total", "virust\u{43e}tal", "Virustotal", "virustotal ", "../virustotal", "virustotal_file"] {
+        for name in ["ran\u{200b}ge", "r\u{430}nge", "Range", "range ", "../range", "range_probe"] {
             if name.parse::<PluginName>().is_ok() {
                 return Err(Escape::Through(format!("{name:?} is a plugin's name")));
             }

@@ -124,7 +124,10 @@ async fn discover_names_what_is_served_and_is_private() {
     assert_eq!(result["supportedVersions"], json!(["2025-06-18", "2025-11-25", "2026-07-28"]));
     assert_eq!(result["resultType"], "complete");
     assert_eq!(result["cacheScope"], "private");
-    assert_eq!(result["capabilities"], json!({"tools": {"listChanged": true}}));
+    assert_eq!(
+        result["capabilities"],
+        json!({"extensions": {"io.modelcontextprotocol/tasks": {}}, "tools": {"listChanged": true}})
+    );
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "casemate");
 }
 

@@ -59,10 +59,11 @@ async fn unknown_methods_are_not_found() {
         ("resources/list", json!({})),
         ("resources/templates/list", json!({})),
         ("completion/complete", json!({"ref": {"type": "ref/prompt", "name": "p"}, "argument": {"name": "a", "value": ""}})),
-        ("tasks/get", json!({"taskId": "t"})),
     ] {
         assert_eq!(code(&client.ask(&request(1, method, params)).await), -32601, "{method}");
     }
+    // What this client has not said that it can do.
+    assert_eq!(code(&client.ask(&request(1, "tasks/get", json!({"taskId": "t"}))).await), -32021);
 }
 
 #[tokio::test]

@@ -1,16 +1,22 @@
 //! An approval for people: whole, and with nothing in it that cannot be seen.
 
+use std::collections::BTreeSet;
+
 use casemate_ledger::{Approval, State};
 use casemate_policy::{
-    ApprovalMode,
-    approval::{ApproverName, Statement},
+    ApprovalMode, ApprovalRule, Timestamp,
+    approval::{ApproverName, Said, Statement},
     text::visible,
 };
+use serde_json::{Value, json};
 
-use super::{ApprovalRule, BTreeSet, Config, Said, Timestamp, Value, json};
+use crate::config::Config;
+
+/// More of them than this are a text in another script, which needs another reader.
+const MAX_LOOKALIKES: usize = 40;
 
 /// The rule that votes are held to: the tool's, as configured now.
-pub(super) fn rule(approval: &Approval, config: &Config) -> ApprovalRule {
+pub(crate) fn rule(approval: &Approval, config: &Config) -> ApprovalRule {
     let subject = &approval.open.subject;
     let tool = subject.tool.as_str().strip_prefix(&format!("{}_", subject.plugin.name));
     let switches = config
@@ -21,7 +27,7 @@ pub(super) fn rule(approval: &Approval, config: &Config) -> ApprovalRule {
 }
 
 /// Who has agreed, of those whose word counts.
-pub(super) fn people(approval: &Approval, config: &Config) -> BTreeSet<ApproverName> {
+pub(crate) fn people(approval: &Approval, config: &Config) -> BTreeSet<ApproverName> {
     statements(approval, config)
         .into_iter()
         .filter(|statement| statement.said == Said::Approve)
@@ -35,7 +41,7 @@ fn statements(approval: &Approval, config: &Config) -> Vec<Statement> {
 }
 
 /// How long until then.
-pub(super) fn left(end: Timestamp, now: Timestamp) -> String {
+pub(crate) fn left(end: Timestamp, now: Timestamp) -> String {
     let seconds = end.since(now) / 1000;
     match seconds {
         0..120 => format!("{seconds} s"),
@@ -45,7 +51,7 @@ pub(super) fn left(end: Timestamp, now: Timestamp) -> String {
 }
 
 /// Everything that is agreed to. Every text comes from a caller, a plugin or an upstream: what cannot be seen in it is made visible.
-pub(super) fn text(approval: &Approval, config: &Config, now: Timestamp) -> String {
+pub(crate) fn text(approval: &Approval, config: &Config, now: Timestamp) -> String {
     let subject = &approval.open.subject;
     let mut text = format!(
         "approval     {} ({})\ncall         {}\nby           {} under grant {}\nplugin       {} sha256:{}\nenvironment  {}\nasked        {}\n",
@@ -71,6 +77,9 @@ pub(super) fn text(approval: &Approval, config: &Config, now: Timestamp) -> Stri
     if !agreed.is_empty() {
         text.push_str(&format!(": {}", agreed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
     }
+    if approval.open.in_band {
+        text.push_str(", and the person at the client");
+    }
     text.push_str("\n\nwhy a person is asked\n");
     for line in &subject.why {
         text.push_str(&format!("  {}\n", visible(line)));
@@ -94,7 +103,24 @@ pub(super) fn text(approval: &Approval, config: &Config, now: Timestamp) -> Stri
         let reason = if statement.reason.is_empty() { String::new() } else { format!(": {}", visible(&statement.reason)) };
         text.push_str(&format!("\n{} {said} at {}{reason}", statement.approver, statement.at));
     }
+    text.push_str(&lookalikes(&text));
     text
+}
+
+/// The characters of a text that are none of ASCII: each can be taken for another that is. The marks around the host's own words are not
+/// listed.
+fn lookalikes(text: &str) -> String {
+    let foreign: BTreeSet<char> =
+        text.chars().filter(|character| !character.is_ascii() && !matches!(character, '‹' | '›')).collect();
+    if foreign.is_empty() {
+        return String::new();
+    }
+    let shown = foreign.iter().take(MAX_LOOKALIKES).map(|character| format!("{character} U+{:04X}", u32::from(*character)));
+    let mut list = shown.collect::<Vec<_>>().join(", ");
+    if let Some(more @ 1..) = foreign.len().checked_sub(MAX_LOOKALIKES) {
+        list.push_str(&format!(", and {more} more"));
+    }
+    format!("\ncharacters that may look like others: {list}\n")
 }
 
 /// JSON, indented, with what cannot be seen made visible. A body's text is shown line by line below its field.
@@ -103,7 +129,7 @@ fn indented(value: &Value) -> String {
     visible(&json).lines().map(|line| format!("  {line}")).collect::<Vec<_>>().join("\n")
 }
 
-pub(super) fn json(approval: &Approval, config: &Config) -> Value {
+pub(crate) fn json(approval: &Approval, config: &Config) -> Value {
     let said: Vec<Value> = statements(approval, config)
         .iter()
         .map(|statement| {
@@ -119,4 +145,20 @@ pub(super) fn json(approval: &Approval, config: &Config) -> Value {
         "closed": approval.closed.as_ref().map(|(by, at)| json!({ "by": by, "at": at.to_string() })),
         "subject": approval.open.subject.to_json(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::lookalikes;
+
+    #[test]
+    fn letters_of_other_scripts_are_listed_by_number() {
+        assert_eq!(lookalikes("plain ‹secret api_key›"), "");
+        assert_eq!(
+            lookalikes("p\u{430}ypal, p\u{430}y\u{3c1}al"),
+            "\ncharacters that may look like others: ρ U+03C1, а U+0430\n"
+        );
+        let many: String = ('\u{4e00}'..'\u{4e30}').collect();
+        assert!(lookalikes(&many).ends_with("U+4E27, and 8 more\n"));
+    }
 }

@@ -1,0 +1,173 @@
+//! A call that waits is a task to clients that can follow one: it is asked after, and made once its approval has come.
+
+use serde_json::{Value, json};
+
+use super::{
+    WRITES, asked, by_operator,
+    in_band::{at_the_client, forms, installed},
+    lab, matching,
+    modern::Modern,
+    recorded, say, shown, waits, writes,
+};
+use crate::harness::{Guest, House, Raw, Reply};
+
+const EXTENSION: &str = "io.modelcontextprotocol/tasks";
+
+fn follows() -> Value {
+    json!({ "extensions": { EXTENSION: {} } })
+}
+
+fn house() -> House {
+    installed(&Guest::new(WRITES), by_operator())
+}
+
+/// Call, and get a task. Its id is the approval's.
+#[track_caller]
+fn task(client: &mut Modern, house: &House) -> String {
+    let result = client.call(house, &lab(), &json!({}));
+    assert_eq!((&result["resultType"], &result["status"]), (&json!("task"), &json!("working")), "{result:#}");
+    let id = result["taskId"].as_str().unwrap().to_owned();
+    let message = result["statusMessage"].as_str().unwrap();
+    assert!(message.contains(&format!("waits as approval {id}")), "{message}");
+    id
+}
+
+/// Ask after a task.
+fn look(client: &mut Modern, id: &str) -> Value {
+    client.request("tasks/get", id, json!({ "taskId": id }))
+}
+
+#[track_caller]
+fn works(client: &mut Modern, id: &str) {
+    let answer = look(client, id);
+    assert_eq!((&answer["result"]["status"], &answer["result"]["taskId"]), (&json!("working"), &json!(id)), "{answer:#}");
+}
+
+/// The task is over, and this is the call's result.
+#[track_caller]
+fn completed(client: &mut Modern, id: &str) -> Reply {
+    let answer = look(client, id);
+    assert_eq!(answer["result"]["status"], "completed", "{answer:#}");
+    Reply(answer["result"]["result"].clone())
+}
+
+#[track_caller]
+fn unknown(answer: &Value) {
+    assert_eq!(answer["error"]["code"], -32602, "{answer:#}");
+}
+
+#[test]
+fn a_task_waits_and_is_made_once_it_is_approved_and_asked_after() {
+    let house = house();
+    for (number, mut client) in Modern::both(&house, &follows()).into_iter().enumerate() {
+        let id = task(&mut client, &house);
+        assert_eq!(task(&mut client, &house), id, "the same call is the same task");
+        let before = house.audit().len();
+        (0..3).for_each(|_| works(&mut client, &id));
+        assert_eq!(house.audit().len(), before, "looking is nothing that happens");
+        say(&house, "approve", &id, "alice").done();
+        assert_eq!(writes(&house), number, "nothing is done for a client that does not ask");
+        completed(&mut client, &id).done(&["200"]);
+        completed(&mut client, &id).done(&["200"]);
+        assert_eq!((writes(&house), &shown(&house, &id)["state"]), (number + 1, &json!("used")));
+        assert_ne!(task(&mut client, &house), id);
+    }
+}
+
+#[test]
+fn a_task_ends_with_the_refusal_of_its_approval_and_asks_for_no_other() {
+    let house = house();
+    for mut client in Modern::both(&house, &follows()) {
+        let denied = task(&mut client, &house);
+        say(&house, "deny", &denied, "alice").done();
+        completed(&mut client, &denied).ended("denied", "approval-gone", &["was denied", "Do not make this call again"]);
+        let withdrawn = task(&mut client, &house);
+        house.casemate(&["approvals", "withdraw", &withdrawn, "--reason", "no"]).done();
+        completed(&mut client, &withdrawn).ended("denied", "approval-gone", &["was withdrawn"]);
+        completed(&mut client, &withdrawn).ended("denied", "approval-gone", &["was withdrawn"]);
+    }
+    let open = house.casemate(&["approvals", "list"]).done().stdout;
+    assert!(open.contains("Nothing waits"), "{open}");
+    assert_eq!(writes(&house), 0);
+}
+
+#[test]
+fn a_cancelled_task_is_not_made() {
+    let house = house();
+    let mut client = Modern::stdio(&house, follows());
+    let id = task(&mut client, &house);
+    let cancelled = client.request("tasks/cancel", &id, json!({ "taskId": id }));
+    assert!(cancelled["error"].is_null(), "{cancelled:#}");
+    say(&house, "approve", &id, "alice").done();
+    assert_eq!(look(&mut client, &id)["result"]["status"], "cancelled");
+    assert_eq!(writes(&house), 0);
+    // The approval is still there for whoever makes the call.
+    Reply(client.call(&house, &lab(), &json!({}))).done(&["200"]);
+}
+
+#[test]
+fn a_task_belongs_to_its_principal_and_its_process() {
+    let house = house();
+    let (ann, ben) = (matching::token(&house, "ann"), matching::token(&house, "ben"));
+    let mut http = Modern::http(&house, follows(), &ann);
+    let id = task(&mut http, &house);
+    say(&house, "approve", &id, "alice").done();
+    let Modern::Http(client) = &mut http else { unreachable!() };
+    client.speak_as(&ben);
+    unknown(&look(&mut http, &id));
+    unknown(&http.request("tasks/cancel", &id, json!({ "taskId": id })));
+    unknown(&http.request("tasks/update", &id, json!({ "taskId": id, "inputResponses": {} })));
+    unknown(&look(&mut http, "made up"));
+    assert_eq!(writes(&house), 0);
+    drop(http);
+    // Another process knows nothing of it, and the same call finds the approval.
+    let mut http = Modern::http(&house, follows(), &ann);
+    unknown(&look(&mut http, &id));
+    Reply(http.call(&house, &lab(), &json!({}))).done(&["200"]);
+}
+
+#[test]
+fn a_client_that_cannot_follow_tasks_gets_none() {
+    let house = house();
+    let mut client = Modern::stdio(&house, json!({}));
+    let id = waits(Reply(client.call(&house, &lab(), &json!({}))));
+    assert_eq!(look(&mut client, &id)["error"]["code"], -32021);
+    // Nor does one of 2025, whatever it says of itself.
+    let mut raw = Raw::able(house.command().arg("serve"), "2025-11-25", follows());
+    let answer = raw.ask(1, "tools/call", json!({ "name": house.served("change"), "arguments": lab() }));
+    assert_eq!(waits(Reply(answer["result"].clone())), id);
+}
+
+#[test]
+fn whoever_can_be_asked_is_asked_and_a_task_takes_no_answers() {
+    let house = house().set("plugins.@.tools.change.approval", at_the_client());
+    let mut able = forms();
+    able["extensions"] = follows()["extensions"].clone();
+    let mut client = Modern::stdio(&house, able);
+    let asked = client.call(&house, &lab(), &json!({}));
+    assert_eq!(asked["resultType"], "input_required", "{asked:#}");
+    let put_away = json!({ "requestState": asked["requestState"], "inputResponses": { "approval": { "action": "cancel" } } });
+    let result = client.call(&house, &lab(), &put_away);
+    let id = result["taskId"].as_str().unwrap();
+    let yes = json!({ "action": "accept", "content": { "approve": true } });
+    let update = client.request("tasks/update", id, json!({ "taskId": id, "inputResponses": { "approval": yes } }));
+    assert!(update["error"].is_null(), "{update:#}");
+    works(&mut client, id);
+    assert_eq!((writes(&house), recorded(&house, "approval.voted")), (0, 0));
+}
+
+#[test]
+fn clients_that_ask_at_the_same_time_make_the_call_once() {
+    let house = house().serve();
+    let mut clients: Vec<Modern> = (0..2).map(|_| Modern::stdio(&house, follows())).collect();
+    let id = asked(&house);
+    clients.iter_mut().for_each(|client| assert_eq!(task(client, &house), id));
+    say(&house, "approve", &id, "alice").done();
+    let mut results = Vec::new();
+    std::thread::scope(|scope| {
+        let looks: Vec<_> = clients.iter_mut().map(|client| scope.spawn(|| completed(client, &id))).collect();
+        results.extend(looks.into_iter().map(|look| look.join().unwrap()));
+    });
+    assert_eq!(results.iter().filter(|reply| !reply.is_error()).count(), 1, "{results:#?}");
+    assert_eq!(writes(&house), 1);
+}
