@@ -122,7 +122,9 @@ pub enum ApprovalError {
         principal: PrincipalId,
     },
     /// It cannot be written down.
-    #[error("the call has no canonical form")]
+    #[error(
+        "the call has no canonical form (RFC 8785), so nobody could sign it\nhelp: this is a fault of the host; nothing was sent"
+    )]
     NoForm,
     /// The ledger cannot be used.
     #[error(transparent)]

@@ -86,8 +86,13 @@ pub enum ChargeError {
         fault: Closed,
     },
     /// Calls beside this one were as many payloads of one tool as there may be.
-    #[error("the tool is called with too many payloads")]
-    Variants,
+    #[error(
+        "`{tool}` is called with more different payloads than `[breaker] variants` allows\nhelp: see what they are with `casemate audit show`, and then `casemate breaker resume`"
+    )]
+    Variants {
+        /// Which.
+        tool: ServedName,
+    },
     /// The ledger cannot be used.
     #[error(transparent)]
     Ledger(#[from] LedgerError),

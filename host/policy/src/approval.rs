@@ -88,7 +88,7 @@ impl ApprovalRule {
     }
 
     /// How many people must agree to this subject: what it showed them counts, and what the operator says now, whichever is more.
-    fn quorum_of(&self, subject: &Subject) -> u32 {
+    pub fn quorum_of(&self, subject: &Subject) -> u32 {
         self.quorum.max(subject.quorum).max(1)
     }
 
@@ -466,7 +466,7 @@ impl OpenApproval {
     }
 
     /// The different people who agreed; none where one of them said no.
-    fn people(&self, rule: &ApprovalRule, approvers: &Approvers) -> Option<BTreeSet<ApproverName>> {
+    pub fn people(&self, rule: &ApprovalRule, approvers: &Approvers) -> Option<BTreeSet<ApproverName>> {
         let mut people = BTreeSet::new();
         for vote in &self.votes {
             match vote.verify(&self.subject, rule, approvers) {

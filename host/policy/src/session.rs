@@ -1,4 +1,4 @@
-//! Sessions: what one principal has read under one grant. Kept by the ledger, not by the transport: reconnecting washes nothing.
+//! Sessions: what one principal has read, kept by grant and counted under all of its grants. Kept by the ledger, not by the transport: reconnecting washes nothing.
 
 pub mod provenance;
 

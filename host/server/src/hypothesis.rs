@@ -46,13 +46,13 @@ pub(crate) struct Hypothesis {
 }
 
 /// What would follow.
-pub(crate) struct Answer {
+pub(crate) struct Foretold {
     pub(crate) decision: Decision,
     /// Every layer's word, under every grant that covers the call.
     pub(crate) under: Vec<Explained>,
 }
 
-impl Answer {
+impl Foretold {
     /// One word: `allowed`, `planned`, `deferred` or `denied`.
     pub(crate) fn word(&self) -> &'static str {
         match &self.decision {
@@ -69,7 +69,7 @@ impl Hypothesis {
     ///
     /// # Errors
     /// When the ledger cannot be read.
-    pub(crate) fn ask(&self, policy: &Policy, ledger: Option<&Ledger>, now: Timestamp) -> Result<Answer, Failure> {
+    pub(crate) fn ask(&self, policy: &Policy, ledger: Option<&Ledger>, now: Timestamp) -> Result<Foretold, Failure> {
         let now = self.at.unwrap_or(now);
         let principal = self.principal.clone().map_or_else(identity::local, Principal::new);
         let call = Call::new(self.tool.clone(), self.arguments.clone());
@@ -79,7 +79,7 @@ impl Hypothesis {
             None => Readings::fresh(&needs),
         };
         self.suppose(&needs, &mut readings, now);
-        Ok(Answer {
+        Ok(Foretold {
             decision: decide(policy, &principal, &call, &readings, now),
             under: explain(policy, &principal, &call, &readings, now),
         })

@@ -205,7 +205,7 @@ impl Way<'_> {
                 && let Some(rate) = self.serving.policy().guards().breaker.variants
                 && !ledger.note_variant(self.principal.id(), permit.served(), permit.arguments_digest(), rate, now)?
             {
-                return Err(ChargeError::Variants);
+                return Err(ChargeError::Variants { tool: permit.served().clone() });
             }
             ledger.charge(permit, most, now)
         })
@@ -261,7 +261,7 @@ impl Way<'_> {
     /// of order.
     async fn not_charged(&self, permit: &Permit, facts: CallFacts, error: ChargeError) -> Reply {
         // The layers say it best: asked again, with the readings of now, they deny for the budget or the breaker.
-        if matches!(error, ChargeError::Exhausted { .. } | ChargeError::Variants)
+        if matches!(error, ChargeError::Exhausted { .. } | ChargeError::Variants { .. })
             && let Ok(Decision::Denied(denied)) = self.judge()
         {
             return self.refused(&denied, facts).await;

@@ -250,7 +250,7 @@ impl Look<'_> {
                     "plugin-unused",
                     &place,
                     format!("plugin `{name}` is configured, with its secrets, and no grant covers a tool of it"),
-                    format!("casemate remove {name}"),
+                    format!("grant a tool of it, or remove `[plugins.{name}]`"),
                 );
             }
         }

@@ -123,7 +123,7 @@ pub(crate) fn withdrawal(error: &ChargeError) -> Withdrawal {
     let (reason, retry_after_ms) = match error {
         ChargeError::Exhausted { retry_after_ms, .. } => ("budget-exhausted", *retry_after_ms),
         ChargeError::Approval { .. } => ("approval-gone", None),
-        ChargeError::Variants => ("breaker-opened", None),
+        ChargeError::Variants { .. } => ("breaker-opened", None),
         ChargeError::Ledger(_) => ("ledger-unavailable", None),
     };
     Withdrawal { layer: "ledger".into(), reason: reason.into(), message: error.to_string(), retry_after_ms }

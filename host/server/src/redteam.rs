@@ -1,9 +1,10 @@
-//! The red team: named attacks on the operator's own rules, and what stops each.
+//! The red team: named attacks on a host with the operator's rules, and what stops each.
 //!
-//! Nothing real is touched. The attacks are made on a made-up plugin, the [`range`], that stands among the operator's own: under the
-//! operator's environment, flow rules, breaker, approvers and policies, with a ledger that ends with the run. What is attacked is what
-//! serves: the same layers, gate, ledger and verification. Each attack first does the honest thing, under the defaults, and says so if that
-//! fails: what stops everything stops no attack.
+//! Nothing real is touched. The attacks are made on a made-up plugin, the [`range`], and on ledgers that end with the run. What is attacked
+//! is what serves: the same layers, gate, ledger and verification. Where rules have a say, they are the operator's: environment, flow
+//! rules, breaker and policies, trust, grants and tools. Where they have none (signatures, requests, votes, results), the range stands wide
+//! open, and what is left must hold. Each attack first does the honest thing, under the defaults, and says so if that fails: what stops
+//! everything stops no attack.
 
 mod approvals;
 mod budgets;
@@ -74,13 +75,15 @@ fn broken(why: impl fmt::Display) -> Escape {
 
 /// What came of an attack.
 pub(crate) struct Report {
+    /// Whether it met anything that the operator wrote; else it met the host alone.
+    pub(crate) met_rules: bool,
     pub(crate) family: &'static str,
     pub(crate) attack: &'static Attack,
     pub(crate) result: Result<Stop, Escape>,
 }
 
 /// What came of all of them.
-pub(crate) struct Outcome {
+pub(crate) struct Findings {
     pub(crate) reports: Vec<Report>,
     /// Why the operator's own policies were not among the rules that were attacked, where they were not.
     pub(crate) left_out: Option<String>,
@@ -104,14 +107,16 @@ const FAMILIES: [Family; 8] = [
 ///
 /// # Errors
 /// When the range cannot be set up at all.
-pub(crate) fn attack(book: &Rulebook, trust: TrustStore, now: Timestamp) -> Result<Outcome, Failure> {
+pub(crate) fn attack(book: &Rulebook, trust: TrustStore, now: Timestamp) -> Result<Findings, Failure> {
     let scratch = tempfile::Builder::new().prefix("casemate-redteam-").tempdir()?;
     let range = Range::new(book, trust, scratch.path().to_owned(), now)?;
     let mut reports = Vec::new();
     for (family, attacks) in FAMILIES {
         for attack in attacks {
-            reports.push(Report { family, attack, result: (attack.run)(&range) });
+            range.met.set(false);
+            let result = (attack.run)(&range);
+            reports.push(Report { family, attack, met_rules: range.met.get(), result });
         }
     }
-    Ok(Outcome { reports, left_out: range.left_out })
+    Ok(Findings { reports, left_out: range.left_out })
 }

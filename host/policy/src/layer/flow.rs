@@ -91,9 +91,8 @@ fn objection(case: &Case<'_>, reason: Reason, message: String, why: String) -> O
         message,
         for_model: "tell the user that this call waits for approval, and make the same call again once it is given".to_owned(),
         for_operator: format!(
-            "{why}; `casemate approvals list` shows what waits, and `casemate sessions clear {} {}` forgets what was read",
-            case.principal.id(),
-            case.cover.grant
+            "{why}; `casemate approvals list` shows what waits, and `casemate sessions clear {}` forgets what was read",
+            case.principal.id()
         ),
         retry_after_ms: None,
     }

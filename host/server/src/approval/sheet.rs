@@ -26,13 +26,14 @@ pub(crate) fn rule(approval: &Approval, config: &Config) -> ApprovalRule {
     switches.and_then(|switches| switches.approval.clone()).unwrap_or_else(|| ApprovalRule::of(ApprovalMode::Operator))
 }
 
-/// Who has agreed, of those whose word counts.
+/// Who has agreed, of those whose word counts: nobody, once one of them said no.
 pub(crate) fn people(approval: &Approval, config: &Config) -> BTreeSet<ApproverName> {
-    statements(approval, config)
-        .into_iter()
-        .filter(|statement| statement.said == Said::Approve)
-        .map(|statement| statement.approver)
-        .collect()
+    approval.open.people(&rule(approval, config), &config.guards.approvers).unwrap_or_default()
+}
+
+/// How many people must agree, by the rule as it is now.
+pub(crate) fn quorum(approval: &Approval, config: &Config) -> u32 {
+    rule(approval, config).quorum_of(&approval.open.subject)
 }
 
 fn statements(approval: &Approval, config: &Config) -> Vec<Statement> {
@@ -73,7 +74,7 @@ pub(crate) fn text(approval: &Approval, config: &Config, now: Timestamp) -> Stri
         text.push_str(&format!("closed       {at} by {}\n", visible(by)));
     }
     let agreed = people(approval, config);
-    text.push_str(&format!("agreed       {} of {}", agreed.len(), subject.quorum));
+    text.push_str(&format!("agreed       {} of {}", agreed.len(), quorum(approval, config)));
     if !agreed.is_empty() {
         text.push_str(&format!(": {}", agreed.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")));
     }

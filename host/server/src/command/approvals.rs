@@ -89,9 +89,10 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
         Command::Deny(say) => return speak(say, Said::Deny, &ledger, &config, context),
         Command::Withdraw { id, reason } => {
             let facts = json!({ "approval": id.as_str(), "reason": reason });
-            find(&ledger, id, now)?;
-            ledger.withdraw(id, "local", now)?;
+            let approval = find(&ledger, id, now)?;
+            must_be_open(&approval)?;
             write_down(&state, EventKind::ApprovalWithdrawn, facts)?;
+            ledger.withdraw(id, "local", now)?;
             print::note(format!("withdrew {id}: nothing will run under it"));
         }
     }
@@ -102,6 +103,17 @@ fn find(ledger: &Ledger, id: &ApprovalId, now: Timestamp) -> Result<Approval, Fa
     ledger.approval(id, now)?.ok_or_else(|| {
         Failure::invalid(format!("there is no approval `{id}`\nhelp: `casemate approvals list --all` shows every one"))
     })
+}
+
+fn must_be_open(approval: &Approval) -> Result<(), Failure> {
+    match approval.state {
+        State::Open => Ok(()),
+        ref closed => Err(Failure::denied(format!(
+            "{} is {}: nobody can say anything of it any more\nhelp: the caller may ask again by calling again",
+            approval.open.id,
+            closed.as_str()
+        ))),
+    }
 }
 
 fn list(approvals: &[Approval], config: &Config, now: Timestamp) -> String {
@@ -115,7 +127,7 @@ fn list(approvals: &[Approval], config: &Config, now: Timestamp) -> String {
             State::Open => sheet::left(subject.expires, now),
             _ => String::new(),
         };
-        let agreed = format!("{} of {}", sheet::people(approval, config).len(), subject.quorum);
+        let agreed = format!("{} of {}", sheet::people(approval, config).len(), sheet::quorum(approval, config));
         let state = approval.state.as_str().to_owned();
         vec![approval.open.id.to_string(), state, subject.tool.to_string(), subject.principal.to_string(), agreed, left]
     };
@@ -126,15 +138,11 @@ fn list(approvals: &[Approval], config: &Config, now: Timestamp) -> String {
 fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Context) -> Outcome {
     let approval = find(ledger, &say.id, clock::now())?;
     if say.reason.chars().count() > MAX_REASON {
-        return Err(Failure::invalid(format!("the reason is longer than {MAX_REASON} characters")));
-    }
-    if approval.state != State::Open {
-        return Err(Failure::denied(format!(
-            "{} is {}: nobody can say anything of it any more\nhelp: the caller may ask again by calling again",
-            say.id,
-            approval.state.as_str()
+        return Err(Failure::invalid(format!(
+            "the reason is longer than {MAX_REASON} characters\nhelp: say it shorter, and where the rest can be read"
         )));
     }
+    must_be_open(&approval)?;
     // What is signed is what is shown: the text is made of the very subject.
     print::note(sheet::text(&approval, config, clock::now()));
     let mut signer = say.key.open()?;
@@ -149,7 +157,10 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
         }
     };
     if !say.yes && !agrees(said)? {
-        return Err(Failure::failed("nothing was said"));
+        return Err(Failure::failed(format!(
+            "nothing was said of {}: it waits as before\nhelp: answer `yes`, or give --yes after reading it",
+            say.id
+        )));
     }
     let subject = approval.open.subject.as_ref().clone();
     let statement = Statement { approver: name.clone(), said, reason: say.reason.clone(), at: clock::now(), subject };
@@ -160,10 +171,10 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
     let rule = sheet::rule(&approval, config);
     vote.verify(&approval.open.subject, &rule, &config.guards.approvers).map_err(Failure::denied)?;
     let facts = json!({ "approval": say.id.as_str(), "approver": name.as_str(), "said": said.as_str(), "reason": say.reason });
-    ledger.vote(&say.id, &statement, &vote, clock::now())?;
     write_down(&context.folders.state(config.environment), EventKind::ApprovalVoted, facts)?;
+    ledger.vote(&say.id, &statement, &vote, clock::now())?;
     let approval = find(ledger, &say.id, clock::now())?;
-    let (have, need) = (sheet::people(&approval, config).len(), approval.open.subject.quorum);
+    let (have, need) = (sheet::people(&approval, config).len(), sheet::quorum(&approval, config));
     print::result(
         context.format,
         || match said {

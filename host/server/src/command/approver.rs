@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use casemate_policy::approval::ApproverName;
+use casemate_policy::approval::{Approver, ApproverName};
 use casemate_signing::key::PublicKey;
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{
     Context,
@@ -75,16 +75,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
                     ]
                 })
                 .collect();
-            let value = || {
-                rows.iter()
-                    .map(|row| match row.as_slice() {
-                        [name, key, roles, principals] => {
-                            json!({ "name": name, "fingerprint": key, "roles": roles, "principals": principals })
-                        }
-                        _ => json!(null),
-                    })
-                    .collect()
-            };
+            let value = || config.guards.approvers.iter().map(value).collect();
             let text = || {
                 if rows.is_empty() {
                     return "Nobody may agree to calls: `casemate approver new NAME` makes a key for someone.".to_owned();
@@ -108,4 +99,13 @@ fn enrol(name: &ApproverName, key: &PublicKey, context: &Context) {
         || format!("[approvers.{name}]\nkey = \"{key}\"\nprincipals = []"),
         || json!({ "name": name.as_str(), "key": key }),
     );
+}
+
+fn value(approver: &Approver) -> Value {
+    json!({
+        "name": approver.name.as_str(),
+        "fingerprint": approver.key.fingerprint().to_string(),
+        "roles": approver.roles.iter().map(|role| role.as_str()).collect::<Vec<_>>(),
+        "principals": approver.principals.iter().map(|principal| principal.as_str()).collect::<Vec<_>>(),
+    })
 }

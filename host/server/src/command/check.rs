@@ -1,7 +1,7 @@
 //! `casemate check`: is the configuration sound, and what does it allow?
 
-use casemate_policy::{Grant, Policy, ToolRule, text::visible};
-use casemate_signing::manifest::Effect;
+use casemate_policy::{ApprovalMode, Grant, Mode, Policy, ToolRule, text::visible};
+use casemate_signing::{Environment, manifest::Effect};
 use serde_json::{Value, json};
 
 use super::{Context, print};
@@ -78,7 +78,13 @@ fn text(house: &House, serving: &Serving, posture: &[Finding]) -> String {
             text.push_str(&format!("  budget   {} in {} of {of}\n", budget.measure, budget.per));
         }
         let rows: Vec<Vec<String>> = covered(serving.policy(), grant)
-            .map(|tool| vec![format!("  {}", tool.served), tool.manifest_tool.effect.to_string(), verdict(grant, tool)])
+            .map(|tool| {
+                vec![
+                    format!("  {}", tool.served),
+                    tool.manifest_tool.effect.to_string(),
+                    verdict(house.environment(), grant, tool),
+                ]
+            })
             .collect();
         text.push_str(&if rows.is_empty() { "  no tool\n".to_owned() } else { print::table(&rows) });
     }
@@ -131,7 +137,7 @@ fn covered<'a>(policy: &'a Policy, grant: &'a Grant) -> impl Iterator<Item = &'a
 }
 
 /// What calling the tool comes to, in the words of the configuration.
-fn verdict(grant: &Grant, tool: &ToolRule) -> String {
+fn verdict(environment: Environment, grant: &Grant, tool: &ToolRule) -> String {
     let effect = tool.manifest_tool.effect;
     if !tool.enabled {
         return "off (enabled = false)".to_owned();
@@ -153,18 +159,18 @@ fn verdict(grant: &Grant, tool: &ToolRule) -> String {
     if !missing.is_empty() {
         return format!("denied: no target granted for {}", missing.join(", "));
     }
-    let mut words = Vec::new();
+    if tool.mode() == Mode::DryRun {
+        return "dry run: plans, sends nothing above read".to_owned();
+    }
     match tool.approval.mode {
-        casemate_policy::ApprovalMode::None => {}
-        casemate_policy::ApprovalMode::InBand => words.push("needs the agreement of the person at the client"),
-        casemate_policy::ApprovalMode::Operator => words.push("needs an approval"),
+        ApprovalMode::None if effect == Effect::Destructive && environment == Environment::Prod => {
+            "denied: destructive in prod, and nobody would be asked".to_owned()
+        }
+        ApprovalMode::None => "yes".to_owned(),
+        ApprovalMode::InBand => "yes, once the person at the client agrees".to_owned(),
+        ApprovalMode::Operator if tool.approval.quorum > 1 => format!("yes, once {} approvers agree", tool.approval.quorum),
+        ApprovalMode::Operator => "yes, once an approver agrees".to_owned(),
     }
-    let quorum = format!("by {} people", tool.approval.quorum);
-    if tool.approval.mode == casemate_policy::ApprovalMode::Operator && tool.approval.quorum > 1 {
-        words.push(&quorum);
-    }
-    words.push(if tool.dry_run && effect > Effect::Read { "dry run: plans, sends nothing above read" } else { "yes" });
-    words.join("; ")
 }
 
 fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
@@ -173,7 +179,7 @@ fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
         .grants()
         .map(|grant| {
             let tools: Vec<Value> = covered(serving.policy(), grant)
-                .map(|tool| json!({ "tool": tool.served.as_str(), "effect": tool.manifest_tool.effect.as_str(), "enabled": tool.enabled, "dry_run": tool.dry_run && tool.manifest_tool.effect > Effect::Read, "verdict": verdict(grant, tool) }))
+                .map(|tool| json!({ "tool": tool.served.as_str(), "effect": tool.manifest_tool.effect.as_str(), "enabled": tool.enabled, "dry_run": tool.mode() == Mode::DryRun, "verdict": verdict(house.environment(), grant, tool) }))
                 .collect();
             json!({
                 "grant": grant.name.as_str(),

@@ -1,9 +1,9 @@
 //! `casemate policy`: what the rules say, before anybody calls.
 
-mod answer;
+mod foretold;
 mod table;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use casemate_ledger::Ledger;
 use casemate_policy::{
@@ -18,17 +18,31 @@ use super::{Context, print};
 use crate::{
     clock,
     exit::{Exit, Failure, Outcome},
-    house::Rulebook,
+    house::{Rulebook, store},
     hypothesis::Hypothesis,
 };
 
 /// What the rules say, before anybody calls. Nothing is run, sent or spent by asking.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check the rules; or with a call, say whether it would be allowed.
-    Check(Ask),
-    /// Show every layer's verdict on a call that nobody makes.
-    Explain(Ask),
+    /// Check the rules; or with a call, show every layer's verdict on it, as `explain` does.
+    Check {
+        /// A file with a call.
+        #[arg(value_name = "CALL.json")]
+        call: Option<PathBuf>,
+        /// As if nothing had been called or read yet, instead of asking the ledger.
+        #[arg(long, requires = "call")]
+        fresh: bool,
+    },
+    /// Show every layer's verdict on a call that nobody makes. Exit code 2 where it would not be permitted.
+    Explain {
+        /// A file with a call, such as {"principal": "local", "tool": "virustotal_file_report", "arguments": {…}}; - reads standard input.
+        #[arg(value_name = "CALL.json")]
+        call: PathBuf,
+        /// As if nothing had been called or read yet, instead of asking the ledger.
+        #[arg(long)]
+        fresh: bool,
+    },
     /// Hold the rules to a table of calls and what is expected of each.
     Test {
         /// The table; default: `policies/tests.toml` beside the configuration.
@@ -38,35 +52,21 @@ pub enum Command {
     Schema,
 }
 
-/// A call to ask about.
-#[derive(Debug, clap::Args)]
-pub struct Ask {
-    /// A file with the call, such as {"principal": "local", "tool": "virustotal_file_report", "arguments": {…}}; - reads standard input.
-    #[arg(value_name = "CALL.json")]
-    call: Option<PathBuf>,
-    /// As if nothing had been called or read yet, instead of asking the ledger.
-    #[arg(long)]
-    fresh: bool,
-}
+/// Bytes of a call or of a table of them.
+const MAX_FILE: usize = 8 << 20;
 
 /// Ask.
 pub fn run(command: &Command, context: &Context) -> Outcome {
     let book = Rulebook::read(context)?;
     match command {
-        Command::Check(Ask { call: None, .. }) => {
+        Command::Check { call: None, .. } => {
             print::result(context.format, || text(&book), || json(&book));
             Ok(if book.refused.is_empty() { Exit::Done } else { Exit::Failed })
         }
-        Command::Check(Ask { call: Some(call), fresh }) => {
-            let answer = read(call)?.ask(&book.policy, ledger(&book, context, *fresh)?.as_ref(), clock::now())?;
-            print::result(context.format, || answer::line(&answer), || answer::json(&answer));
-            Ok(answer::exit(&answer))
-        }
-        Command::Explain(Ask { call, fresh }) => {
-            let call = call.clone().ok_or_else(|| Failure::invalid("which call?\nhelp: casemate policy explain CALL.json"))?;
-            let answer = read(&call)?.ask(&book.policy, ledger(&book, context, *fresh)?.as_ref(), clock::now())?;
-            print::result(context.format, || answer::text(&answer), || answer::json(&answer));
-            Ok(answer::exit(&answer))
+        Command::Check { call: Some(call), fresh } | Command::Explain { call, fresh } => {
+            let told = read(call)?.ask(&book.policy, ledger(&book, context, *fresh)?.as_ref(), clock::now())?;
+            print::result(context.format, || foretold::text(&told), || foretold::json(&told));
+            Ok(foretold::exit(&told))
         }
         Command::Test { file } => {
             let beside = || context.folders.config.with_file_name("policies").join("tests.toml");
@@ -90,8 +90,7 @@ fn ledger(book: &Rulebook, context: &Context, fresh: bool) -> Result<Option<Ledg
 fn read(path: &PathBuf) -> Result<Hypothesis, Failure> {
     let text = match path.to_str() {
         Some("-") => super::call::text("-")?,
-        _ => std::fs::read_to_string(path)
-            .map_err(|error| Failure::invalid(format!("`{}` cannot be read: {error}", path.display())))?,
+        _ => text_of(path)?,
     };
     serde_json::from_str(&text).map_err(|error| {
         Failure::invalid(format!(
@@ -99,6 +98,13 @@ fn read(path: &PathBuf) -> Result<Hypothesis, Failure> {
             path.display()
         ))
     })
+}
+
+/// A file that a person names on the command line.
+fn text_of(path: &Path) -> Result<String, Failure> {
+    let text = store::linked(path, MAX_FILE)?
+        .ok_or_else(|| Failure::invalid(format!("`{}` cannot be read: there is no such file", path.display())))?;
+    String::from_utf8(text).map_err(|_| Failure::invalid(format!("`{}` is not UTF-8", path.display())))
 }
 
 fn schema(book: &Rulebook) -> String {

@@ -10,14 +10,14 @@ use crate::{
     clock,
     exit::{Exit, Outcome},
     house::{Rulebook, store},
-    redteam::{Escape, Outcome as Attacked, Report, attack},
+    redteam::{Escape, Findings, Report, attack},
 };
 
-/// Attack your own configuration, and show what stops each attack.
+/// Attack a host with your own configuration, and show what stops each attack.
 ///
-/// Nothing real is touched: no upstream is asked, no secret is read, and nothing is written. The attacks are made on a made-up plugin that
-/// stands among yours, under your environment, flow rules, breaker, approvers and policies; and on your own grants and tools as they are
-/// written.
+/// Nothing real is touched: no upstream is asked, no secret is read, and nothing of yours is changed. The attacks are made on a made-up
+/// plugin, under your environment, flow rules, breaker and policies, and on your own grants and tools as they are written. Attacks that no
+/// configuration can let through (on signatures, requests, votes, results) are made on the host itself.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Also tell what was tried, and what was said.
@@ -28,7 +28,7 @@ pub struct Args {
 /// Attack, and say what came of it. An attack that is not stopped fails.
 pub fn run(args: &Args, context: &Context) -> Outcome {
     let book = Rulebook::read(context)?;
-    let Attacked { reports, left_out } = {
+    let Findings { reports, left_out } = {
         let _waiting = print::Waiting::for_what("attacking");
         attack(&book, store::trust(&context.folders)?, clock::now())?
     };
@@ -85,8 +85,9 @@ fn text(reports: &[Report], verbose: bool) -> String {
         |pick: fn(&Result<crate::redteam::Stop, Escape>) -> bool| reports.iter().filter(|report| pick(&report.result)).count();
     let through = of(|result| matches!(result, Err(Escape::Through(_))));
     let unshown = of(|result| matches!(result, Err(Escape::Broken(_))));
+    let met = reports.iter().filter(|report| report.met_rules).count();
     text.push_str(&format!(
-        "\n{}: {} stopped, {through} through, {unshown} not shown\n",
+        "\n{}, {met} of them on your rules and the others on the host: {} stopped, {through} through, {unshown} not shown\n",
         print::counted(reports.len(), "attack"),
         of(Result::is_ok)
     ));
@@ -99,7 +100,10 @@ fn one_line(text: &str) -> String {
 
 fn json(reports: &[Report], left_out: Option<&str>) -> Value {
     let one = |report: &Report| {
-        let mut value = json!({ "family": report.family, "attack": report.attack.code, "what": report.attack.what });
+        let mut value = json!({
+            "family": report.family, "attack": report.attack.code, "what": report.attack.what,
+            "against": if report.met_rules { "rules" } else { "host" },
+        });
         let result = match &report.result {
             Ok(stop) => json!({ "result": "stopped", "by": stop.by, "code": stop.code, "also": stop.also, "said": stop.said }),
             Err(Escape::Through(reached)) => json!({ "result": "through", "reached": reached }),

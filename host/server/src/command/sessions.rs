@@ -43,11 +43,16 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             print::result(context.format, || text(&sessions), || sessions.iter().map(value).collect());
         }
         Command::Clear { principal, grant } => {
-            let facts = json!({ "session_of": principal.as_str(), "grant": grant.as_ref().map(GrantName::as_str) });
-            write_down(&state, EventKind::SessionCleared, facts)?;
-            if !ledger.clear_session(principal, grant.as_ref())? {
+            let known = ledger.sessions(config.guards.session, clock::now())?;
+            let asked = |session: &Session| {
+                session.principal == principal.as_str() && grant.as_ref().is_none_or(|grant| session.grant == grant.as_str())
+            };
+            if !known.iter().any(asked) {
                 return Err(Failure::invalid(format!("nothing is known of `{principal}`\nhelp: casemate sessions show")));
             }
+            let facts = json!({ "session_of": principal.as_str(), "grant": grant.as_ref().map(GrantName::as_str) });
+            write_down(&state, EventKind::SessionCleared, facts)?;
+            ledger.clear_session(principal, grant.as_ref())?;
             print::note(format!("cleared what `{principal}` has read"));
         }
     }

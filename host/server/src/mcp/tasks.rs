@@ -6,7 +6,10 @@
 //! Tasks are one principal's, and end with the process. The approval does not: the same call, made again, finds what became of it.
 
 use std::{
-    collections::HashMap,
+    collections::{
+        HashMap,
+        hash_map::Entry::{Occupied, Vacant},
+    },
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
@@ -62,23 +65,30 @@ pub(super) struct Turn<'a> {
 impl Tasks {
     /// A task for a call that waits for this approval. Two calls that wait for one approval are one task.
     pub(super) fn begin(&self, id: &ApprovalId, request: CallRequest, message: String) -> CreateTaskResult {
-        let (mut known, now) = (self.lock(), clock::now());
-        known.retain(|_, entry| now.since(entry.created) < KEPT_MS);
-        if known.len() >= MOST
+        let (mut known, now) = (self.kept(), clock::now());
+        if !known.contains_key(id)
+            && known.len() >= MOST
             && let Some(oldest) = known.iter().min_by_key(|(_, entry)| entry.created).map(|(id, _)| id.clone())
         {
             known.remove(&oldest);
         }
-        let entry = known.entry(id.clone()).or_insert(Entry { message, created: now, updated: now, state: State::Cancelled });
-        if matches!(entry.state, State::Cancelled) {
-            entry.becomes(State::Waits(CallRequest { answer: None, awaits: Some(id.clone()), ..request }));
-        }
+        let waits = State::Waits(CallRequest { answer: None, awaits: Some(id.clone()), ..request });
+        let entry = match known.entry(id.clone()) {
+            Vacant(place) => place.insert(Entry { message, created: now, updated: now, state: waits }),
+            Occupied(place) => {
+                let entry = place.into_mut();
+                if matches!(entry.state, State::Cancelled) {
+                    entry.becomes(waits);
+                }
+                entry
+            }
+        };
         CreateTaskResult::new(entry.task(id))
     }
 
     /// What is known of a task; none where there is none of this principal.
     pub(super) fn shown(&self, id: &ApprovalId) -> Option<GetTaskResult> {
-        let known = self.lock();
+        let known = self.kept();
         let entry = known.get(id)?;
         let payload = match &entry.state {
             State::Waits(_) | State::Looked { .. } => TaskPayload::Working,
@@ -90,7 +100,7 @@ impl Tasks {
 
     /// The turn to make the call of a task that waits, if nobody has it. `cancel` ends the call with whoever asks.
     pub(super) fn turn(&self, id: &ApprovalId, cancel: &CancellationToken) -> Option<Turn<'_>> {
-        let mut known = self.lock();
+        let mut known = self.kept();
         let entry = known.get_mut(id)?;
         let State::Waits(request) = &entry.state else { return None };
         let turn = Turn { tasks: self, id: id.clone(), request: request.clone(), token: cancel.child_token() };
@@ -112,6 +122,13 @@ impl Tasks {
             State::Done(_) | State::Cancelled => {}
         }
         true
+    }
+
+    /// Those whose time is not over.
+    fn kept(&self) -> MutexGuard<'_, HashMap<ApprovalId, Entry>> {
+        let (mut known, now) = (self.lock(), clock::now());
+        known.retain(|_, entry| now.since(entry.created) < KEPT_MS);
+        known
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ApprovalId, Entry>> {

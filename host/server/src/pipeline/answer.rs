@@ -71,6 +71,13 @@ impl Unheard {
     }
 }
 
+/// What a person said of an approval that is open.
+struct Heard {
+    id: ApprovalId,
+    /// The digest of what was agreed to; none where the person said no.
+    agreed: Option<String>,
+}
+
 impl From<ApprovalError> for Unheard {
     fn from(error: ApprovalError) -> Self {
         match error {
@@ -83,39 +90,48 @@ impl From<ApprovalError> for Unheard {
 impl Way<'_> {
     /// Take an answer. The call goes on, and is decided on as it stands then, or ends here.
     pub(super) async fn hear(&self, answer: &Answer, facts: &CallFacts) -> ControlFlow<Reply> {
-        let (id, kind) = match self.heard(answer) {
+        let heard = match self.heard(answer) {
+            Ok(Some(heard)) => heard,
             Ok(None) => return ControlFlow::Continue(()),
-            Ok(Some(id)) => (id, EventKind::ApprovalVoted),
-            Err(Unheard::Declined(id)) => (id, EventKind::ApprovalWithdrawn),
             Err(unheard) => return ControlFlow::Break(self.unheard(&unheard, facts).await),
         };
-        let who = in_band(self);
-        let agreed = kind == EventKind::ApprovalVoted;
+        let (who, agreed, id) = (in_band(self), heard.agreed.is_some(), heard.id.clone());
         info!(approval = %id, by = who, agreed, "the person at the client answered");
         let event = EventFacts {
-            kind,
+            kind: if agreed { EventKind::ApprovalVoted } else { EventKind::ApprovalWithdrawn },
             principal: self.principal.id().to_string(),
             outcome: Outcome::Allowed,
             fields: json!({ "approval": id.as_str(), "approver": who, "said": if agreed { "approve" } else { "deny" } }),
         };
-        match self.house.log.event(event, clock::now()).await {
-            Err(reason) => ControlFlow::Break(unavailable(&reason)),
-            Ok(_) if agreed => ControlFlow::Continue(()),
-            Ok(_) => ControlFlow::Break(self.unheard(&Unheard::Declined(id), facts).await),
+        // Written down before it counts.
+        if let Err(reason) = self.house.log.event(event, clock::now()).await {
+            return ControlFlow::Break(unavailable(&reason));
+        }
+        match self.enter(heard) {
+            Ok(()) if agreed => ControlFlow::Continue(()),
+            Ok(()) => ControlFlow::Break(self.unheard(&Unheard::Declined(id), facts).await),
+            Err(unheard) => ControlFlow::Break(self.unheard(&unheard, facts).await),
         }
     }
 
-    /// Which approval was agreed to just now; none where the answer changes nothing.
-    fn heard(&self, answer: &Answer) -> Result<Option<ApprovalId>, Unheard> {
+    /// Make it count in the ledger.
+    fn enter(&self, heard: Heard) -> Result<(), Unheard> {
+        let (ledger, now) = (&self.house.ledger, clock::now());
+        block_in_place(|| match &heard.agreed {
+            Some(digest) => ledger.agree_in_band(&heard.id, digest, now),
+            None => ledger.withdraw(&heard.id, &in_band(self), now),
+        })?;
+        Ok(())
+    }
+
+    /// What the person said of which approval; none where the answer changes nothing.
+    fn heard(&self, answer: &Answer) -> Result<Option<Heard>, Unheard> {
         let approval = self.asked_about(&answer.state)?;
         let id = approval.open.id.clone();
         match answer.said {
             Said::Nothing => return Ok(None),
             Said::Unclear => return Err(Unheard::Unclear(id)),
-            Said::No => {
-                block_in_place(|| self.house.ledger.withdraw(&id, &in_band(self), clock::now()))?;
-                return Err(Unheard::Declined(id));
-            }
+            Said::No => return Ok(Some(Heard { id, agreed: None })),
             Said::Yes => {}
         }
         match self.judge().map_err(Unheard::Unavailable)? {
@@ -125,8 +141,7 @@ impl Way<'_> {
             Decision::Permit(_) | Decision::Denied(_) => return Ok(None),
         }
         let digest = approval.open.subject.digest().ok_or(Unheard::Forged)?;
-        block_in_place(|| self.house.ledger.agree_in_band(&id, &digest, clock::now()))?;
-        Ok(Some(id))
+        Ok(Some(Heard { id, agreed: Some(digest) }))
     }
 
     /// The open approval that the note is about, if this host wrote it for this call.

@@ -21,7 +21,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack::new("your-tools-by-a-stranger", "call each of your tools without a grant", |range| {
         let stranger = Principal::new("token:redteam-nobody".parse().map_err(broken)?);
         let mut last = Stop::by("catalog", "unknown-tool", "no tool is installed");
-        for tool in range.book.policy.tools() {
+        for tool in range.own().tools() {
             last = stopped(&ask(range, &stranger, tool.served.as_str(), None))?;
         }
         Ok(last)
@@ -60,7 +60,7 @@ fn dangerous_where(
     what: &str,
     choose: impl Fn(&ToolRule, &ServedName, casemate_policy::Timestamp) -> Chosen,
 ) -> Result<Stop, Escape> {
-    let policy = &range.book.policy;
+    let policy = range.own();
     let mut last = Stop::by("catalog", "nothing-to-attack", "no grant reaches such a tool");
     for grant in policy.grants() {
         for tool in policy.tools().filter(|tool| policy.covers(&grant.name, &tool.served)) {
@@ -105,7 +105,7 @@ fn held(
     arguments: Value,
     session: Option<SessionReading>,
 ) -> Option<Stop> {
-    let (policy, principal) = (&range.book.policy, Principal::new(principal.clone()));
+    let (policy, principal) = (range.own(), Principal::new(principal.clone()));
     let call = Call::new(tool.served.as_str(), arguments);
     let readings = readings(range, &principal, &call, session);
     let mut stop = None;
@@ -130,7 +130,7 @@ fn held(
 }
 
 fn readings(range: &Range<'_>, principal: &Principal, call: &Call, session: Option<SessionReading>) -> Readings {
-    let needs = needs(&range.book.policy, principal, call);
+    let needs = needs(range.own(), principal, call);
     let mut readings = Readings::fresh(&needs);
     if let Some(session) = session {
         needs.sessions.keys().for_each(|grant| readings.session(grant.clone(), session.clone()));
@@ -140,5 +140,5 @@ fn readings(range: &Range<'_>, principal: &Principal, call: &Call, session: Opti
 
 fn ask(range: &Range<'_>, principal: &Principal, tool: &str, session: Option<SessionReading>) -> casemate_policy::Decision {
     let call = Call::new(tool, json!({}));
-    casemate_policy::decide(&range.book.policy, principal, &call, &readings(range, principal, &call, session), range.now)
+    casemate_policy::decide(range.own(), principal, &call, &readings(range, principal, &call, session), range.now)
 }

@@ -41,6 +41,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     Attack::new("your-publishers-name", "sign a plugin of each publisher that you trust with a stranger's key", |range| {
         let mut last = refused(range, &range.manifest, COMPONENT.to_vec(), &key_of("stranger"))?;
+        range.met.set(true);
         for publisher in range.trust.publishers().keys() {
             let mut manifest = range.manifest.clone();
             manifest.plugin.publisher = publisher.clone();

@@ -48,6 +48,8 @@ pub(crate) struct Range<'a> {
     policies: Option<Arc<Rules>>,
     /// Why they are not among the rules that are attacked, where they are not.
     pub(super) left_out: Option<String>,
+    /// Whether the attack at hand has met anything that the operator wrote.
+    pub(super) met: Cell<bool>,
     /// For ledgers that outlive their process.
     pub(super) folder: PathBuf,
     pub(super) now: Timestamp,
@@ -112,7 +114,7 @@ impl<'a> Range<'a> {
             *digest = Digest::of(&COMPONENT).to_hex().into();
         }
         let manifest = serde_json::from_value(manifest)?;
-        let mut range = Self { book, manifest, trust, policies: None, left_out: None, folder, now };
+        let mut range = Self { book, manifest, trust, policies: None, left_out: None, met: Cell::new(false), folder, now };
         match range.rules() {
             Ok(rules) => range.policies = rules,
             Err(why) => range.left_out = Some(why),
@@ -155,7 +157,8 @@ impl<'a> Range<'a> {
                 (self.book.policy.environment(), Guards { policies, ..self.book.policy.guards().clone() })
             }
         };
-        guards.approvers = self.approvers(&guards.approvers)?;
+        self.met.set(self.met.get() || whose == Whose::Operator);
+        guards.approvers = approvers()?;
         let mut setup = Setup { environment, grant: self.grant()?, tools: self.tools(), guards };
         change(&mut setup);
         let Setup { environment, grant, tools, guards } = setup;
@@ -208,25 +211,26 @@ impl<'a> Range<'a> {
         manifest.tool.iter().filter_map(rule).collect()
     }
 
-    /// The operator's, and two of the red team's.
-    fn approvers(&self, own: &Approvers) -> Result<Approvers, Escape> {
-        let ours = ["redteam-ann", "redteam-bob"].into_iter().filter_map(|name| {
-            Some(Approver {
-                name: name.parse().ok()?,
-                key: key_of(name).public_key(),
-                principals: BTreeSet::new(),
-                roles: BTreeSet::new(),
-            })
-        });
-        // The third acts for the agent itself.
-        let third = Approver {
-            name: "redteam-agent".parse().map_err(broken)?,
-            key: key_of("redteam-agent").public_key(),
-            principals: BTreeSet::from([AGENT.parse().map_err(broken)?]),
-            roles: BTreeSet::new(),
-        };
-        Approvers::new(own.iter().cloned().chain(ours).chain([third])).map_err(broken)
+    /// What the operator wrote.
+    pub(super) fn own(&self) -> &Policy {
+        self.met.set(true);
+        &self.book.policy
     }
+}
+
+/// Two people on duty, and one who acts for the agent itself. The operator's own approvers are not asked: nobody has their keys.
+fn approvers() -> Result<Approvers, Escape> {
+    let agent = [AGENT.parse().map_err(broken)?];
+    let people = [("redteam-ann", &[] as &[PrincipalId]), ("redteam-bob", &[]), ("redteam-agent", &agent)];
+    let people = people.into_iter().filter_map(|(name, principals)| {
+        Some(Approver {
+            name: name.parse().ok()?,
+            key: key_of(name).public_key(),
+            principals: principals.iter().cloned().collect(),
+            roles: BTreeSet::new(),
+        })
+    });
+    Approvers::new(people).map_err(broken)
 }
 
 /// A key that opens nothing outside the range.

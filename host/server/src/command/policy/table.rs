@@ -15,13 +15,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use toml::Spanned;
 
-use super::{Context, print};
+use super::{Context, print, text_of};
 use crate::{
     clock,
     config::{Place, of_toml},
     exit::{Exit, Failure, Outcome},
     house::Rulebook,
-    hypothesis::{Answer, Hypothesis},
+    hypothesis::{Foretold, Hypothesis},
 };
 
 #[derive(Debug, Deserialize)]
@@ -74,8 +74,7 @@ struct Held {
 
 /// Hold the rules to every case.
 pub(super) fn run(path: &Path, book: &Rulebook, context: &Context) -> Outcome {
-    let text = std::fs::read_to_string(path)
-        .map_err(|error| Failure::invalid(format!("`{}` cannot be read: {error}", path.display())))?;
+    let text = text_of(path)?;
     let table: Table = toml::from_str(&text).map_err(|error| Failure::invalid(of_toml(path, &text, &error)))?;
     if table.case.is_empty() {
         return Err(Failure::invalid(format!("`{}` has no case, and so nothing is tested", path.display())));
@@ -91,20 +90,20 @@ pub(super) fn run(path: &Path, book: &Rulebook, context: &Context) -> Outcome {
 }
 
 fn hold(case: Case, place: Place, book: &Rulebook) -> Result<Held, Failure> {
-    let answer = case.call.ask(&book.policy, None, clock::now())?;
-    let (layer, reason) = objection(&answer);
+    let told = case.call.ask(&book.policy, None, clock::now())?;
+    let (layer, reason) = objection(&told);
     let is = |expected: &Option<String>, got: Option<&str>| expected.as_deref().is_none_or(|expected| Some(expected) == got);
-    let fits = case.expect.as_str() == answer.word() && is(&case.layer, layer) && is(&case.reason, reason);
-    let told = |word: &str, layer: Option<&str>, reason: Option<&str>| {
+    let fits = case.expect.as_str() == told.word() && is(&case.layer, layer) && is(&case.reason, reason);
+    let words = |word: &str, layer: Option<&str>, reason: Option<&str>| {
         [Some(word), layer, reason].into_iter().flatten().collect::<Vec<_>>().join(" ")
     };
-    let expected = told(case.expect.as_str(), case.layer.as_deref(), case.reason.as_deref());
-    Ok(Held { name: case.name, place, got: told(answer.word(), layer, reason), missed: (!fits).then_some(expected) })
+    let expected = words(case.expect.as_str(), case.layer.as_deref(), case.reason.as_deref());
+    Ok(Held { name: case.name, place, got: words(told.word(), layer, reason), missed: (!fits).then_some(expected) })
 }
 
 /// Who objects, and why.
-fn objection(answer: &Answer) -> (Option<&'static str>, Option<&'static str>) {
-    match &answer.decision {
+fn objection(told: &Foretold) -> (Option<&'static str>, Option<&'static str>) {
+    match &told.decision {
         Decision::Permit(_) => (None, None),
         Decision::Deferred(deferred) => {
             let asks = deferred.verdicts().iter().find(|verdict| verdict.outcome.reason() == Some(deferred.reason()));

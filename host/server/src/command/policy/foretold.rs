@@ -3,20 +3,20 @@
 use casemate_policy::{Decision, Explained, Outcome, Verdict, Word, text::visible};
 use serde_json::{Value, json};
 
-use crate::{exit::Exit, hypothesis::Answer};
+use crate::{exit::Exit, hypothesis::Foretold};
 
 /// As a call of it would end: a call that only would be planned is not refused.
-pub(super) fn exit(answer: &Answer) -> Exit {
-    match answer.decision {
+pub(super) fn exit(told: &Foretold) -> Exit {
+    match told.decision {
         Decision::Permit(_) => Exit::Done,
         Decision::Deferred(_) | Decision::Denied(_) => Exit::Denied,
     }
 }
 
 /// The decision, and who would change it.
-pub(super) fn line(answer: &Answer) -> String {
-    let word = answer.word();
-    match &answer.decision {
+pub(super) fn line(told: &Foretold) -> String {
+    let word = told.word();
+    match &told.decision {
         Decision::Permit(permit) => match word {
             "planned" => format!("{word}: under grant {}; a dry run sends nothing above read", permit.grant()),
             _ => format!("{word}: under grant {}", permit.grant()),
@@ -38,13 +38,13 @@ pub(super) fn line(answer: &Answer) -> String {
 }
 
 /// The decision, and below it every layer's word under every grant.
-pub(super) fn text(answer: &Answer) -> String {
-    let mut text = format!("{}\n", line(answer));
-    for Explained { grant, words } in &answer.under {
+pub(super) fn text(told: &Foretold) -> String {
+    let mut text = format!("{}\n", line(told));
+    for Explained { grant, words } in &told.under {
         text.push_str(&format!("\ngrant {grant}\n"));
         words.iter().for_each(|word| text.push_str(&lines(&word.verdict, word.remedies.as_ref())));
     }
-    if let (true, Decision::Denied(denied)) = (answer.under.is_empty(), &answer.decision) {
+    if let (true, Decision::Denied(denied)) = (told.under.is_empty(), &told.decision) {
         text.push_str("\nno grant covers it\n");
         denied.verdicts().iter().for_each(|verdict| text.push_str(&lines(verdict, None)));
     }
@@ -71,16 +71,16 @@ fn lines(verdict: &Verdict, remedies: Option<&(String, String)>) -> String {
 }
 
 /// For programs.
-pub(super) fn json(answer: &Answer) -> Value {
-    let grants: Vec<Value> = answer
+pub(super) fn json(told: &Foretold) -> Value {
+    let grants: Vec<Value> = told
         .under
         .iter()
         .map(
             |Explained { grant, words }| json!({ "grant": grant.as_str(), "layers": words.iter().map(word).collect::<Vec<_>>() }),
         )
         .collect();
-    let mut value = json!({ "decision": answer.word(), "grants": grants });
-    let more = match &answer.decision {
+    let mut value = json!({ "decision": told.word(), "grants": grants });
+    let more = match &told.decision {
         Decision::Permit(permit) => json!({ "grant": permit.grant().as_str(), "mode": permit.mode().as_str() }),
         Decision::Deferred(deferred) => json!({
             "grant": deferred.grant().as_str(), "reason": deferred.reason().code(), "message": deferred.message(), "why": deferred.why(),
