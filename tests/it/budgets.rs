@@ -58,9 +58,7 @@ fn two_hundred_racing_calls_spend_exactly_what_there_is() {
     let mut house = house("{ calls = 37, per = '1h' }");
     house.install().done();
     let mut clients: Vec<Raw> = (0..4).map(|_| Raw::initialized(house.command().arg("serve"))).collect();
-    let call = |id: usize| {
-        json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": "errands_hosts", "arguments": {} } })
-    };
+    let call = |id: usize| json!({ "jsonrpc": "2.0", "id": id, "method": "tools/call", "params": { "name": "errands_hosts", "arguments": {} } });
     let outcomes: Vec<Value> = thread::scope(|scope| {
         let racing = clients.iter_mut().map(|client| {
             scope.spawn(move || {

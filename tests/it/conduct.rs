@@ -18,7 +18,8 @@ fn note(text: &str) -> Value {
 /// The caller is paused: it hears that a person has to resume it, and the log how.
 #[track_caller]
 fn paused(house: &House, reply: Reply, reason: &str) {
-    let reply = reply.ended("denied", reason, &["stop calling tools and tell the user", "only the operator can resume this caller"]);
+    let reply =
+        reply.ended("denied", reason, &["stop calling tools and tell the user", "only the operator can resume this caller"]);
     let record = house.record(&reply);
     assert_eq!(said(&record, "layer"), "breaker", "{record}");
     assert!(said(&record, "operator").as_str().unwrap().contains("casemate breaker resume local"), "{record}");
@@ -179,7 +180,9 @@ fn a_burst_pauses_whatever_it_calls() {
 /// What no tool is called, and a budget that is spent, are no misconduct: the caller does what it was told.
 #[test]
 fn who_waits_or_asks_for_what_is_not_there_is_not_paused() {
-    let house = house("denials = { count = 3, per = '1h' }").with("[grants.tester]\nbudget = [{ tools = '@_hosts', calls = 1, per = '1h' }]").serve();
+    let house = house("denials = { count = 3, per = '1h' }")
+        .with("[grants.tester]\nbudget = [{ tools = '@_hosts', calls = 1, per = '1h' }]")
+        .serve();
     house.call("hosts", json!({})).done(&["200"]);
     for _ in 0..6 {
         house.call("hosts", json!({})).ended("denied", "budget-exhausted", &[]);

@@ -95,7 +95,8 @@ fn a_session_ends_when_it_is_over_and_not_by_coming_back() {
     slow(&house, 20_000);
     house.call("look", json!({ "group": "lab" })).ended("error", "grant-ended", &[]);
     assert!(begun.elapsed() < Duration::from_secs(4), "{:?}", begun.elapsed());
-    let reply = house.call("ping", json!({})).ended("denied", "session-ended", &["lasted 2500ms", "ask the operator for a new session"]);
+    let reply =
+        house.call("ping", json!({})).ended("denied", "session-ended", &["lasted 2500ms", "ask the operator for a new session"]);
     assert!(said(&house.record(&reply), "operator").as_str().unwrap().contains("casemate sessions clear local tester"));
     house.close();
     house = house.open();
@@ -196,7 +197,11 @@ fn production_asks_and_shares_nothing_with_development() {
     house.install().refused(&["environment-not-served"]);
     house.trust_in("prod");
     house = house.serve();
-    house.call("wipe", json!({ "group": "lab" })).ended("denied", "approval-needed-in-prod", &["in production a person must agree"]);
+    house.call("wipe", json!({ "group": "lab" })).ended(
+        "denied",
+        "approval-needed-in-prod",
+        &["in production a person must agree"],
+    );
     house = house.set("plugins.@.tools.wipe.approval", "operator");
     house.reload();
     house.call("wipe", json!({ "group": "lab" })).ended("deferred", "approval-required", &[]);

@@ -156,7 +156,11 @@ fn a_policy_that_does_not_fit_is_an_error_with_its_place() {
         ("forbid(principal == ?principal, action, resource);".to_owned(), "1:", "template"),
         ("forbid(principal, action, resource)".to_owned(), "1:", ""),
         ("@massage(\"x\") forbid(principal, action, resource);".to_owned(), "1:", "`@massage` is no annotation"),
-        ("@id(\"a\") forbid(principal, action, resource); @id(\"a\") forbid(principal, action, resource);".to_owned(), "1:", "is taken"),
+        (
+            "@id(\"a\") forbid(principal, action, resource); @id(\"a\") forbid(principal, action, resource);".to_owned(),
+            "1:",
+            "is taken",
+        ),
         ("// \u{202e}\nforbid(principal, action, resource);".to_owned(), "1:4", "hidden character"),
     ] {
         fs::write(house.folder().join("policies/rule.cedar"), &text).unwrap();

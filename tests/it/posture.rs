@@ -60,7 +60,9 @@ fn a_sound_configuration_passes_at_every_severity() {
 
 #[test]
 fn every_risky_setting_is_found_at_its_weight() {
-    let wipe = |more: &str| format!("[plugins.@.tools.wipe]\nenabled = true\ndry_run = false\n{more}\n[grants.tester]\nmax_effect = 'destructive'");
+    let wipe = |more: &str| {
+        format!("[plugins.@.tools.wipe]\nenabled = true\ndry_run = false\n{more}\n[grants.tester]\nmax_effect = 'destructive'")
+    };
     let cases: [(&str, String); 17] = [
         ("low grant-wildcard", "[grants.tester]\ntools = ['*']".to_owned()),
         ("high grant-wildcard", "[grants.tester]\ntools = ['*']\nmax_effect = 'write'".to_owned()),
@@ -68,7 +70,10 @@ fn every_risky_setting_is_found_at_its_weight() {
         ("medium scope-wildcard", "[grants.tester]\nscope.group = ['0.0.0.0/0']".to_owned()),
         ("high scope-wildcard", "[grants.tester]\nmax_effect = 'write'\nscope.group = ['::/0']".to_owned()),
         ("low grant-unused", "[plugins.@.tools.post]\nenabled = true".to_owned()),
-        ("low real-without-approval", "[plugins.@.tools.post]\nenabled = true\ndry_run = false\n[grants.tester]\nmax_effect = 'write'".to_owned()),
+        (
+            "low real-without-approval",
+            "[plugins.@.tools.post]\nenabled = true\ndry_run = false\n[grants.tester]\nmax_effect = 'write'".to_owned(),
+        ),
         ("high real-without-approval", wipe("approval = 'none'")),
         ("high client-approves", wipe("approval = 'in-band'")),
         ("low destructive-without-quorum", wipe("approval = 'operator'")),

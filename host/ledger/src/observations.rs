@@ -120,9 +120,7 @@ impl Session<'_> {
 
     fn overflowed(&self) -> Result<bool, rusqlite::Error> {
         self.transaction
-            .prepare_cached(
-                "SELECT EXISTS (SELECT 1 FROM labels WHERE principal = ?1 AND last_ms > ?2 AND overflow <> 0)",
-            )?
+            .prepare_cached("SELECT EXISTS (SELECT 1 FROM labels WHERE principal = ?1 AND last_ms > ?2 AND overflow <> 0)")?
             .query_row(params![self.principal, self.since], |row| row.get(0))
     }
 

@@ -307,7 +307,7 @@ impl House {
 
     /// Trust the key that signed the guest in this environment, and in no other.
     pub(crate) fn trust_in(&self, environment: &str) {
-        self.write_whole("trust.toml", &trust(&self.key).replace("\"dev\"", &format!("\"{environment}\"")));
+        self.write_whole("trust.toml", &trust(self.publisher, &self.key).replace("\"dev\"", &format!("\"{environment}\"")));
     }
 
     /// Put a file of the house in place of the one that is there, as an editor would.

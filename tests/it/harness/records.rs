@@ -40,7 +40,9 @@ impl House {
         let inside = |folder: &Path| fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect::<Vec<_>>();
         for environment in inside(&self.folder().join("state")) {
             for chain in inside(&environment.join("audit")) {
-                files.extend(inside(&chain).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")));
+                files.extend(
+                    inside(&chain).into_iter().filter(|path| path.extension().is_some_and(|extension| extension == "jsonl")),
+                );
             }
         }
         files.sort();

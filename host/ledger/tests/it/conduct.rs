@@ -196,7 +196,8 @@ fn calls_that_were_decided_side_by_side_are_noted_one_after_another() {
     let (one, other) = (Ledger::open(&path).unwrap(), Ledger::open(&path).unwrap());
     let (policy, rate) = (policy(Effect::Write), rate(2, "10m").unwrap());
     let Decision::Permit(permit) = decision(&one, &policy, "local", json!({}), NOW) else { panic!() };
-    let note = |ledger: &Ledger, payload: &str| ledger.note_variant(&who("local"), permit.served(), payload, rate, at(NOW)).unwrap();
+    let note =
+        |ledger: &Ledger, payload: &str| ledger.note_variant(&who("local"), permit.served(), payload, rate, at(NOW)).unwrap();
     assert!(note(&one, "a") && note(&other, "b") && note(&one, "a"), "a payload again is no other one");
     assert!(!note(&one, "c") && !note(&other, "c"));
     assert!(note(&other, "b"), "what was refused is not among them");
