@@ -198,13 +198,14 @@ fn the_catalog_alone_is_enough() {
     house.changed_nothing();
 }
 
-/// The gate is behind all layers: with every one of them wide open, a plugin still reaches only what its grant names.
+/// The gate is behind all layers: with every one of them wide open, a plugin still reaches only what its grant and this call name.
 #[test]
 fn the_gate_holds_when_every_layer_is_wide_open() {
     let house = only(past(false), &[]);
     house.refused("wipe", json!({ "group": "lab", "instead": "moon" }), "out-of-scope");
+    house.refused("wipe", json!({ "group": "lab", "instead": "prod" }), "target-not-named");
     house.changed_nothing();
-    house.call("wipe", json!({ "group": "lab", "instead": "prod" })).done(&["200"]);
+    house.call("wipe", json!({ "group": "prod" })).done(&["200"]);
 }
 
 /// What a caller can write in a frame, but no client library would: no spelling of it is another call for the layers than for the plugin.
