@@ -261,7 +261,7 @@ fn policies(count: usize) -> String {
 fn rules(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("cedar");
     for (count, plugins) in [(1, 10), (50, 10), (50, 100)] {
-        let policy = policy(plugins);
+        let policy = policy(plugins, 3);
         let tools: Vec<&ToolRule> = policy.tools().collect();
         let known = Known::of(policy.grants());
         let sources = [("policies.cedar".to_owned(), policies(count))];

@@ -32,21 +32,18 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
 
     heading("The agent asks to run an operation: it is planned, and waits");
     let agent = Agent::connect(stage).await?;
-    let asked = json!({ "name": "look around", "adversary_id": DISCOVERY, "group": "red-lab", "keep_open": true });
-    let waiting = agent.call("caldera_create_operation", asked.clone(), Expected::Waits("approval-required")).await?;
+    let wanted = asked("look around", "red-lab");
+    let waiting = agent.call("caldera_create_operation", wanted.clone(), Expected::Waits("approval-required")).await?;
     let id = structured(&waiting, "approval_id");
 
     heading("Alice reads every request of it, and signs");
     stage.approve("alice", &id)?;
 
     heading("Another call is another call; this one runs, once");
-    let mut changed = asked.clone();
-    changed["group"] = "production".into();
-    agent.call("caldera_create_operation", changed, Expected::Denied("out-of-scope")).await?;
-    let mut changed = asked.clone();
-    changed["name"] = "look further".into();
-    agent.call("caldera_create_operation", changed, Expected::Waits("flow-needs-approval")).await?;
-    let created = agent.call("caldera_create_operation", asked, Expected::Answer).await?;
+    let (elsewhere, further) = (asked("look around", "production"), asked("look further", "red-lab"));
+    agent.call("caldera_create_operation", elsewhere, Expected::Denied("out-of-scope")).await?;
+    agent.call("caldera_create_operation", further, Expected::Waits("flow-needs-approval")).await?;
+    let created = agent.call("caldera_create_operation", wanted, Expected::Answer).await?;
     let operation = structured(&created, "operation_id");
 
     heading("Letting it run is another decision");
@@ -74,12 +71,17 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
     Ok(())
 }
 
+/// An operation of the adversary that is granted.
+fn asked(name: &str, group: &str) -> Value {
+    json!({ "name": name, "adversary_id": DISCOVERY, "group": group, "keep_open": true })
+}
+
 /// Wait for the machines.
 async fn results(agent: &Agent, look: &Value) -> Result<()> {
     let began = Instant::now();
     while began.elapsed() < HANGS {
         let seen = agent.quietly("caldera_get_operation", look).await?;
-        if seen.structured_content.as_ref().and_then(|seen| seen["succeeded"].as_u64()) == Some(STEPS) {
+        if seen.structured_content.as_ref().and_then(|seen| seen.get("succeeded")?.as_u64()) == Some(STEPS) {
             return Ok(());
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -212,6 +212,12 @@ fn greatest_numbers() {
     );
 }
 
+/// Two days, the second of them, and the second with one more.
+const DAYS: [&str; 3] = [
+    "2026-01-01T00:00:00Z/2026-01-03T00:00:00Z",
+    "2026-01-02T00:00:00Z/2026-01-03T00:00:00Z",
+    "2026-01-02T00:00:00Z/2026-01-04T00:00:00Z",
+];
 /// Values of each kind, some of them parts of others.
 const SOME: [(ScopeKind, &[&str]); 10] = [
     (ScopeKind::Name, &["lab", "LAB", "lab2"]),
@@ -221,14 +227,7 @@ const SOME: [(ScopeKind, &[&str]); 10] = [
     (ScopeKind::Cidr, &["10.0.0.0/8", "10.1.0.0/16", "10.1.2.3", "11.0.0.1", "2001:db8::/32", "2001:db8::7"]),
     (ScopeKind::Url, &["https://shop.test/", "https://shop.test/a", "https://shop.test/a?b=1"]),
     (ScopeKind::Duration, &["1h", "60m", "1d", "5m"]),
-    (
-        ScopeKind::TimeRange,
-        &[
-            "2026-01-01T00:00:00Z/2026-01-03T00:00:00Z",
-            "2026-01-02T00:00:00Z/2026-01-03T00:00:00Z",
-            "2026-01-02T00:00:00Z/2026-01-04T00:00:00Z",
-        ],
-    ),
+    (ScopeKind::TimeRange, &DAYS),
     (ScopeKind::GlobList, &["web-*", "web-1", "web-*,dns", "dns", "w*", "dns,web-2"]),
     (ScopeKind::IntegerMax, &["1", "50", "100"]),
 ];
@@ -239,6 +238,7 @@ fn whoever_names_a_target_names_it_and_what_is_in_it() {
         let named: Vec<_> = named.iter().map(|text| ScopeValue::parse(kind, text).unwrap()).collect();
         ScopeValue::parse(kind, text).unwrap().is_named(&named)
     };
+    let [whole, part, beyond] = DAYS;
     for (kind, texts) in SOME {
         for text in texts {
             assert!(is_named(kind, &[text], text), "{text}");
@@ -250,7 +250,7 @@ fn whoever_names_a_target_names_it_and_what_is_in_it() {
         (ScopeKind::Host, "web.test", &["WEB.test."]),
         (ScopeKind::Cidr, "10.0.0.0/8", &["10.1.0.0/16", "10.1.2.3", "::ffff:10.1.2.3"]),
         (ScopeKind::Duration, "1h", &["60m", "5m"]),
-        (ScopeKind::TimeRange, SOME[7].1[0], &[SOME[7].1[1]]),
+        (ScopeKind::TimeRange, whole, &[part]),
         (ScopeKind::GlobList, "web-*,dns", &["dns", "web-1", "web-*", "dns,web-2"]),
         (ScopeKind::IntegerMax, "50", &["1"]),
     ] {
@@ -265,7 +265,7 @@ fn whoever_names_a_target_names_it_and_what_is_in_it() {
         (ScopeKind::Url, "https://shop.test/a", &["https://shop.test/a?b=1"]),
         (ScopeKind::Cidr, "10.1.0.0/16", &["10.0.0.0/8", "10.2.0.1", "::/0"]),
         (ScopeKind::Duration, "1h", &["61m"]),
-        (ScopeKind::TimeRange, SOME[7].1[1], &[SOME[7].1[0], SOME[7].1[2]]),
+        (ScopeKind::TimeRange, part, &[whole, beyond]),
         (ScopeKind::GlobList, "web-1", &["web-*", "web-1,dns"]),
         (ScopeKind::IntegerMax, "50", &["51"]),
     ] {
