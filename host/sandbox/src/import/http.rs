@@ -266,7 +266,7 @@ fn answer(assumed: &AssumedAnswer) -> Answer {
     if let Some(content_type) = assumed.content_type() {
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
     }
-    Answer { status: assumed.status(), headers, body: assumed.body().to_vec().into(), address: None }
+    Answer { status: assumed.status(), headers, body: assumed.body().to_vec(), address: None }
 }
 
 fn hex(bytes: &[u8]) -> String {
