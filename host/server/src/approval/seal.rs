@@ -90,7 +90,7 @@ fn bound(environment: Environment, principal: &PrincipalId, tool: &str, argument
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
+#[expect(clippy::indexing_slicing, clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
 
