@@ -5,6 +5,7 @@
 mod in_band;
 mod matching;
 mod modern;
+mod reads;
 mod tasks;
 mod votes;
 

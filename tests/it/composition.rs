@@ -115,7 +115,7 @@ fn what_was_read_survives_every_way_of_coming_back() {
 #[test]
 fn another_grant_of_the_same_caller_is_no_way_around() {
     let house = house()
-        .with("[grants.tester]\ntools = ['@_hosts', '@_vault', '@_look', '@_post']")
+        .with("[grants.tester]\ntools = ['@_hosts', '@_vault', '@_look']")
         .with("[grants.runner]\nprincipals = ['local', 'token:ann']\ntools = ['@_start', '@_post', '@_look']\nmax_effect = 'execute'\nscope.group = ['lab']")
         .serve();
     house.call("start", lab()).done(&["200"]);

@@ -210,3 +210,25 @@ fn a_breaker_that_says_nothing_does_not_load() {
         house.write_whole("casemate.toml", &text);
     }
 }
+
+/// The plugin acts on another group than it was given, and the gate refuses: that counts as any refusal does.
+#[test]
+fn what_the_gate_refuses_pauses_a_caller_too() {
+    let house = house("denials = { count = 3, per = '1h' }").serve();
+    for _ in 0..3 {
+        house.call("post", json!({ "group": "lab", "instead": "prod" })).ended("denied", "egress-refused", &[]);
+    }
+    paused(&house, house.call("ping", json!({})), "breaker-opened");
+    assert_eq!(written(&house), 0);
+}
+
+/// Who is paused hears of nothing else, whatever else is wrong with the call.
+#[test]
+fn a_paused_caller_is_told_that_first() {
+    let house = house("denials = { count = 2, per = '1h' }").serve();
+    for n in 0..2 {
+        house.call("look", json!({ "group": format!("probe-{n}") })).ended("denied", "out-of-scope", &[]);
+    }
+    paused(&house, house.call("look", json!({ "group": "probe-2" })), "breaker-opened");
+    paused(&house, house.call("look", json!({ "group": "probe-3" })), "paused");
+}

@@ -29,6 +29,8 @@ use crate::{
 pub const MAX_OPEN: u32 = 50;
 /// What is closed is kept for so long, to be looked at; the audit log has it for ever.
 const KEPT_MS: u64 = 30 * 86_400_000;
+/// What closes an approval whose time is over. No person withdraws anything under this name.
+const EXPIRED: &str = "expired";
 
 /// Where an approval is in its life.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -148,6 +150,7 @@ impl Ledger {
         let spends = receipt.spends.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
         self.write(true, |transaction| {
             let now = subject.requested;
+            expire(transaction, now)?;
             forget(transaction, now)?;
             let open: u32 = transaction
                 .prepare_cached("SELECT count(*) FROM approvals WHERE principal = ?1 AND state = 'open' AND expires_ms > ?2")?
@@ -367,6 +370,7 @@ impl Found {
             "open" => State::Expired,
             "taken" => State::Closed(Closed::Taken),
             "denied" => State::Closed(Closed::Denied),
+            _ if self.closed_by.as_deref() == Some(EXPIRED) => State::Expired,
             _ => State::Closed(Closed::Withdrawn),
         };
         let closed = self.closed_by.zip(self.closed.map(Timestamp::from_millis));
@@ -377,15 +381,15 @@ impl Found {
 
 /// Whether it is open.
 fn state(transaction: &Transaction<'_>, id: &ApprovalId, now: Timestamp) -> Result<Result<(), Closed>, rusqlite::Error> {
-    let row: Option<(String, i64)> = transaction
-        .prepare_cached("SELECT state, expires_ms FROM approvals WHERE id = ?1")?
-        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?)))
+    let row: Option<(String, i64, Option<String>)> = transaction
+        .prepare_cached("SELECT state, expires_ms, closed_by FROM approvals WHERE id = ?1")?
+        .query_row([id.as_str()], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))
         .optional()?;
-    Ok(match row.as_ref().map(|(state, expires)| (state.as_str(), *expires)) {
-        Some(("open", expires)) if now.as_millis() < expires => Ok(()),
-        Some(("open", _)) => Err(Closed::Expired),
-        Some(("taken", _)) => Err(Closed::Taken),
-        Some(("denied", _)) => Err(Closed::Denied),
+    Ok(match row.as_ref().map(|(state, expires, by)| (state.as_str(), *expires, by.as_deref())) {
+        Some(("open", expires, _)) if now.as_millis() < expires => Ok(()),
+        Some(("open", ..) | ("withdrawn", _, Some(EXPIRED))) => Err(Closed::Expired),
+        Some(("taken", ..)) => Err(Closed::Taken),
+        Some(("denied", ..)) => Err(Closed::Denied),
         Some(_) => Err(Closed::Withdrawn),
         None => Err(Closed::Unknown),
     })
@@ -413,6 +417,16 @@ fn close(
     transaction
         .prepare_cached("UPDATE approvals SET state = ?2, closed_by = ?3, closed_ms = ?4 WHERE id = ?1 AND state = 'open'")?
         .execute(params![id.as_str(), state, by, now.as_millis()])
+}
+
+/// What has expired stays so, also for a clock that is set back: seen once, it leaves `open`.
+pub(crate) fn expire(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), rusqlite::Error> {
+    transaction
+        .prepare_cached(
+            "UPDATE approvals SET state = 'withdrawn', closed_by = ?2, closed_ms = expires_ms WHERE state = 'open' AND expires_ms <= ?1",
+        )?
+        .execute(params![now.as_millis(), EXPIRED])?;
+    Ok(())
 }
 
 fn forget(transaction: &Transaction<'_>, now: Timestamp) -> Result<(), rusqlite::Error> {

@@ -7,13 +7,13 @@ use std::{
 };
 
 use casemate_policy::{
-    BudgetKey, Charge, Measure, Permit, PrincipalId, Reading, Timestamp,
+    BudgetKey, Charge, Measure, Permit, PrincipalId, Reading, ServedName, Timestamp,
     approval::{Agreed, ApprovalId},
 };
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use crate::{
-    approvals::{Closed, take},
+    approvals::{Closed, expire, take},
     schema::{self, LedgerError},
 };
 
@@ -150,6 +150,7 @@ impl Ledger {
         inner.wait_for_disk(durable)?;
         // Immediate: no other connection can spend between the count and the spend.
         let transaction = inner.connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        expire(&transaction, now)?;
         if let Some(agreed) = agreed {
             take(&transaction, agreed, now)?;
         }

@@ -193,7 +193,7 @@ enum Judgement {
     Deny(usize, Denied),
 }
 
-/// Ask every layer. The first no is the answer; the others are kept as verdicts.
+/// Ask every layer. The first no is the answer, but for a paused caller's: to that nothing else matters. The others are kept as verdicts.
 fn judge(case: &Case<'_>, layers: &[&dyn Look]) -> Judgement {
     let mut verdicts = Vec::with_capacity(layers.len());
     let mut denial: Option<(Layer, Objection)> = None;
@@ -209,7 +209,10 @@ fn judge(case: &Case<'_>, layers: &[&dyn Look]) -> Judgement {
             Finding::Defer(objection) => deferrals.push(objection),
             Finding::Deny(objection) => {
                 denials += 1;
-                denial = denial.or_else(|| Some((look.layer(), objection)));
+                denial = match denial {
+                    Some(first) if look.layer() != Layer::Breaker => Some(first),
+                    _ => Some((look.layer(), objection)),
+                };
             }
         }
     }

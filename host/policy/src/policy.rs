@@ -306,16 +306,17 @@ impl Policy {
         provenance::arguments(call.arguments(), &cover.known)
     }
 
-    /// Whether what a principal reads under a grant can ever matter to a flow rule: then its values are remembered.
-    pub fn remembers(&self, grant: &GrantName) -> bool {
+    /// Whether what a principal reads can ever matter to a flow rule: then its values are remembered. Under which grant it reads is not
+    /// asked, nor whether the tool that would carry a value on only plans today.
+    pub fn remembers(&self, principal: &Principal) -> bool {
         let asks = |rule: &FlowRule, tool: &ToolRule| {
-            matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&tool.served, tool.ceiling())
+            matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&tool.served, tool.manifest_tool.effect)
         };
         if self.guards.policies.is_some() {
             return true;
         }
-        let tools = self.grants.iter().find(|known| known.name == *grant).map(|grant| covered(grant, &self.tools));
-        tools.into_iter().flatten().any(|tool| self.guards.flows.iter().any(|rule| asks(rule, &tool.rule)))
+        let covers = self.holders.get(principal.id()).into_iter().flat_map(|holder| holder.covers.values().flatten());
+        covers.into_iter().any(|cover| self.guards.flows.iter().any(|rule| asks(rule, &cover.tool.rule)))
     }
 
     /// Whether a tool of this name is installed; for the operator's eyes only.

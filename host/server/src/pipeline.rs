@@ -11,7 +11,7 @@ use casemate_policy::{
     approval::{ApprovalId, Subject},
     breaker::Trip,
     decide,
-    egress::RefusalReason,
+    egress::{Plan, RefusalReason},
     needs,
     output::{OutputRules, check, check_failure},
     session::Values,
@@ -72,12 +72,17 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
 
     // policy: every layer looks at the call, and one no is enough
     match way.judge() {
-        Ok(Decision::Permit(permit)) => way.walk(permit, facts, settings, None).await,
+        Ok(Decision::Permit(permit)) => match &entry.awaits {
+            Some(awaited) if permit.agreed().is_none_or(|agreed| agreed.id != *awaited) => way.not_awaited(awaited, facts).await,
+            _ => way.walk(permit, facts, settings, None).await,
+        },
         Ok(Decision::Denied(denied)) => way.refused(&denied, facts).await,
         Ok(Decision::Deferred(deferred)) => match (&entry.awaits, deferred.waiting()) {
             (Some(awaited), _) => way.awaits(&deferred, awaited, facts).await,
             // It was planned when it was asked for: nothing has to be read again to say that it still waits.
             (None, Some(id)) => way.waits(&deferred, id, None, facts).await,
+            // What only reads has no plan that it could be held up by: nothing of it is run before somebody agrees.
+            (None, None) if deferred.effect() == Effect::Read => way.ask_first(&deferred, facts).await,
             (None, None) => way.walk(deferred.permit().clone(), facts, settings, Some(&deferred)).await,
         },
         Err(reason) => unavailable(&reason),
@@ -155,8 +160,13 @@ impl Way<'_> {
         // output: what the plugin says is checked before anybody sees it
         let planned = match (&ending, deferred) {
             (Ending::Planned(plan), Some(deferred)) => Some((deferred, deferred.subject(arguments, plan, clock::now()))),
+            // This time it would change nothing. What it has read is for after somebody agreed.
+            (Ending::Returned(_), Some(deferred)) => {
+                Some((deferred, deferred.subject(arguments, &Plan::default(), clock::now())))
+            }
             _ => None,
         };
+        let overstepped = matches!(&ending, Ending::Refused(refusal) if refusal.reason() != RefusalReason::PlanMismatch);
         let Examined { mut reply, mut outcome, outside } = examine(served, rules, &line, ending, &spent, &id.to_string());
 
         // ledger: what the session has read, before it has
@@ -177,10 +187,26 @@ impl Way<'_> {
                 return reply::unrecorded(spent.effects(), &id.to_string());
             }
         }
+        if overstepped {
+            self.count_denial(line.served.as_str());
+        }
         match (planned, receipt) {
             (Some((deferred, subject)), Some(receipt)) => self.request(deferred, &subject, receipt, facts).await,
-            _ => reply,
+            (Some(_), None) => unavailable("a call that waits for a person was given back what it cost"),
+            (None, _) => reply,
         }
+    }
+
+    /// Ask a person about a call that only reads, before anything of it is run.
+    async fn ask_first(&self, deferred: &Deferred, facts: CallFacts) -> Reply {
+        let permit = deferred.permit();
+        let Some(served) = self.serving.plugin(permit.plugin()) else { return unavailable("the plugin is not loaded") };
+        let receipt = match self.charge(permit, served) {
+            Ok(receipt) => receipt,
+            Err(error) => return self.not_charged(permit, facts, error).await,
+        };
+        let subject = deferred.subject(facts.arguments.clone(), &Plan::default(), clock::now());
+        self.request(deferred, &subject, receipt, facts).await
     }
 
     fn charge(&self, permit: &Permit, served: &Served) -> Result<Receipt, ChargeError> {
@@ -340,7 +366,7 @@ impl Way<'_> {
             return Ok(());
         }
         let (mut said, mut shown) = (Values::default(), Values::default());
-        if self.serving.policy().remembers(&line.grant) {
+        if self.serving.policy().remembers(self.principal) {
             said.add(self.call.arguments());
             shows(&mut shown);
         }
@@ -449,13 +475,14 @@ fn settle(house: &House, receipt: Receipt, ending: &Ending, facts: &RunFacts) ->
     Some(receipt)
 }
 
-/// Whether a call costs nothing: it never ran, or all it tried was to reach an upstream that could not be reached. What ran
-/// and was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
+/// Whether a call costs nothing: it never ran, or it failed and all it tried was to reach an upstream that could not be reached. What
+/// ran and returned, was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
 fn is_free(ending: &Ending, facts: &RunFacts) -> bool {
     let never_ran = matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded | Fault::GrantEnded))
         && facts.spent.fuel == 0;
     let unreachable = |exchange: &Exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. });
-    never_ran || (!facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))
+    let failed = matches!(ending, Ending::Failed(_) | Ending::Fault(_));
+    never_ran || (failed && !facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))
 }
 
 fn give_back(house: &House, receipt: Receipt) {
@@ -529,7 +556,7 @@ fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, fa
                 detail = refusal.for_operator(),
                 "an approved call deviated from its plan"
             );
-            reply::plan_mismatch(&refusal, effects, audit_id)
+            reply::plan_mismatch(effects, audit_id)
         }
         Ending::Refused(refusal) => {
             if effects != Effects::Unknown {

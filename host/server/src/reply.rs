@@ -267,12 +267,12 @@ pub(crate) fn gate(_: &Refusal, effects: Effects, audit_id: &str) -> Reply {
 }
 
 /// The call was approved, and then was not what was approved.
-pub(crate) fn plan_mismatch(refusal: &Refusal, effects: Effects, audit_id: &str) -> Reply {
+pub(crate) fn plan_mismatch(effects: Effects, audit_id: &str) -> Reply {
     Refused {
         decision: "denied",
         reason: "plan-mismatch",
-        message: &format!("the call was ended before it sent what nobody had approved: {}", refusal.for_operator()),
-        remedy: "The approval is used up. Call again: it is planned anew, and a person sees what has changed.",
+        message: "the call was ended before it sent what nobody had approved: a request differed from the plan",
+        remedy: "The approval is used up. Call again: it is planned anew, and a person sees what has changed. The audit log says what differed.",
         effects,
         retry_after_ms: None,
     }

@@ -1,6 +1,7 @@
 //! A call that waits is a task to clients that can follow one: it is asked after, and made once its approval has come.
 
 use serde_json::{Value, json};
+use toml::toml;
 
 use super::{
     WRITES, asked, by_operator,
@@ -170,4 +171,23 @@ fn clients_that_ask_at_the_same_time_make_the_call_once() {
     });
     assert_eq!(results.iter().filter(|reply| !reply.is_error()).count(), 1, "{results:#?}");
     assert_eq!(writes(&house), 1);
+}
+
+/// What the approval was asked for has gone: the session was cleared. A task of it that was denied is not made for that, and none is made
+/// without its approval.
+#[test]
+fn a_task_is_made_under_its_own_approval_or_not_at_all() {
+    let rule = "[[flow]]\nname = 'nothing-after'\nafter = 'untrusted'\nforbid = { effect = 'write' }\nunless = 'approval'";
+    let house = installed(&Guest::new(WRITES), toml! { mode = "none" }).with(rule);
+    let mut client = Modern::stdio(&house, follows());
+    for (denied, code) in [(true, "approval-gone"), (false, "approval-unneeded")] {
+        Reply(client.call(&house, &lab(), &json!({}))).done(&["200"]);
+        let (before, id) = (writes(&house), task(&mut client, &house));
+        if denied {
+            say(&house, "deny", &id, "alice").done();
+        }
+        house.casemate(&["sessions", "clear", "local"]).done();
+        completed(&mut client, &id).ended("denied", code, &[]);
+        assert_eq!(writes(&house), before);
+    }
 }

@@ -21,6 +21,7 @@ pub(crate) struct Http {
     child: Child,
     address: String,
     token: String,
+    capabilities: Value,
 }
 
 /// The messages of one answer, as they come.
@@ -37,7 +38,18 @@ impl Http {
         let said = lines.find_map(|line| line.unwrap().split_once("http://").map(|(_, address)| address.to_owned()));
         // Whatever else it says is read, so that it never waits for a full pipe.
         thread::spawn(move || lines.for_each(drop));
-        Self { child, address: said.unwrap().trim_end_matches("/mcp").to_owned(), token: token.to_owned() }
+        Self {
+            child,
+            address: said.unwrap().trim_end_matches("/mcp").to_owned(),
+            token: token.to_owned(),
+            capabilities: json!({}),
+        }
+    }
+
+    /// Say of the client that it can do this.
+    pub(crate) fn able(mut self, capabilities: Value) -> Self {
+        self.capabilities = capabilities;
+        self
     }
 
     /// Speak with another token from now on.
@@ -49,7 +61,7 @@ impl Http {
     pub(crate) fn post(&self, method: &str, name: Option<&str>, mut params: Value) -> Messages {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
-            "io.modelcontextprotocol/clientCapabilities": {},
+            "io.modelcontextprotocol/clientCapabilities": self.capabilities,
             "io.modelcontextprotocol/clientInfo": { "name": "test", "version": "1" },
         });
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });

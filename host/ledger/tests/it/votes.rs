@@ -311,6 +311,20 @@ fn what_is_closed_is_not_asked_for_again() {
     assert_eq!(state(&ledger, &id), State::Closed(Closed::Withdrawn));
 }
 
+/// Another call is charged when its time is over: then it is over, whatever the clock says later.
+#[test]
+fn what_has_expired_does_not_come_back_when_the_clock_is_set_back() {
+    let (ledger, policy) = (Ledger::in_memory().unwrap(), policy());
+    let (id, _, permit) = agreed(&ledger, &policy, 1);
+    let (_, _, other) = agreed(&ledger, &policy, 2);
+    drop(ledger.charge(&other, MOST, at(NOW + HOUR)));
+    asked(&ledger, &policy, 3);
+    let (late, _) = ask(&ledger, &policy, "token:ci", json!({ "n": 4 }), NOW + HOUR);
+    assert_eq!(state(&ledger, &late), State::Open);
+    assert_eq!(state(&ledger, &id), State::Expired);
+    assert_eq!(closed(ledger.charge(&permit, MOST, at(NOW + 1))), Closed::Expired);
+}
+
 #[test]
 fn nothing_can_be_said_of_what_is_over() {
     let (ledger, policy) = (Ledger::in_memory().unwrap(), policy());

@@ -23,12 +23,12 @@ impl Look for EffectCeiling {
                 format!("set `max_effect = \"{effect}\"` under `{}`", case.grant_table()),
             );
         }
-        // In production nothing destroys on a model's word alone, whatever the switches say.
-        let unasked = rule.approval.mode == ApprovalMode::None && rule.mode() == Mode::Real;
+        // In production nothing destroys on the word of a model or of its client, whatever the switches say.
+        let unasked = rule.approval.mode != ApprovalMode::Operator && rule.mode() == Mode::Real;
         if case.environment == Environment::Prod && effect == Effect::Destructive && unasked {
             return Finding::deny(
                 Reason::ApprovalNeededInProd,
-                format!("`{}` is destructive, and in production a person must agree to it", rule.served),
+                format!("`{}` is destructive, and in production an approver must agree to it", rule.served),
                 "ask the operator; retrying will not help",
                 format!("add `approval = {{ mode = \"operator\" }}` or `dry_run = true` under `{}`", case.tool_table()),
             );

@@ -60,6 +60,8 @@ fn each_layer_can_say_no() {
         "`max_effect = \"execute\"` under `[grants.a-red-team]`",
     );
     let prod = House { environment: Environment::Prod, ..open() };
+    let by_the_client = prod.clone().rule("lab_operate", |rule| rule.approval.mode = ApprovalMode::InBand);
+    check(by_the_client, "lab_operate", Layer::Effect, "approval-needed-in-prod", "`[plugins.lab.tools.operate]`");
     check(prod, "lab_operate", Layer::Effect, "approval-needed-in-prod", "`[plugins.lab.tools.operate]`");
     let scoped = open().grant(|g| drop(g.scope.insert("group".parse().unwrap(), vec!["blue-lab".to_owned()])));
     check(scoped, "lab_tag", Layer::Scope, "out-of-scope", "`scope.group = [\"red-lab\"]` under `[grants.a-red-team]`");

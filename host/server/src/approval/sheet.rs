@@ -88,6 +88,9 @@ pub(crate) fn text(approval: &Approval, config: &Config, now: Timestamp) -> Stri
     text.push_str(&format!("\narguments\n{}\n", indented(&subject.arguments)));
     let requests = subject.plan.get("requests").and_then(Value::as_array).cloned().unwrap_or_default();
     text.push_str(&format!("\nwhat it will send above read: {} (plan sha256:{})\n", requests.len(), subject.plan_digest));
+    if requests.is_empty() {
+        text.push_str("  nothing: it only reads, and what it reads is not listed\n");
+    }
     for (number, request) in requests.iter().enumerate() {
         let word = |name: &str| visible(request.get(name).and_then(Value::as_str).unwrap_or_default()).into_owned();
         text.push_str(&format!(

@@ -163,8 +163,8 @@ fn verdict(environment: Environment, grant: &Grant, tool: &ToolRule) -> String {
         return "dry run: plans, sends nothing above read".to_owned();
     }
     match tool.approval.mode {
-        ApprovalMode::None if effect == Effect::Destructive && environment == Environment::Prod => {
-            "denied: destructive in prod, and nobody would be asked".to_owned()
+        ApprovalMode::None | ApprovalMode::InBand if effect == Effect::Destructive && environment == Environment::Prod => {
+            "denied: destructive in prod, and no approver would be asked".to_owned()
         }
         ApprovalMode::None => "yes".to_owned(),
         ApprovalMode::InBand => "yes, once the person at the client agrees".to_owned(),

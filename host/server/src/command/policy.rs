@@ -87,7 +87,7 @@ fn ledger(book: &Rulebook, context: &Context, fresh: bool) -> Result<Option<Ledg
     Ok(Some(Ledger::open(&context.folders.state(book.config.environment).join("ledger.db"))?))
 }
 
-fn read(path: &PathBuf) -> Result<Hypothesis, Failure> {
+fn read(path: &Path) -> Result<Hypothesis, Failure> {
     let text = match path.to_str() {
         Some("-") => super::call::text("-")?,
         _ => text_of(path)?,

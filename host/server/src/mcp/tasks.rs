@@ -23,6 +23,9 @@ use crate::clock;
 /// Tasks of one principal. No more than so many approvals can wait; the rest are results that were not fetched.
 const MOST: usize = 128;
 
+/// Bytes of the arguments of one principal's tasks, as JSON. What comes in later takes the place of what has waited longest.
+const MOST_BYTES: usize = 4 << 20;
+
 /// How long a task is kept from its beginning. What it waits for may last longer.
 const KEPT_MS: u64 = 24 * 3_600_000;
 
@@ -36,6 +39,8 @@ pub(super) struct Tasks(Mutex<HashMap<ApprovalId, Entry>>);
 #[derive(Debug)]
 struct Entry {
     message: String,
+    /// Of the arguments, as JSON.
+    bytes: usize,
     created: Timestamp,
     updated: Timestamp,
     state: State,
@@ -66,15 +71,16 @@ impl Tasks {
     /// A task for a call that waits for this approval. Two calls that wait for one approval are one task.
     pub(super) fn begin(&self, id: &ApprovalId, request: CallRequest, message: String) -> CreateTaskResult {
         let (mut known, now) = (self.kept(), clock::now());
-        if !known.contains_key(id)
-            && known.len() >= MOST
+        let bytes = serde_json::to_string(&request.arguments).map_or(MOST_BYTES, |json| json.len());
+        while !known.contains_key(id)
+            && (known.len() >= MOST || bytes + known.values().map(|entry| entry.bytes).sum::<usize>() > MOST_BYTES)
             && let Some(oldest) = known.iter().min_by_key(|(_, entry)| entry.created).map(|(id, _)| id.clone())
         {
             known.remove(&oldest);
         }
         let waits = State::Waits(CallRequest { answer: None, awaits: Some(id.clone()), ..request });
         let entry = match known.entry(id.clone()) {
-            Vacant(place) => place.insert(Entry { message, created: now, updated: now, state: waits }),
+            Vacant(place) => place.insert(Entry { message, bytes, created: now, updated: now, state: waits }),
             Occupied(place) => {
                 let entry = place.into_mut();
                 if matches!(entry.state, State::Cancelled) {
@@ -207,6 +213,22 @@ mod tests {
         tasks.turn(&id(1), &cancel).unwrap().done(JsonObject::new());
         assert!(tasks.turn(&id(1), &cancel).is_none() && tasks.cancel(&id(1)));
         assert_eq!(status(&tasks), TaskStatus::Completed);
+    }
+
+    #[test]
+    fn tasks_hold_a_bounded_amount() {
+        let tasks = Tasks::default();
+        let large = || CallRequest {
+            arguments: [("a".to_owned(), "x".repeat(MOST_BYTES / 3).into())].into_iter().collect(),
+            ..request()
+        };
+        for number in 1..=5 {
+            tasks.begin(&id(number), large(), String::new());
+        }
+        assert!(tasks.shown(&id(5)).is_some(), "the newest stays");
+        assert_eq!((1..=5).filter(|number| tasks.shown(&id(*number)).is_some()).count(), 2);
+        tasks.begin(&id(5), large(), String::new());
+        assert_eq!((1..=5).filter(|number| tasks.shown(&id(*number)).is_some()).count(), 2, "the same task needs no room");
     }
 
     #[test]

@@ -38,6 +38,8 @@ enum Unheard {
     Changed(ApprovalId),
     #[error("the answer is neither yes nor no; approval {0} still waits")]
     Unclear(ApprovalId),
+    #[error("the call is permitted without approval {0} now, which it was to wait for")]
+    Unneeded(ApprovalId),
     #[error("the person at the client said no to approval {0}; nothing was sent")]
     Declined(ApprovalId),
     #[error("{0}")]
@@ -53,6 +55,7 @@ impl Unheard {
             Self::Changed(_) => "answer-outdated",
             Self::Unclear(_) => "answer-unclear",
             Self::Declined(_) => "declined",
+            Self::Unneeded(_) => "approval-unneeded",
             Self::Unavailable(_) => "unavailable",
         }
     }
@@ -63,6 +66,7 @@ impl Unheard {
                 "Do not make this call again unless the user asks for it."
             }
             Self::Unclear(_) => "The user can be asked again: make exactly the same call.",
+            Self::Unneeded(_) => "Nothing was sent. Make the call anew, if it is still wanted.",
             Self::Forged | Self::Expired | Self::Closed(..) | Self::Changed(_) => {
                 "Make exactly the same call again, without an answer: it is asked about anew."
             }
@@ -175,6 +179,12 @@ impl Way<'_> {
             Ok(_) => self.unheard(&Unheard::Closed(id.clone(), Closed::Changed), &facts).await,
             Err(unheard) => self.unheard(&unheard, &facts).await,
         }
+    }
+
+    /// A call that was to be made under this approval, and would be made without it: what became of the approval is the answer.
+    pub(super) async fn not_awaited(&self, id: &ApprovalId, facts: CallFacts) -> Reply {
+        let unheard = self.open(id).err().unwrap_or_else(|| Unheard::Unneeded(id.clone()));
+        self.unheard(&unheard, &facts).await
     }
 
     async fn unheard(&self, unheard: &Unheard, facts: &CallFacts) -> Reply {

@@ -80,10 +80,10 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     Attack::new("approval-race", "use one approval in many calls at once", |range| {
         let (stage, permit) = approved(range)?;
-        let won = AtomicUsize::new(0);
+        let (won, now) = (AtomicUsize::new(0), range.now);
         std::thread::scope(|scope| {
             for _ in 0..RACERS {
-                scope.spawn(|| won.fetch_add(usize::from(stage.ledger.charge(&permit, 0, range.now).is_ok()), Ordering::SeqCst));
+                scope.spawn(|| won.fetch_add(usize::from(stage.ledger.charge(&permit, 0, now).is_ok()), Ordering::SeqCst));
             }
         });
         match won.load(Ordering::SeqCst) {

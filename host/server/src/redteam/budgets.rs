@@ -28,10 +28,10 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     Attack::new("budget-race", "spend a budget in two hundred calls at once", |range| {
         let stage = range.stage(Whose::Default, |setup| setup.calls(ALLOWED))?;
-        let (permit, ran) = (stage.permit("search")?, AtomicU64::new(0));
+        let (permit, ran, now) = (stage.permit("search")?, AtomicU64::new(0), range.now);
         std::thread::scope(|scope| {
             for _ in 0..RACERS {
-                scope.spawn(|| ran.fetch_add(u64::from(stage.ledger.charge(&permit, 0, range.now).is_ok()), Ordering::SeqCst));
+                scope.spawn(|| ran.fetch_add(u64::from(stage.ledger.charge(&permit, 0, now).is_ok()), Ordering::SeqCst));
             }
         });
         match ran.load(Ordering::SeqCst) {
@@ -95,6 +95,9 @@ pub(super) const ATTACKS: &[Attack] = &[
         for number in 0..1000 {
             let decision = stage.decide("probe", json!({ "host": format!("host-{number}.range.test") }))?;
             let stop = stopped(&decision)?;
+            if stop.by == BREAKER {
+                return Ok(stop);
+            }
             if stop.also.contains(&BREAKER) {
                 return Ok(Stop {
                     by: BREAKER,
