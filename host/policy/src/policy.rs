@@ -1,5 +1,8 @@
 //! The operator's rules, prepared once: who holds what, compiled, indexed by principal and tool.
 
+mod check;
+mod error;
+
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::Arc,
@@ -9,20 +12,23 @@ use casemate_signing::{
     Environment,
     manifest::{DimensionName, Effect},
 };
-
 use serde_json::Value;
+
+pub use error::PolicyError;
 
 use crate::{
     BudgetKey, Call, Charge, Grant, GrantName, Measure, Mode, Principal, PrincipalId, ServedName, Timestamp, ToolRule, Window,
     approval::{Approvers, RoleName},
     breaker::BreakerRules,
     cedar::Rules,
-    flow::{self, FlowName, FlowRule, FlowWhen},
+    flow::{self, FlowRule, FlowWhen},
     readings::began,
     schema::Schema,
-    scope::{GrantedScope, ScopeError},
+    scope::GrantedScope,
     session::{SessionReading, SessionRules, provenance},
 };
+
+use check::{check_flows, check_grant, misspelt};
 
 /// What holds for every grant.
 #[derive(Debug, Clone)]
@@ -94,118 +100,6 @@ pub(crate) struct Cover {
     budgets: Arc<[(BudgetKey, Measure)]>,
     /// Texts that the schema offers or the grant names: nobody else's word.
     known: Arc<BTreeSet<String>>,
-}
-
-/// Why rules cannot be used. The culprit is the operator's configuration, except where it says `plugin`.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum PolicyError {
-    /// Two installed tools have the same served name.
-    #[error("two installed tools are called `{tool}`\nhelp: uninstall one of the plugins")]
-    DuplicateTool {
-        /// The name.
-        tool: ServedName,
-    },
-    /// Two grants have the same name.
-    #[error("two grants are called `{grant}`")]
-    DuplicateGrant {
-        /// The name.
-        grant: GrantName,
-    },
-    /// A signed input schema does not compile.
-    #[error("the plugin's input schema of `{tool}` cannot be used: {fault}")]
-    Schema {
-        /// The tool.
-        tool: ServedName,
-        /// Where and why.
-        fault: String,
-    },
-    /// A grant that nobody holds or that covers no tool.
-    #[error("grant `{grant}` names no {what}\nhelp: add `{what} = [\"…\"]` under `[grants.{grant}]`, or remove the grant")]
-    Empty {
-        /// The grant.
-        grant: GrantName,
-        /// `principals` or `tools`.
-        what: &'static str,
-    },
-    /// A pattern that covers no installed tool.
-    #[error(
-        "grant `{grant}` names `{pattern}`, and no installed tool is called that\nhelp: `casemate list` shows the installed tools"
-    )]
-    NoSuchTool {
-        /// The grant.
-        grant: GrantName,
-        /// The pattern.
-        pattern: String,
-    },
-    /// A dimension that none of the grant's tools has.
-    #[error(
-        "grant `{grant}` limits `scope.{dimension}`, and none of its tools has that dimension\nhelp: `casemate inspect` shows a plugin's dimensions"
-    )]
-    NoSuchDimension {
-        /// The grant.
-        grant: GrantName,
-        /// The dimension.
-        dimension: DimensionName,
-    },
-    /// A value that is not of its dimension's kind.
-    #[error("grant `{grant}`, `scope.{dimension}`: {fault}")]
-    ScopeValue {
-        /// The grant.
-        grant: GrantName,
-        /// The dimension.
-        dimension: DimensionName,
-        /// Why.
-        fault: ScopeError,
-    },
-    /// A budget that counts none of the grant's tools, or the same calls twice in the same window.
-    #[error("grant `{grant}`, budget `{budget}`: it {fault}")]
-    Budget {
-        /// The grant.
-        grant: GrantName,
-        /// Its selector and window.
-        budget: String,
-        /// Why.
-        fault: String,
-    },
-    /// A rate of the breaker that can never be reached.
-    #[error("`{setting}` under `[breaker]` {fault}")]
-    Breaker {
-        /// The setting.
-        setting: &'static str,
-        /// Why.
-        fault: String,
-    },
-    /// A flow rule that can never apply.
-    #[error("flow rule `{flow}` {fault}")]
-    Flow {
-        /// The rule.
-        flow: FlowName,
-        /// Why.
-        fault: String,
-    },
-}
-
-impl PolicyError {
-    /// The grant that cannot be used; none where it is not about one.
-    pub fn grant(&self) -> Option<&GrantName> {
-        match self {
-            Self::DuplicateTool { .. } | Self::Schema { .. } | Self::Breaker { .. } | Self::Flow { .. } => None,
-            Self::DuplicateGrant { grant }
-            | Self::Empty { grant, .. }
-            | Self::NoSuchTool { grant, .. }
-            | Self::NoSuchDimension { grant, .. }
-            | Self::ScopeValue { grant, .. }
-            | Self::Budget { grant, .. } => Some(grant),
-        }
-    }
-
-    /// The flow rule that cannot be used; none where it is not about one.
-    pub fn flow(&self) -> Option<&FlowName> {
-        match self {
-            Self::Flow { flow, .. } => Some(flow),
-            _ => None,
-        }
-    }
 }
 
 impl Policy {
@@ -359,85 +253,6 @@ fn offered(schema: &Value, words: &mut BTreeSet<String>) {
         }
         Value::Array(items) => items.iter().for_each(|item| offered(item, words)),
         _ => {}
-    }
-}
-
-/// Verdicts go by a rule's name.
-fn check_flows(flows: &[FlowRule], errors: &mut Vec<PolicyError>) {
-    let mut names = BTreeSet::new();
-    for rule in flows.iter().filter(|rule| !names.insert(&rule.name)) {
-        let fault =
-            "is there twice\nhelp: a rule of the same name as a built-in one needs that one in `without_flows`".to_owned();
-        errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
-    }
-}
-
-/// A rule that names what is not there is a misspelt rule, and would protect nothing.
-fn misspelt(flows: &[FlowRule], tools: &BTreeMap<ServedName, Arc<PreparedTool>>, errors: &mut Vec<PolicyError>) {
-    let built_in: BTreeSet<String> = flow::defaults().iter().map(|rule| rule.when.label().to_string()).collect();
-    for rule in flows {
-        let mut fault = |fault: String| errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
-        let label = rule.when.label();
-        let produced = tools.values().any(|tool| tool.rule.manifest_tool.labels.produces.contains(label));
-        if !produced && !built_in.contains(label.as_str()) {
-            fault(format!(
-                "is about the label `{label}`, and no installed tool's results carry it\nhelp: `casemate inspect` shows a tool's labels"
-            ));
-        }
-        for pattern in &rule.forbids.tools {
-            if !tools.keys().any(|tool| pattern.matches(tool)) {
-                fault(format!(
-                    "names `{pattern}`, and no installed tool is called that\nhelp: `casemate list` shows the installed tools"
-                ));
-            }
-        }
-    }
-}
-
-/// What is wrong with a grant as such.
-fn check_grant(grant: &Grant, tools: &BTreeMap<ServedName, Arc<PreparedTool>>, errors: &mut Vec<PolicyError>) {
-    let name = || grant.name.clone();
-    if grant.principals.is_empty() {
-        errors.push(PolicyError::Empty { grant: name(), what: "principals" });
-    }
-    if grant.tools.is_empty() {
-        errors.push(PolicyError::Empty { grant: name(), what: "tools" });
-    }
-    for pattern in &grant.tools {
-        if !tools.keys().any(|tool| pattern.matches(tool)) {
-            errors.push(PolicyError::NoSuchTool { grant: name(), pattern: pattern.to_string() });
-        }
-    }
-    let covered: Vec<&ToolRule> = covered(grant, tools).map(|tool| &tool.rule).collect();
-    for dimension in grant.scope.keys() {
-        if !covered.iter().any(|rule| rule.dimensions.contains_key(dimension)) {
-            errors.push(PolicyError::NoSuchDimension { grant: name(), dimension: dimension.clone() });
-        }
-    }
-    let mut keys: Vec<String> = Vec::new();
-    for budget in &grant.budgets {
-        let tools: Vec<&str> = budget.tools.iter().map(crate::ToolPattern::as_str).collect();
-        let shown = format!("{} per {}", if tools.is_empty() { "*".to_owned() } else { tools.join(", ") }, budget.per);
-        let mut fault = |fault: String| errors.push(PolicyError::Budget { grant: name(), budget: shown.clone(), fault });
-        let counted: Vec<_> = covered.iter().filter(|rule| budget.counts(&rule.served, rule.manifest_tool.effect)).collect();
-        if counted.is_empty() {
-            fault("counts none of the grant's tools".to_owned());
-        }
-        if let Measure::Distinct(dimension, _) = &budget.measure {
-            for rule in counted.iter().filter(|rule| !rule.manifest_tool.scope.contains_key(dimension)) {
-                fault(format!(
-                    "counts values of `{dimension}`, and `{}` does not name one in its arguments\nhelp: leave that tool out with `tools = […]`",
-                    rule.served
-                ));
-            }
-        }
-        let what = std::mem::discriminant(&budget.measure);
-        let dimension = if let Measure::Distinct(dimension, _) = &budget.measure { Some(dimension) } else { None };
-        let selector = format!("{tools:?} {:?} {:?} {what:?} {dimension:?}", budget.effect, budget.per);
-        if keys.contains(&selector) {
-            fault("is there twice".to_owned());
-        }
-        keys.push(selector);
     }
 }
 

@@ -1,38 +1,41 @@
 //! The one way through. Every call, from every entry point, is one call of [`pass`].
 
 mod answer;
+mod conduct;
+mod cost;
+mod ending;
 
-use std::{ops::ControlFlow, time::Duration};
+use std::ops::ControlFlow;
 
-use casemate_audit::{AuditError, CallFacts, EventFacts, EventId, EventKind, Outcome, OutcomeFacts};
-use casemate_ledger::{ApprovalError, ChargeError, Observation, Receipt};
+use casemate_audit::{AuditError, CallFacts, EventId};
+use casemate_ledger::{ApprovalError, Observation, Receipt};
 use casemate_policy::{
-    Call, Decision, Deferred, Denied, GrantName, Layer, Mode, Permit, Principal, ServedName,
+    Call, Decision, Deferred, Denied, GrantName, Permit, Principal, ServedName,
     approval::{ApprovalId, Subject},
-    breaker::Trip,
     decide,
     egress::{Plan, RefusalReason},
     needs,
-    output::{OutputRules, check, check_failure},
+    output::OutputRules,
     session::Values,
 };
-use casemate_sandbox::{CallSettings, Effects, Ending, Exchange, ExchangeStatus, Fault, ProgressReport, Run, RunFacts};
+use casemate_sandbox::{CallSettings, Effects, Ending, ProgressReport, Run};
 use casemate_signing::manifest::Effect;
 use serde_json::Value;
 use tokio::{
     sync::mpsc::{Receiver, Sender, channel},
     task::block_in_place,
 };
-use tokio_util::sync::CancellationToken;
 use tracing::{error, info};
 
 use crate::{
     clock,
-    house::{House, Served, Serving},
-    mcp::{Answer, Content, Reply},
+    house::{House, Serving},
+    mcp::{Answer, Reply},
     record,
     reply::{self, Refused},
 };
+use cost::{give_back, settle};
+use ending::{Examined, GrantEnds, examine, said_in};
 
 /// Reports of one call that wait to be remembered; more are lost.
 const REPORTS: usize = 16;
@@ -209,111 +212,11 @@ impl Way<'_> {
         self.request(deferred, &subject, receipt, facts).await
     }
 
-    fn charge(&self, permit: &Permit, served: &Served) -> Result<Receipt, ChargeError> {
-        let now = clock::now();
-        let ledger = &self.house.ledger;
-        let limits = served.plugin.limits();
-        let most = u64::try_from(limits.response_bytes).unwrap_or(u64::MAX).saturating_mul(limits.requests);
-        let writes = permit.effect() > Effect::Read && permit.mode() == Mode::Real;
-        // Where there is nothing to write there is nothing to wait for, and the thread keeps its work.
-        if permit.charges().is_empty()
-            && permit.agreed().is_none()
-            && !writes
-            && !self.serving.policy().counts_sessions(permit.grant())
-        {
-            return ledger.charge(permit, most, now);
-        }
-        block_in_place(|| {
-            if self.serving.policy().counts_sessions(permit.grant()) {
-                ledger.begin_session(self.principal.id(), permit.grant(), now)?;
-            }
-            if writes
-                && let Some(rate) = self.serving.policy().guards().breaker.variants
-                && !ledger.note_variant(self.principal.id(), permit.served(), permit.arguments_digest(), rate, now)?
-            {
-                return Err(ChargeError::Variants { tool: permit.served().clone() });
-            }
-            ledger.charge(permit, most, now)
-        })
-    }
-
     async fn refused(&self, denied: &Denied, facts: CallFacts) -> Reply {
         let recorded = self.house.log.denied(denied, facts, clock::now()).await;
         info!(tool = %denied.tool().escape_debug(), reason = denied.reason().code(), layer = denied.layer().as_str(), "denied");
         self.misconduct(denied).await;
         told(recorded, |id| reply::denied(denied, id))
-    }
-
-    /// What a refusal does to its caller's standing.
-    async fn misconduct(&self, denied: &Denied) {
-        match (denied.trip(), denied.layer()) {
-            (Some(trip), _) => self.pause(trip).await,
-            // Whoever waits for a budget or is paused already does what it was told, or nothing new; and what is not there for a caller
-            // any more is the operator's doing.
-            (None, Layer::Budget | Layer::Breaker | Layer::Catalog | Layer::Identity) => {}
-            (None, _) => self.count_denial(denied.tool()),
-        }
-    }
-
-    async fn pause(&self, trip: Trip) {
-        let who = self.principal.id();
-        match block_in_place(|| self.house.ledger.pause(who, trip, clock::now())) {
-            Ok(true) => {
-                tracing::warn!(principal = %who, why = %trip, "a caller was paused");
-                let event = EventFacts {
-                    kind: EventKind::BreakerOpened,
-                    principal: who.to_string(),
-                    outcome: Outcome::Denied,
-                    fields: serde_json::json!({ "limit": trip.as_str(), "why": trip.to_string() }),
-                };
-                self.house.note(event).await;
-            }
-            Ok(false) => {}
-            Err(reason) => error!(%reason, principal = %who, "a caller could not be paused"),
-        }
-    }
-
-    fn count_denial(&self, tool: &str) {
-        if self.serving.policy().guards().breaker.denials.is_none() {
-            return;
-        }
-        let who = self.principal.id();
-        if let Err(reason) = block_in_place(|| self.house.ledger.note_denial(who, tool, clock::now())) {
-            error!(%reason, principal = %who, "a refusal could not be counted");
-        }
-    }
-
-    /// Another call took the last of the budget, of the payloads or the approval between the reading and the charge, or the ledger is out
-    /// of order.
-    async fn not_charged(&self, permit: &Permit, facts: CallFacts, error: ChargeError) -> Reply {
-        // The layers say it best: asked again, with the readings of now, they deny for the budget or the breaker.
-        if matches!(error, ChargeError::Exhausted { .. } | ChargeError::Variants { .. })
-            && let Ok(Decision::Denied(denied)) = self.judge()
-        {
-            return self.refused(&denied, facts).await;
-        }
-        let withdrawal = record::withdrawal(&error);
-        let (reason, retry_after_ms) = (withdrawal.reason.clone(), withdrawal.retry_after_ms);
-        let recorded = self.house.log.withdrawn(permit, facts, withdrawal, clock::now()).await;
-        let message = error.to_string();
-        let remedy = match (&error, retry_after_ms) {
-            (ChargeError::Approval { .. }, _) => {
-                "An approval is good for one call. If this one has not been made, ask for another approval by calling again."
-            }
-            (_, Some(_)) => "Wait before calling again.",
-            _ => "",
-        };
-        told(recorded, |id| {
-            Refused {
-                decision: "denied",
-                reason: &reason,
-                message: message.lines().next().unwrap_or_default(),
-                effects: Effects::None,
-                remedy,
-                retry_after_ms,
-            }
-            .reply(id)
-        })
     }
 
     /// The call was planned: ask for the approval of exactly that.
@@ -383,16 +286,6 @@ impl Way<'_> {
     }
 }
 
-/// The values in a reply.
-fn said_in(reply: &Reply, shown: &mut Values) {
-    reply.content.iter().for_each(|content| match content {
-        Content::Text(text) => shown.text(text),
-        Content::Link { uri, name, .. } => [uri, name].into_iter().for_each(|text| shown.text(text)),
-        Content::Image { .. } => {}
-    });
-    reply.structured.iter().for_each(|structured| shown.add(structured));
-}
-
 /// Where a plugin's progress is heard before the client that `asked` for it hears it.
 fn overheard(asked: bool) -> (Option<Sender<ProgressReport>>, Option<Receiver<ProgressReport>>) {
     asked.then(|| channel(REPORTS)).unzip()
@@ -422,163 +315,6 @@ impl Line {
             max_result: permit.max_result().unwrap_or(usize::MAX).min(rules.max_bytes()),
         }
     }
-}
-
-/// Cancelled when a call's grant ends: by the clock, or because the operator took it back or changed it.
-struct GrantEnds {
-    token: CancellationToken,
-    timer: Option<tokio::task::JoinHandle<()>>,
-}
-
-impl GrantEnds {
-    fn of(serving: &Serving, permit: &Permit) -> Self {
-        let token = serving.grant(permit.grant()).child_token();
-        let timer = permit.ends().map(|end| {
-            let (token, left) = (token.clone(), Duration::from_millis(end.since(clock::now())));
-            tokio::spawn(async move {
-                tokio::time::sleep(left).await;
-                token.cancel();
-            })
-        });
-        Self { token, timer }
-    }
-
-    fn token(&self) -> CancellationToken {
-        self.token.clone()
-    }
-}
-
-impl Drop for GrantEnds {
-    fn drop(&mut self) {
-        self.timer.iter().for_each(tokio::task::JoinHandle::abort);
-    }
-}
-
-/// What a call costs in the end. Gives the receipt of what stays spent.
-fn settle(house: &House, receipt: Receipt, ending: &Ending, facts: &RunFacts) -> Option<Receipt> {
-    if is_free(ending, facts) {
-        give_back(house, receipt);
-        return None;
-    }
-    if receipt.bytes().is_some() {
-        let answered = facts.exchanges.iter().map(|exchange| match exchange.status {
-            ExchangeStatus::Answered { bytes, .. } => u64::try_from(bytes).unwrap_or(u64::MAX),
-            ExchangeStatus::NotSent { .. } => 0,
-            // How much came is not known: all that was reserved counts.
-            ExchangeStatus::Pending | ExchangeStatus::Broken { .. } => u64::MAX,
-        });
-        let bytes = answered.fold(0_u64, u64::saturating_add);
-        if let Err(reason) = block_in_place(|| house.ledger.settle(&receipt, bytes)) {
-            tracing::warn!(%reason, "a budget of bytes could not be settled");
-        }
-    }
-    Some(receipt)
-}
-
-/// Whether a call costs nothing: it never ran, or it failed and all it tried was to reach an upstream that could not be reached. What
-/// ran and returned, was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
-fn is_free(ending: &Ending, facts: &RunFacts) -> bool {
-    let never_ran = matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded | Fault::GrantEnded))
-        && facts.spent.fuel == 0;
-    let unreachable = |exchange: &Exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. });
-    let failed = matches!(ending, Ending::Failed(_) | Ending::Fault(_));
-    never_ran || (failed && !facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))
-}
-
-fn give_back(house: &House, receipt: Receipt) {
-    if let Err(reason) = block_in_place(|| house.ledger.refund(receipt)) {
-        // Spent although nothing was sent: wrong on the safe side, and worth knowing.
-        tracing::warn!(%reason, "a budget could not be given back");
-    }
-}
-
-/// A call's end, as it is told.
-struct Examined {
-    reply: Reply,
-    outcome: OutcomeFacts,
-    /// Whether words of the plugin are in the reply.
-    outside: bool,
-}
-
-/// What the client is told of how a call ended, and what the log is.
-fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, facts: &RunFacts, audit_id: &str) -> Examined {
-    let plugin = served.plugin.id().to_string();
-    let redactor = served.plugin.redactor();
-    let effects = facts.effects();
-    let mut outcome = record::outcome(&line.call_id, facts);
-    if effects == Effects::Unknown {
-        outcome.outcome = Outcome::Unknown;
-    }
-    let mut outside = matches!(ending, Ending::Failed(_) | Ending::Planned(_));
-    if facts.unsent > 0 {
-        outcome.detail = Some(format!("{} of the requests that were approved were not sent", facts.unsent));
-    }
-    let reply = match ending {
-        Ending::Returned(raw) => {
-            outcome.output_bytes = record::size(&raw);
-            match check(raw, rules, line.max_result, redactor) {
-                Ok(output) => {
-                    outcome.outcome = Outcome::Allowed;
-                    outcome.ending = "returned".into();
-                    outcome.labels = output.labels().iter().map(ToString::to_string).collect();
-                    outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
-                    outside = true;
-                    reply::result(output, &plugin, audit_id)
-                }
-                Err(withheld) => {
-                    outcome.ending = "withheld".into();
-                    outcome.detail = Some(withheld.for_operator().to_owned());
-                    reply::withheld(&withheld, effects, audit_id)
-                }
-            }
-        }
-        Ending::Failed(raw) => {
-            let failure = check_failure(raw, redactor);
-            outcome.ending = "failed".into();
-            outcome.detail = Some(format!("{}: {}", failure.kind().as_str(), failure.message()));
-            reply::failed(&failure, &plugin, effects, audit_id)
-        }
-        Ending::Planned(plan) => {
-            outcome.outcome = Outcome::Allowed;
-            outcome.ending = "planned".into();
-            outcome.plan_digest = Some(plan.digest());
-            reply::planned(&plan, redactor, &plugin, audit_id)
-        }
-        Ending::Refused(refusal) if refusal.reason() == RefusalReason::PlanMismatch => {
-            if effects != Effects::Unknown {
-                outcome.outcome = Outcome::Denied;
-            }
-            outcome.ending = "plan-mismatch".into();
-            outcome.detail = Some(refusal.for_operator().to_owned());
-            tracing::warn!(
-                audit_id,
-                tool = line.tool,
-                detail = refusal.for_operator(),
-                "an approved call deviated from its plan"
-            );
-            reply::plan_mismatch(effects, audit_id)
-        }
-        Ending::Refused(refusal) => {
-            if effects != Effects::Unknown {
-                outcome.outcome = Outcome::Denied;
-            }
-            outcome.ending = "egress-refused".into();
-            outcome.detail = Some(format!("{}: {}", refusal.reason().code(), refusal.for_operator()));
-            let (reason, detail) = (refusal.reason().code(), refusal.for_operator());
-            tracing::warn!(audit_id, tool = line.tool, reason, detail, "a plugin's request was refused");
-            reply::gate(&refusal, effects, audit_id)
-        }
-        Ending::Fault(fault) => {
-            let (ending, detail) = record::fault(&fault, served.life.ended());
-            outcome.ending = ending.into();
-            if !matches!(fault, Fault::Cancelled) {
-                tracing::warn!(audit_id, tool = line.tool, ending, detail = %detail.escape_debug(), "a call ended in a fault");
-            }
-            outcome.detail = Some(detail);
-            reply::fault(&fault, effects, audit_id)
-        }
-    };
-    Examined { reply, outcome, outside }
 }
 
 /// An answer, if what it is about could be written down.

@@ -1,5 +1,8 @@
 //! The host's files: read once without following links, written whole or not at all.
 
+mod keys;
+mod packages;
+
 use std::{
     fs::{self, File, OpenOptions},
     io::{self, Read, Write},
@@ -19,6 +22,8 @@ use casemate_signing::{
     package::Untrusted,
     trust::{MAX_TRUST_FILE, TrustStore},
 };
+pub(crate) use keys::{Keys, audit_public, keys, known_heads};
+pub(crate) use packages::{bundle_of, installed, installed_package, kept, package, packages_in, statement_of, version_in};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
@@ -37,8 +42,6 @@ use crate::{
 
 /// Tokens are a few hundred bytes each.
 const MAX_TOKENS: usize = 1 << 20;
-/// A PKCS#8 key.
-const MAX_KEY: usize = 16 << 10;
 
 /// Held while trust, lock file or packages are changed: two changes at once would lose one of them.
 pub(crate) struct Changing(#[expect(dead_code, reason = "the lock lives as long as the file")] File);
@@ -328,49 +331,6 @@ pub(super) fn mark(path: PathBuf) -> (PathBuf, Option<Mark>) {
     (path, mark)
 }
 
-/// The file beside a component that holds its signature.
-pub(crate) fn bundle_of(component: &Path) -> PathBuf {
-    beside(component, ".sigstore.json")
-}
-
-/// The file beside a component that holds the statement to sign.
-pub(crate) fn statement_of(component: &Path) -> PathBuf {
-    beside(component, ".statement.json")
-}
-
-fn beside(component: &Path, suffix: &str) -> PathBuf {
-    let mut name = component.as_os_str().to_owned();
-    name.push(suffix);
-    name.into()
-}
-
-/// The two files of an installed package, unbelieved.
-pub(crate) fn installed_package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
-    package_read(component, read_own)
-}
-
-/// The two files of a package, unbelieved.
-pub(crate) fn package(component: &Path) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
-    package_read(component, read)
-}
-
-fn package_read(
-    component: &Path,
-    read: impl Fn(&Path, usize) -> Result<Option<Vec<u8>>, Failure>,
-) -> Result<(Untrusted, [Vec<u8>; 2]), Failure> {
-    let absent = || Failure::invalid(format!("there is no `{}`", component.display()));
-    let bytes = read(component, usize::try_from(MAX_COMPONENT).unwrap_or(usize::MAX))?.ok_or_else(absent)?;
-    let bundle_path = bundle_of(component);
-    let bundle = read(&bundle_path, MAX_BUNDLE)?.ok_or_else(|| {
-        Failure::denied(format!(
-            "`{}` is not signed: there is no `{}`\nhelp: casemate sign makes it; nothing unsigned runs",
-            component.display(),
-            bundle_path.display()
-        ))
-    })?;
-    Ok((Untrusted::new(bytes.clone(), bundle.clone()), [bytes, bundle]))
-}
-
 /// A file of the user's own, which may be a link: people keep such files in a repository and link them. Absent is `None`.
 pub(crate) fn linked(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
     match fs::canonicalize(path) {
@@ -378,35 +338,6 @@ pub(crate) fn linked(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
         Err(error) => Err(Failure::failed(format!("`{}` cannot be read: {error}", path.display()))),
     }
-}
-
-/// A suffix of every component.
-const COMPONENT: &str = "wasm";
-
-/// Every component in a folder that has a signature beside it, in the order of the names.
-pub(crate) fn packages_in(folder: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let entries = match fs::read_dir(folder) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(Failure::failed(format!("`{}` cannot be read: {error}", folder.display()))),
-    };
-    let mut found = entries.map(|entry| Ok(entry?.path())).collect::<io::Result<Vec<PathBuf>>>()?;
-    found.retain(|path| path.extension().is_some_and(|extension| extension == COMPONENT) && bundle_of(path).exists());
-    found.sort();
-    Ok(found)
-}
-
-/// Every version of a plugin whose files are still there, the installed one among them.
-pub(crate) fn kept(folders: &Folders, plugin: &PluginId) -> Result<Vec<PathBuf>, Failure> {
-    let mut found = packages_in(&folders.plugins.join(plugin.publisher.as_str()))?;
-    found.retain(|path| version_in(path, &plugin.name).is_some());
-    Ok(found)
-}
-
-/// The version in the name NAME-VERSION.wasm, where it is this plugin's.
-pub(crate) fn version_in(component: &Path, name: &PluginName) -> Option<semver::Version> {
-    let stem = component.file_stem()?.to_str()?;
-    stem.strip_prefix(name.as_str())?.strip_prefix('-')?.parse().ok()
 }
 
 /// A file that has to be there.
@@ -422,147 +353,6 @@ pub(super) fn own_if_there(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, F
 /// A file that may be there.
 pub(crate) fn file_if_there(path: &Path, cap: usize) -> Result<Option<Vec<u8>>, Failure> {
     read(path, cap)
-}
-
-/// Where an installed package's component is.
-pub(crate) fn installed(folders: &Folders, plugin: &PluginId, version: &semver::Version) -> PathBuf {
-    folders.plugins.join(plugin.publisher.as_str()).join(format!("{}-{version}.wasm", plugin.name))
-}
-
-/// This host's own keys, made on first start, each in a file of mode 0600.
-pub(crate) struct Keys {
-    /// Authenticates the host's own state.
-    pub(crate) host: HostKey,
-    /// Authenticates compiled code.
-    pub(crate) code: [u8; 32],
-    /// Signs the audit log.
-    pub(crate) audit: ed25519_dalek::SigningKey,
-    /// Authenticates what is known of the audit log.
-    pub(crate) heads: HeadsKey,
-    /// Authenticates what clients are given to bring back.
-    pub(crate) notes: Seal,
-}
-
-/// Read the keys of an environment, or make them.
-pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
-    private(state)?;
-    let host = own(&state.join("host.key"), || {
-        let mut bytes = Zeroizing::new(vec![0; HOST_KEY_BYTES]);
-        getrandom::fill(&mut bytes).map_err(|error| Failure::failed(format!("the system has no random bytes: {error}")))?;
-        Ok(bytes)
-    })?;
-    let host: &[u8; HOST_KEY_BYTES] = host.as_slice().try_into().map_err(|_| {
-        Failure::denied(format!(
-            "`{}` is not a host key\nhelp: it was changed; find out by whom before you remove it",
-            state.join("host.key").display()
-        ))
-    })?;
-    let seal = HeadsKey::of(host);
-    let audit_path = state.join("audit.pem");
-    first_or_whole(state, &audit_path, &seal)?;
-    let pem = own(&audit_path, || Ok(Zeroizing::new(PrivateKey::generate()?.danger_to_plain_pem()?.as_bytes().to_vec())))?;
-    let pem = std::str::from_utf8(&pem).map_err(|_| Failure::invalid(format!("`{}` is not PEM", audit_path.display())))?;
-    let public = PrivateKey::from_pem(pem, None)?.public_key();
-    if !is_public_half(state, &public)? {
-        replace(&state.join("audit.pub"), public.to_pem()?.as_bytes())?;
-    }
-    let audit = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_pem(pem)
-        .map_err(|error| Failure::invalid(format!("`{}`: {error}", audit_path.display())))?;
-    Ok(Keys {
-        host: HostKey::from_bytes(host),
-        code: Sha256::new_with_prefix(b"casemate code cache key v1\0").chain_update(host).finalize().into(),
-        audit,
-        heads: seal,
-        notes: Seal::of(host)?,
-    })
-}
-
-/// Either nothing of an audit log is there yet, and it may begin, or its key and what is known of it are both there.
-fn first_or_whole(state: &Path, audit_path: &Path, seal: &HeadsKey) -> Result<(), Failure> {
-    let changing = heads::changing(state)?;
-    let known = Heads::read(state, seal)?;
-    let has_log = known.as_ref().is_some_and(|known| !known.is_empty()) || !super::chains(state)?.0.is_empty();
-    // Looked for last: whoever begins the log beside us makes the key first.
-    let has_key = read(audit_path, MAX_KEY)?.is_some();
-    match known {
-        _ if !has_key && has_log => Err(Failure::denied(format!(
-            "there is an audit log and no `{}` that signs it; a new key would begin another log in its place\n{}",
-            audit_path.display(),
-            heads::help(state)
-        ))),
-        None if has_key || has_log => Err(heads::missing(state)),
-        // Before the key is: where there is a key and nothing known, something was taken away.
-        None => Heads::default().write(state, seal, &changing),
-        Some(_) => Ok(()),
-    }
-}
-
-/// Whether `audit.pub` is this key. Another one there is refused: people hand it out to check the log with.
-fn is_public_half(state: &Path, public: &PublicKey) -> Result<bool, Failure> {
-    let path = state.join("audit.pub");
-    match read_text(&path, MAX_KEY)? {
-        None => Ok(false),
-        Some(text) if PublicKey::from_pem(&text).is_ok_and(|other| other == *public) => Ok(true),
-        Some(_) => Err(Failure::denied(format!(
-            "`{}` is not the public half of `audit.pem`: one of them was replaced\nhelp: `casemate audit verify --key FILE`, with a copy you trust, says which; put the right one back",
-            path.display()
-        ))),
-    }
-}
-
-/// The key that the audit log is checked with: from the private one where that can be read, else `audit.pub`.
-pub(crate) fn audit_public(state: &Path) -> Result<PublicKey, Failure> {
-    let Ok(Some(pem)) = read(&state.join("audit.pem"), MAX_KEY).map(|pem| pem.map(Zeroizing::new)) else {
-        let path = state.join("audit.pub");
-        let text = read_text(&path, MAX_KEY)?.ok_or_else(|| Failure::invalid(format!("there is no `{}`", path.display())))?;
-        return Ok(PublicKey::from_pem(&text)?);
-    };
-    let pem = std::str::from_utf8(&pem).map_err(|_| Failure::invalid("`audit.pem` is not PEM"))?;
-    let public = PrivateKey::from_pem(pem, None)?.public_key();
-    is_public_half(state, &public)?;
-    Ok(public)
-}
-
-/// What is known of every audit chain, where the host's key can be read; it is not made here.
-pub(crate) fn known_heads(state: &Path) -> Result<Option<Heads>, Failure> {
-    let Ok(Some(host)) = read(&state.join("host.key"), MAX_KEY).map(|host| host.map(Zeroizing::new)) else { return Ok(None) };
-    let has_log = !super::chains(state)?.0.is_empty();
-    match Heads::read(state, &HeadsKey::of(&host))? {
-        None if has_log => Err(heads::missing(state)),
-        known => Ok(known),
-    }
-}
-
-/// A file of our own that only we may read; made by `make` where it is absent. Two processes that start at once agree on one.
-fn own(path: &Path, make: impl FnOnce() -> Result<Zeroizing<Vec<u8>>, Failure>) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    if read(path, MAX_KEY)?.is_none() {
-        let bytes = make()?;
-        let mut scratch = path.as_os_str().to_owned();
-        scratch.push(format!(".{}", std::process::id()));
-        let scratch = PathBuf::from(scratch);
-        let mut file =
-            OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).custom_flags(nofollow()).open(&scratch)?;
-        file.write_all(&bytes)?;
-        file.sync_all()?;
-        // A link is made only where nothing is: whoever came first wins, and everyone reads theirs.
-        let linked = fs::hard_link(&scratch, path);
-        fs::remove_file(&scratch)?;
-        if let Err(error) = linked
-            && error.kind() != io::ErrorKind::AlreadyExists
-        {
-            return Err(error.into());
-        }
-    }
-    let mode = fs::symlink_metadata(path)?.mode();
-    if mode & 0o077 != 0 {
-        return Err(Failure::denied(format!(
-            "key-file-mode: others than its owner may read `{0}` (mode {1:o})\nhelp: chmod 600 `{0}`, and consider the key known to others",
-            path.display(),
-            mode & 0o777
-        )));
-    }
-    let absent = || Failure::failed(format!("`{}` went away while it was read", path.display()));
-    read_own(path, MAX_KEY)?.map(Zeroizing::new).ok_or_else(absent)
 }
 
 #[cfg(test)]
