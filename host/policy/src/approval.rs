@@ -4,26 +4,22 @@
 //! call and no other, once. Who agreed is proved by a signature over all of it, and the proof is checked again when the call is made, so
 //! that whoever can write the ledger still cannot agree.
 
+mod vote;
+
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
 };
 
-use casemate_signing::{
-    Environment,
-    dsse::pae,
-    key::{PublicKey, SIGNATURE_BYTES},
-    manifest::PluginId,
-};
-use serde_json::{Map, Value, json};
+use casemate_signing::{Environment, key::PublicKey, manifest::PluginId};
+use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+pub use vote::{Said, Statement, Vote, VoteFault};
 
-use crate::{GrantName, PrincipalId, ServedName, Timestamp, Window, call::hex, name::shared_name, text::quote};
+use crate::{GrantName, PrincipalId, ServedName, Timestamp, Window, call::hex, name::shared_name};
 
 /// DSSE payload type of a [`Statement`].
 pub const PAYLOAD_TYPE: &str = "application/vnd.casemate.approval+json";
-/// `_type` of a [`Statement`].
-const STATEMENT_TYPE: &str = "https://casemate.dev/approval/v0.1";
 /// How long a request for approval waits, and an approval is good, where the operator says nothing.
 const LASTS_MS: u64 = 3_600_000;
 /// Characters of a person's reason.
@@ -247,147 +243,6 @@ impl Subject {
     /// What people call it.
     pub fn id(&self) -> Option<ApprovalId> {
         self.digest()?.get(..20)?.parse().ok()
-    }
-}
-
-/// What one person said of one subject.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Said {
-    /// It may happen.
-    Approve,
-    /// It must not.
-    Deny,
-}
-
-impl Said {
-    /// The word in a statement.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Approve => "approve",
-            Self::Deny => "deny",
-        }
-    }
-}
-
-/// What an approver signs: the subject, whole, and what they say of it.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Statement {
-    /// Who.
-    pub approver: ApproverName,
-    /// What.
-    pub said: Said,
-    /// Why.
-    pub reason: String,
-    /// When.
-    pub at: Timestamp,
-    /// Of what.
-    pub subject: Subject,
-}
-
-impl Statement {
-    /// The payload: canonical JSON (RFC 8785); none where the subject has no such form.
-    pub fn payload(&self) -> Option<Vec<u8>> {
-        serde_json_canonicalizer::to_vec(&json!({
-            "_type": STATEMENT_TYPE,
-            "approver": self.approver.as_str(),
-            "at": self.at.to_string(),
-            "reason": self.reason,
-            "said": self.said.as_str(),
-            "subject": self.subject.to_json(),
-        }))
-        .ok()
-    }
-
-    /// What the signature is over: the DSSE encoding of [`Self::payload`].
-    pub fn to_sign(payload: &[u8]) -> Vec<u8> {
-        pae(PAYLOAD_TYPE, payload)
-    }
-
-    /// Back from a payload. It must be exactly what [`Self::payload`] writes.
-    pub fn from_payload(payload: &[u8]) -> Option<Self> {
-        let json: Value = serde_json::from_slice(payload).ok()?;
-        let object: &Map<String, Value> = json.as_object()?;
-        let text = |name: &str| object.get(name).and_then(Value::as_str);
-        let statement = Self {
-            approver: text("approver")?.parse().ok()?,
-            said: match text("said")? {
-                "approve" => Said::Approve,
-                "deny" => Said::Deny,
-                _ => return None,
-            },
-            reason: text("reason")?.to_owned(),
-            at: text("at")?.parse().ok()?,
-            subject: Subject::from_json(object.get("subject")?)?,
-        };
-        (statement.payload()? == payload).then_some(statement)
-    }
-}
-
-/// A statement and its signature, as the ledger keeps them. Nothing in it is verified.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vote {
-    /// The statement's payload.
-    pub payload: Vec<u8>,
-    /// Over [`Statement::to_sign`].
-    pub signature: [u8; SIGNATURE_BYTES],
-}
-
-/// Why a vote does not count.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum VoteFault {
-    /// It is no statement.
-    #[error("it is no statement about an approval")]
-    Malformed,
-    /// It is about another subject.
-    #[error("it is about another call")]
-    OtherSubject,
-    /// Nobody of that name may agree.
-    #[error(
-        "{0} is not an approver\nhelp: the operator adds `[approvers.NAME]` with the key that `casemate approver new` printed"
-    )]
-    NotEnrolled(String),
-    /// The signature is not theirs.
-    #[error("the signature is not by the key of approver `{0}`")]
-    Signature(ApproverName),
-    /// They asked for it themselves.
-    #[error("`{0}` asked for this call, and nobody approves a call of their own\nhelp: another approver has to look at it")]
-    Requester(ApproverName),
-    /// They lack the role.
-    #[error("`{0}` has none of the roles that this tool's approvers must have: {1}")]
-    Role(ApproverName, String),
-    /// It was said too late, or the clock is wrong.
-    #[error("it was said at {0}, outside the time this approval was open")]
-    Time(Timestamp),
-}
-
-impl Vote {
-    /// The statement, if an approver who may say so signed it.
-    pub fn verify(&self, subject: &Subject, rule: &ApprovalRule, approvers: &Approvers) -> Result<Statement, VoteFault> {
-        let statement = Statement::from_payload(&self.payload).ok_or(VoteFault::Malformed)?;
-        // `2` and `2.0` are one number: what counts is the canonical form.
-        if statement.subject.digest() != subject.digest() {
-            return Err(VoteFault::OtherSubject);
-        }
-        let name = &statement.approver;
-        let approver = approvers.get(name).ok_or_else(|| VoteFault::NotEnrolled(quote(name.as_str(), 64)))?;
-        approver
-            .key
-            .verify_strict(&Statement::to_sign(&self.payload), &self.signature)
-            .map_err(|_| VoteFault::Signature(name.clone()))?;
-        // Whoever asked may still say no.
-        if statement.said == Said::Approve {
-            if approver.is(&subject.principal) {
-                return Err(VoteFault::Requester(name.clone()));
-            }
-            if !has_role(approver, &rule.roles) {
-                let roles: Vec<&str> = rule.roles.iter().map(RoleName::as_str).collect();
-                return Err(VoteFault::Role(name.clone(), roles.join(", ")));
-            }
-        }
-        if statement.at < subject.requested || statement.at >= subject.expires {
-            return Err(VoteFault::Time(statement.at));
-        }
-        Ok(statement)
     }
 }
 
