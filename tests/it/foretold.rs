@@ -111,7 +111,7 @@ fn a_call_file_that_is_no_call_is_refused_with_what_one_is() {
     ask(&house, "check", &json!({ "tool": "x", "argumnets": {} })).faulty(&["unknown field `argumnets`", "help: a call is"]);
     ask(&house, "explain", &json!({ "tool": "x", "labels": ["Not A Label"] })).faulty(&["call.json"]);
     house.casemate(&["policy", "explain"]).faulty(&["<CALL.json>"]);
-    house.casemate(&["policy", "check", "--fresh"]).faulty(&["[CALL.json]"]);
+    house.casemate(&["policy", "check", "--fresh"]).faulty(&["<CALL.json>"]);
     house.casemate(&["policy", "check", "nowhere.json"]).faulty(&["nowhere.json", "cannot be read"]);
 }
 

@@ -200,7 +200,7 @@ fn production_asks_and_shares_nothing_with_development() {
     house.call("wipe", json!({ "group": "lab" })).ended(
         "denied",
         "approval-needed-in-prod",
-        &["in production a person must agree"],
+        &["in production an approver must agree"],
     );
     house = house.set("plugins.@.tools.wipe.approval", "operator");
     house.reload();

@@ -351,9 +351,9 @@ fn answers_that_race_make_the_call_once() {
 
 #[test]
 fn what_was_agreed_at_the_client_is_held_to_its_plan() {
-    let house = installed(&Guest::new("changing_plan"), at_the_client()).set("grants.tester.scope.group", vec!["lab", "lab2"]);
+    let house = installed(&Guest::new("changing_plan"), at_the_client());
     let mut client = Modern::stdio(&house, forms());
-    let call = json!({ "group": "lab", "case": "lab2" });
+    let call = json!({ "group": "lab", "case": "more" });
     let asked = Asked::from(client.call(&house, &call.clone(), &json!({})));
     house.upstreams().script(json!({ "answer": { "status": 404 } }));
     Reply(client.call(&house, &call, &retry(&asked.state, &yes()))).ended("denied", "plan-mismatch", &[]);

@@ -56,7 +56,7 @@ fn an_intent_and_its_outcome_say_everything() {
         assert_eq!(intent[field], value, "{field}");
     }
     assert_eq!(intent["arguments"], json!({"hash": "00ff", "token": "‹secret›"}));
-    assert_eq!(intent["verdicts"].as_array().unwrap().len(), 9, "one of every layer");
+    assert_eq!(intent["verdicts"].as_array().unwrap().len(), 12, "one of every layer");
 
     let outcome = &entries[1]["extensions"]["casemate"];
     assert_eq!(outcome["intent"], entries[0]["event_id"]);
@@ -112,7 +112,7 @@ fn what_is_denied_deferred_or_withdrawn_is_written_with_every_verdict() {
         .iter()
         .map(|entry| {
             let ours = &entry["extensions"]["casemate"];
-            assert_eq!(ours["verdicts"].as_array().unwrap().len(), 9);
+            assert_eq!(ours["verdicts"].as_array().unwrap().len(), 12);
             (entry["event_type"].as_str().unwrap(), entry["outcome"].as_str().unwrap(), ours["reason"].as_str().unwrap())
         })
         .collect();

@@ -6,7 +6,10 @@ use std::{
 };
 
 use super::{PolicyError, PreparedTool, covered};
-use crate::{Grant, Measure, ServedName, ToolRule, flow::{self, FlowRule}};
+use crate::{
+    Grant, Measure, ServedName, ToolRule,
+    flow::{self, FlowRule},
+};
 
 /// Verdicts go by a rule's name.
 pub(super) fn check_flows(flows: &[FlowRule], errors: &mut Vec<PolicyError>) {

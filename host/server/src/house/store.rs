@@ -13,27 +13,18 @@ use std::{
 
 use casemate_signing::{
     Environment,
-    bundle::MAX_BUNDLE,
     document::MAX_DOCUMENT,
-    highwater::{HOST_KEY_BYTES, HighWater, HostKey, MAX_STATE},
-    key::{PrivateKey, PublicKey},
+    highwater::{HighWater, MAX_STATE},
     lock::{LockFile, MAX_LOCK_FILE},
-    manifest::{PluginId, PluginName, PublisherName, check::MAX_COMPONENT},
-    package::Untrusted,
+    manifest::PublisherName,
     trust::{MAX_TRUST_FILE, TrustStore},
 };
 pub(crate) use keys::{Keys, audit_public, keys, known_heads};
 pub(crate) use packages::{bundle_of, installed, installed_package, kept, package, packages_in, statement_of, version_in};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
-use sha2::{Digest, Sha256};
-use zeroize::Zeroizing;
 
-use super::{
-    heads::{self, Heads, HeadsKey},
-    pending,
-};
+use super::pending;
 use crate::{
-    approval::Seal,
     command::print,
     exit::Failure,
     folders::{Folders, private},

@@ -3,7 +3,7 @@
 use casemate_audit::CallFacts;
 use casemate_ledger::{ChargeError, Receipt};
 use casemate_policy::{Decision, Mode, Permit};
-use casemate_sandbox::{Ending, Exchange, ExchangeStatus, Fault, RunFacts};
+use casemate_sandbox::{Effects, Ending, Exchange, ExchangeStatus, Fault, RunFacts};
 use casemate_signing::manifest::Effect;
 use tokio::task::block_in_place;
 

@@ -59,7 +59,14 @@ pub(super) struct Examined {
 }
 
 /// What the client is told of how a call ended, and what the log is.
-pub(super) fn examine(served: &Served, rules: &OutputRules, line: &Line, ending: Ending, facts: &RunFacts, audit_id: &str) -> Examined {
+pub(super) fn examine(
+    served: &Served,
+    rules: &OutputRules,
+    line: &Line,
+    ending: Ending,
+    facts: &RunFacts,
+    audit_id: &str,
+) -> Examined {
     let plugin = served.plugin.id().to_string();
     let redactor = served.plugin.redactor();
     let effects = facts.effects();

@@ -3,8 +3,8 @@
 use std::{
     fs::{self, OpenOptions},
     io::{self, Write},
-    os::unix::fs::OpenOptionsExt,
-    path::Path,
+    os::unix::fs::{MetadataExt, OpenOptionsExt},
+    path::{Path, PathBuf},
 };
 
 use casemate_signing::{
@@ -14,7 +14,7 @@ use casemate_signing::{
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::{nofollow, read_own, replace_public};
+use super::{nofollow, read, read_own, read_text, replace};
 use crate::{
     approval::Seal,
     exit::Failure,
@@ -77,7 +77,7 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
 fn first_or_whole(state: &Path, audit_path: &Path, seal: &HeadsKey) -> Result<(), Failure> {
     let changing = heads::changing(state)?;
     let known = Heads::read(state, seal)?;
-    let has_log = known.as_ref().is_some_and(|known| !known.is_empty()) || !super::chains(state)?.0.is_empty();
+    let has_log = known.as_ref().is_some_and(|known| !known.is_empty()) || !crate::house::chains(state)?.0.is_empty();
     // Looked for last: whoever begins the log beside us makes the key first.
     let has_key = read(audit_path, MAX_KEY)?.is_some();
     match known {
@@ -122,7 +122,7 @@ pub(crate) fn audit_public(state: &Path) -> Result<PublicKey, Failure> {
 /// What is known of every audit chain, where the host's key can be read; it is not made here.
 pub(crate) fn known_heads(state: &Path) -> Result<Option<Heads>, Failure> {
     let Ok(Some(host)) = read(&state.join("host.key"), MAX_KEY).map(|host| host.map(Zeroizing::new)) else { return Ok(None) };
-    let has_log = !super::chains(state)?.0.is_empty();
+    let has_log = !crate::house::chains(state)?.0.is_empty();
     match Heads::read(state, &HeadsKey::of(&host))? {
         None if has_log => Err(heads::missing(state)),
         known => Ok(known),

@@ -1,7 +1,7 @@
 //! Packages as files: a component, and beside it what was signed.
 
 use std::{
-    fs,
+    fs, io,
     path::{Path, PathBuf},
 };
 
