@@ -30,6 +30,10 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
     stage.extend(&config(stage.origin("caldera")?, &alice))?;
     stage.install(&package)?;
 
+    heading("Another engagement: what the agent has read so far is forgotten, on record");
+    stage.run(&["sessions", "show"])?;
+    stage.run(&["sessions", "clear", "local"])?;
+
     heading("The agent asks to run an operation: it is planned, and waits");
     let agent = Agent::connect(stage).await?;
     let operate = |name: &str, group: &str| json!({ "name": name, "adversary_id": DISCOVERY, "group": group, "keep_open": true });
