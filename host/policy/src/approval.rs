@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 pub use vote::{Said, Statement, Vote, VoteFault};
 
-use crate::{GrantName, PrincipalId, ServedName, Timestamp, Window, call::hex, name::shared_name};
+use crate::{GrantName, PrincipalId, ServedName, Timestamp, ToolRule, Window, call::hex, name::shared_name};
 
 /// DSSE payload type of a [`Statement`].
 pub const PAYLOAD_TYPE: &str = "application/vnd.casemate.approval+json";
@@ -268,6 +268,19 @@ pub(crate) struct Asked<'a> {
     pub(crate) plugin_digest: &'a str,
     pub(crate) tool: &'a ServedName,
     pub(crate) arguments_digest: &'a str,
+}
+
+impl<'a> Asked<'a> {
+    pub(crate) fn of(
+        environment: Environment,
+        principal: &'a PrincipalId,
+        grant: &'a GrantName,
+        rule: &'a ToolRule,
+        arguments_digest: &'a str,
+    ) -> Self {
+        let ToolRule { plugin, digest, served, .. } = rule;
+        Self { environment, principal, grant, plugin, plugin_digest: digest, tool: served, arguments_digest }
+    }
 }
 
 /// An approval that is enough for the call at hand.

@@ -130,15 +130,7 @@ impl<'a> Question<'a> {
 
     fn approvals(&self, cover: &Cover, arguments_digest: &str) -> (Option<Agreed>, Option<ApprovalId>) {
         let rule = &cover.tool.rule;
-        let asked = approval::Asked {
-            environment: self.policy.environment(),
-            principal: self.principal.id(),
-            grant: &cover.grant,
-            plugin: &rule.plugin,
-            plugin_digest: &rule.digest,
-            tool: &rule.served,
-            arguments_digest,
-        };
+        let asked = approval::Asked::of(self.policy.environment(), self.principal.id(), &cover.grant, rule, arguments_digest);
         let approvers = &self.policy.guards().approvers;
         let mut waiting = None;
         for approval in self.readings.approvals() {

@@ -46,6 +46,13 @@ pub struct Forbidden {
     pub tools: Vec<ToolPattern>,
 }
 
+impl FlowRule {
+    /// Whether it forbids such a tool to carry on what was seen in a result.
+    pub(crate) fn traces(&self, tool: &ServedName, effect: Effect) -> bool {
+        matches!(self.when, FlowWhen::Carries(_)) && self.forbids.covers(tool, effect)
+    }
+}
+
 impl Forbidden {
     /// Whether a call of this tool, which may do at most `ceiling`, is forbidden.
     pub fn covers(&self, tool: &ServedName, ceiling: Effect) -> bool {

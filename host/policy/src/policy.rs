@@ -21,7 +21,7 @@ use crate::{
     approval::{Approvers, RoleName},
     breaker::BreakerRules,
     cedar::Rules,
-    flow::{self, FlowRule, FlowWhen},
+    flow::{self, FlowRule},
     readings::began,
     schema::Schema,
     scope::GrantedScope,
@@ -189,11 +189,10 @@ impl Policy {
 
     /// The arguments of a call whose provenance a flow rule asks about.
     pub(crate) fn provenance(&self, cover: &Cover, call: &Call) -> Vec<provenance::Argument> {
-        let asks = |rule: &FlowRule| {
-            matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&cover.tool.rule.served, cover.tool.rule.ceiling())
-        };
+        let rule = &cover.tool.rule;
         // What is not well-formed is refused, however it came about, and may nest too deeply to be walked through.
-        let asked = self.guards.policies.is_some() || self.guards.flows.iter().any(asks);
+        let asked =
+            self.guards.policies.is_some() || self.guards.flows.iter().any(|flow| flow.traces(&rule.served, rule.ceiling()));
         if !asked || call.well_formed().is_err() {
             return Vec::new();
         }
@@ -203,14 +202,12 @@ impl Policy {
     /// Whether what a principal reads can ever matter to a flow rule: then its values are remembered. Under which grant it reads is not
     /// asked, nor whether the tool that would carry a value on only plans today.
     pub fn remembers(&self, principal: &Principal) -> bool {
-        let asks = |rule: &FlowRule, tool: &ToolRule| {
-            matches!(rule.when, FlowWhen::Carries(_)) && rule.forbids.covers(&tool.served, tool.manifest_tool.effect)
-        };
         if self.guards.policies.is_some() {
             return true;
         }
         let covers = self.holders.get(principal.id()).into_iter().flat_map(|holder| holder.covers.values().flatten());
-        covers.into_iter().any(|cover| self.guards.flows.iter().any(|rule| asks(rule, &cover.tool.rule)))
+        let traced = |rule: &ToolRule| self.guards.flows.iter().any(|flow| flow.traces(&rule.served, rule.manifest_tool.effect));
+        covers.into_iter().any(|cover| traced(&cover.tool.rule))
     }
 
     /// Whether a tool of this name is installed; for the operator's eyes only.

@@ -95,7 +95,7 @@ impl Look<'_> {
                 "tools = [\"PLUGIN_*\"] for each plugin that is meant",
             );
         }
-        if grant.expires.is_none() && changes {
+        if grant.expires.is_none() && grant.session.is_none() && changes {
             self.add(
                 Severity::Medium,
                 "grant-without-end",

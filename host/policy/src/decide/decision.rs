@@ -279,15 +279,8 @@ impl Deferred {
 
     /// Whether an approval is of this very call, and in time.
     pub fn is_about(&self, approval: &OpenApproval, now: Timestamp) -> bool {
-        let asked = approval::Asked {
-            environment: self.environment(),
-            principal: self.principal().id(),
-            grant: self.grant(),
-            plugin: self.plugin(),
-            plugin_digest: self.digest(),
-            tool: self.served(),
-            arguments_digest: self.arguments_digest(),
-        };
+        let (principal, rule, digest) = (self.principal().id(), self.permit.rule(), self.arguments_digest());
+        let asked = approval::Asked::of(self.environment(), principal, self.grant(), rule, digest);
         approval.is_about(&asked, now)
     }
 

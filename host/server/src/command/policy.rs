@@ -119,9 +119,9 @@ fn text(book: &Rulebook) -> String {
     let guards = book.policy.guards();
     if !guards.flows.is_empty() {
         text.push_str("\nflow rules\n");
-    }
-    for flow in &guards.flows {
-        text.push_str(&format!("  {}  {}\n", flow.name, flow.when));
+        let rows: Vec<Vec<String>> =
+            guards.flows.iter().map(|flow| vec![format!("  {}", flow.name), flow.when.to_string()]).collect();
+        text.push_str(&print::table(&rows));
     }
     if let Some(rules) = &guards.policies {
         text.push_str("\npolicies\n");
