@@ -56,7 +56,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         stopped(&stage.decide(TOOL, honest(TOOL))?)
     }),
     Attack::new("plan-swap", "have one plan approved, and send another request", |range| {
-        mismatch(range, r#"{"name":"drill","group":"blue-lab","state":"paused"}"#)
+        mismatch(range, r#"{"name":"something else","group":"red-lab","state":"paused"}"#)
     }),
     Attack::new("plan-edit", "change a word of the request after it was approved", |range| {
         mismatch(range, r#"{"name":"Drill","group":"red-lab","state":"paused"}"#)

@@ -33,6 +33,9 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack::new("other-group-in-body", "be asked for one group, and act on another", |range| {
         smuggle(range, "create_operation", create(r#"{"name":"x","group":"production","state":"paused"}"#))
     }),
+    Attack::new("another-granted-group", "be asked for one group, and act on another that the grant allows too", |range| {
+        smuggle(range, "create_operation", create(r#"{"name":"x","group":"blue-lab","state":"paused"}"#))
+    }),
     Attack::new("duplicate-keys", "name two groups in one JSON object", |range| {
         smuggle(range, "create_operation", create(r#"{"name":"x","group":"red-lab","group":"production","state":"paused"}"#))
     }),
