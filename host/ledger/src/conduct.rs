@@ -33,8 +33,7 @@ impl Ledger {
         calls.push_back(now.as_millis());
     }
 
-    fn calls_within(&self, principal: &PrincipalId, window: Window, now: Timestamp) -> u32 {
-        let since = now.as_millis().saturating_sub_unsigned(window.as_millis());
+    fn calls_since(&self, principal: &PrincipalId, since: i64) -> u32 {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(calls) = calls.get_mut(principal) else { return 0 };
         while calls.front().is_some_and(|at| *at <= since) {
@@ -69,22 +68,25 @@ impl Ledger {
 
     /// Pause a principal, if it is not paused; gives whether it is now and was not.
     pub fn pause(&self, principal: &PrincipalId, trip: Trip, now: Timestamp) -> Result<bool, LedgerError> {
-        let paused = self.write(true, |transaction| -> Result<_, LedgerError> {
+        self.write(true, |transaction| {
             let new = transaction.execute(
                 "INSERT OR IGNORE INTO pauses (principal, since_ms, trip) VALUES (?1, ?2, ?3)",
                 params![principal.as_str(), now.as_millis(), trip.to_string()],
             )?;
             Ok(new > 0)
-        })?;
-        // The burst has had its consequence. Whoever resumes the principal may be another process, and cannot reach this count.
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(principal);
-        Ok(paused)
+        })
     }
 
     /// End a pause, and forget what led to it; gives whether there was one.
-    pub fn resume(&self, principal: &PrincipalId) -> Result<bool, LedgerError> {
-        self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(principal);
+    ///
+    /// Calls are counted in the memory of whichever process is called, so the moment is kept: what was called up to then led to the pause,
+    /// or was refused because of it.
+    pub fn resume(&self, principal: &PrincipalId, now: Timestamp) -> Result<bool, LedgerError> {
         self.write(true, |transaction| {
+            transaction.execute(
+                "INSERT OR REPLACE INTO resumptions (principal, at_ms) VALUES (?1, ?2)",
+                params![principal.as_str(), now.as_millis()],
+            )?;
             let ended = transaction.execute("DELETE FROM pauses WHERE principal = ?1", [principal.as_str()])?;
             transaction.execute("DELETE FROM conduct WHERE principal = ?1", [principal.as_str()])?;
             Ok(ended > 0)
@@ -132,11 +134,16 @@ impl Ledger {
             }
             _ => 0,
         };
-        if paused.is_some() {
-            // What is called while paused is not held against the principal when a person resumes it.
-            self.calls.lock().unwrap_or_else(PoisonError::into_inner).remove(principal);
-        }
-        let calls = rules.burst.map_or(0, |rate| self.calls_within(principal, rate.per, now));
+        let calls = match rules.burst {
+            Some(rate) => {
+                let resumed: Option<i64> = transaction
+                    .prepare_cached("SELECT at_ms FROM resumptions WHERE principal = ?1")?
+                    .query_row([who], |row| row.get(0))
+                    .optional()?;
+                self.calls_since(principal, since(rate.per).max(resumed.unwrap_or(i64::MIN)))
+            }
+            None => 0,
+        };
         Ok(BreakerReading { paused, denials, variants, calls })
     }
 }

@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 const APPLICATION: i64 = 0x434d_4c47;
 
 /// What this build writes. A newer file is refused: what it means is not known here.
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 /// How long a charge waits while another process charges.
 const BUSY: Duration = Duration::from_secs(5);
@@ -121,8 +121,18 @@ const SECOND: &str = "
     ) STRICT, WITHOUT ROWID;
 ";
 
+/// What version 3 added.
+///
+/// - `resumptions`: since when the calls of a principal count towards a burst again.
+const THIRD: &str = "
+    CREATE TABLE resumptions (
+        principal TEXT PRIMARY KEY,
+        at_ms INTEGER NOT NULL
+    ) STRICT, WITHOUT ROWID;
+";
+
 /// Every table must have these columns, in whatever order they came about.
-const COLUMNS: [&str; 9] = [
+const COLUMNS: [&str; 10] = [
     "SELECT id, budget, at_ms, until_ms, amount, target FROM spends LIMIT 0",
     "SELECT principal, grant_name, since_ms FROM sessions LIMIT 0",
     "SELECT principal, grant_name, label, tool, first_ms, last_ms, audit_id, overflow FROM labels LIMIT 0",
@@ -130,6 +140,7 @@ const COLUMNS: [&str; 9] = [
     "SELECT principal, grant_name, size FROM sizes LIMIT 0",
     "SELECT id, principal, kind, tool, arguments, at_ms FROM conduct LIMIT 0",
     "SELECT principal, since_ms, trip FROM pauses LIMIT 0",
+    "SELECT principal, at_ms FROM resumptions LIMIT 0",
     "SELECT id, subject, digest, principal, arguments, tool, state, in_band, requested_ms, expires_ms, closed_ms, closed_by, spends FROM approvals LIMIT 0",
     "SELECT approval, approver, payload, signature, at_ms FROM votes LIMIT 0",
 ];
@@ -237,7 +248,7 @@ fn write_draft(draft: &Path) -> Result<(), LedgerError> {
 
 fn write_schema(connection: &Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.execute_batch(&format!("BEGIN; {FIRST} {SECOND} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
+    connection.execute_batch(&format!("BEGIN; {FIRST} {SECOND} {THIRD} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
     Ok(())
 }
 
@@ -276,13 +287,14 @@ fn check(connection: &Connection, path: &Path) -> Result<(), LedgerError> {
     Ok(())
 }
 
-/// From version 1. Where another process was faster, there is nothing left to do.
+/// From an older version. Where another process was faster, there is nothing left to do.
 fn migrate(connection: &Connection) -> Result<(), LedgerError> {
     connection.execute_batch("BEGIN IMMEDIATE")?;
     let step = || -> Result<(), rusqlite::Error> {
         let version: i64 = connection.query_row("SELECT version FROM schema", [], |row| row.get(0))?;
         if version < VERSION {
-            connection.execute_batch(&format!("{SECOND} UPDATE schema SET version = {VERSION};"))?;
+            let second = if version < 2 { SECOND } else { "" };
+            connection.execute_batch(&format!("{second} {THIRD} UPDATE schema SET version = {VERSION};"))?;
         }
         connection.execute_batch("COMMIT")
     };

@@ -128,8 +128,22 @@ fn whoever_is_resumed_by_another_process_is_not_paused_again_for_the_same_burst(
     let policy = watching(BreakerRules { burst: rate(10, "1d"), ..BreakerRules::OFF });
     (0..10).for_each(|n| server.count_call(&who("local"), at(NOW + n)));
     assert_eq!(call(&server, &policy, "local", json!({}), NOW + 10), Some("breaker-opened"));
-    assert!(terminal.resume(&who("local")).unwrap());
+    assert!(terminal.resume(&who("local"), at(NOW + 10)).unwrap());
     assert_eq!(call(&server, &policy, "local", json!({}), NOW + 11), None);
+}
+
+/// A call that began to be decided before the pause was on file does not see it: it is refused because the burst is still counted.
+#[test]
+fn a_call_that_is_decided_while_its_caller_is_paused_is_refused_too() {
+    let (_folder, path) = file();
+    let ledger = Ledger::open(&path).unwrap();
+    let policy = watching(BreakerRules { burst: rate(10, "1d"), ..BreakerRules::OFF });
+    (0..10).for_each(|n| ledger.count_call(&who("local"), at(NOW + n)));
+    assert!(ledger.pause(&who("local"), Trip::Burst(rate(10, "1d").unwrap()), at(NOW + 10)).unwrap());
+    assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 10), Some("paused"));
+    // What such a call reads: the file as it was before.
+    rusqlite::Connection::open(&path).unwrap().execute("DELETE FROM pauses", []).unwrap();
+    assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 10), Some("breaker-opened"));
 }
 
 #[test]
@@ -150,8 +164,8 @@ fn a_pause_survives_a_restart_and_is_seen_by_everyone_until_a_person_ends_it() {
     }
     let paused = other.paused().unwrap();
     assert_eq!((paused.len(), paused[0].principal.as_str(), paused[0].pause.since), (1, "local", at(NOW)));
-    assert!(other.resume(&who("local")).unwrap());
-    assert!(!other.resume(&who("local")).unwrap());
+    assert!(other.resume(&who("local"), at(NOW + 2)).unwrap());
+    assert!(!other.resume(&who("local"), at(NOW + 2)).unwrap());
     for ledger in [&one, &other] {
         assert_eq!(code(&decision(ledger, &policy, "local", json!({}), NOW + 3)), None);
     }
@@ -164,7 +178,7 @@ fn resuming_forgets_what_led_to_the_pause_and_nobody_elses() {
         (0..100).for_each(|n| ledger.note_denial(&who(principal), "x", at(NOW + n)).unwrap());
         assert_eq!(call(&ledger, &policy, principal, json!({}), NOW + 100), Some("breaker-opened"));
     }
-    assert!(ledger.resume(&who("local")).unwrap());
+    assert!(ledger.resume(&who("local"), at(NOW + 100)).unwrap());
     assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 101), None);
     assert_eq!(call(&ledger, &policy, "token:ci", json!({}), NOW + 101), Some("paused"));
 }

@@ -9,7 +9,7 @@ use rusqlite::Connection;
 use serde_json::json;
 
 use crate::fixture::{
-    House, MOST, NOW, Reading, approve, ask, at, budget, decision, exhausted, file, permit, permitted, spent, unread,
+    House, MOST, NOW, Reading, approve, ask, at, budget, decision, exhausted, file, permit, permitted, spent, unread, who,
 };
 
 /// Version 1, word for word.
@@ -68,6 +68,18 @@ fn everything_that_is_new_works_in_an_old_file() {
     assert_eq!(ledger.sessions(Default::default(), at(NOW)).unwrap()[0].values, 2);
     let bytes = House { budgets: vec![budget(Measure::Bytes(10), "1h")], ..House::of(Effect::Read) }.policy();
     assert_eq!(ledger.charge(&unread(&bytes, "local", json!({})), MOST, at(NOW)).unwrap().bytes(), Some(10));
+}
+
+/// Version 2 had everything but what version 3 added.
+#[test]
+fn a_file_of_version_2_gains_what_came_after_it() {
+    let (_folder, path) = file();
+    drop(Ledger::open(&path).unwrap());
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch("DROP TABLE resumptions; UPDATE schema SET version = 2").unwrap();
+    drop(old);
+    let ledger = Ledger::open(&path).unwrap();
+    assert!(!ledger.resume(&who("local"), at(NOW)).unwrap());
 }
 
 /// Several processes find the old file at once.

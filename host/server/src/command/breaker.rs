@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{Context, print};
 use crate::{
+    clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
     house::write_down,
@@ -56,7 +57,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
                 return Err(Failure::invalid(format!("`{principal}` is not paused\nhelp: casemate breaker list")));
             }
             write_down(&state, EventKind::BreakerResumed, json!({ "resumed": principal.as_str(), "reason": reason }))?;
-            ledger.resume(principal)?;
+            ledger.resume(principal, clock::now())?;
             print::note(format!("`{principal}` may go on"));
         }
     }
