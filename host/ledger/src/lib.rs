@@ -1,4 +1,4 @@
-//! Remember: what was spent, what was read, who behaved how, and what people agreed to.
+//! Remember: what was spent, what was read, who behaved how, what people agreed to, and what waits for them.
 //!
 //! One SQLite file, which several processes may share. [`Ledger::charge`] spends all of a call's budgets and uses up its approval, or does
 //! nothing, in one transaction: however many calls race, no budget is spent beyond its limit and no approval is used twice. What was spent
@@ -14,6 +14,7 @@ mod observations;
 mod readings;
 mod schema;
 mod sessions;
+mod tasks;
 
 pub use approvals::{Approval, ApprovalError, Closed, MAX_OPEN, State};
 pub use conduct::Paused;
@@ -21,3 +22,4 @@ pub use ledger::{ChargeError, Ledger, Receipt};
 pub use observations::{MAX_SEEN, Observation};
 pub use schema::LedgerError;
 pub use sessions::{HeldLabel, Session};
+pub use tasks::{TASK_KEPT_MS, Task, TaskState};

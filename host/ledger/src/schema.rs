@@ -124,15 +124,29 @@ const SECOND: &str = "
 /// What version 3 added.
 ///
 /// - `resumptions`: since when the calls of a principal count towards a burst again.
+/// - `tasks`: what a client will ask after; the result is there where the state is `done`.
 const THIRD: &str = "
     CREATE TABLE resumptions (
         principal TEXT PRIMARY KEY,
         at_ms INTEGER NOT NULL
     ) STRICT, WITHOUT ROWID;
+    CREATE TABLE tasks (
+        principal TEXT NOT NULL,
+        approval TEXT NOT NULL,
+        tool TEXT NOT NULL,
+        arguments TEXT NOT NULL,
+        message TEXT NOT NULL,
+        created_ms INTEGER NOT NULL,
+        updated_ms INTEGER NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('waits', 'done', 'cancelled')),
+        result TEXT,
+        PRIMARY KEY (principal, approval)
+    ) STRICT;
+    CREATE INDEX tasks_by_time ON tasks (created_ms);
 ";
 
 /// Every table must have these columns, in whatever order they came about.
-const COLUMNS: [&str; 10] = [
+const COLUMNS: [&str; 11] = [
     "SELECT id, budget, at_ms, until_ms, amount, target FROM spends LIMIT 0",
     "SELECT principal, grant_name, since_ms FROM sessions LIMIT 0",
     "SELECT principal, grant_name, label, tool, first_ms, last_ms, audit_id, overflow FROM labels LIMIT 0",
@@ -141,6 +155,7 @@ const COLUMNS: [&str; 10] = [
     "SELECT id, principal, kind, tool, arguments, at_ms FROM conduct LIMIT 0",
     "SELECT principal, since_ms, trip FROM pauses LIMIT 0",
     "SELECT principal, at_ms FROM resumptions LIMIT 0",
+    "SELECT principal, approval, tool, arguments, message, created_ms, updated_ms, state, result FROM tasks LIMIT 0",
     "SELECT id, subject, digest, principal, arguments, tool, state, in_band, requested_ms, expires_ms, closed_ms, closed_by, spends FROM approvals LIMIT 0",
     "SELECT approval, approver, payload, signature, at_ms FROM votes LIMIT 0",
 ];
@@ -179,6 +194,16 @@ pub enum LedgerError {
     /// It cannot be read or written just now.
     #[error("the ledger cannot be used: {0}")]
     Sqlite(#[from] rusqlite::Error),
+    /// What was kept there for somebody else cannot be read by them.
+    #[error("the ledger cannot be used: a text in it is damaged: {0}")]
+    Text(String),
+}
+
+impl LedgerError {
+    /// For whoever keeps a text there, and finds something else.
+    pub fn text(fault: impl std::fmt::Display) -> Self {
+        Self::Text(fault.to_string())
+    }
 }
 
 /// Open the ledger at `path`, or begin one where there is no file.

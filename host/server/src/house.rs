@@ -111,6 +111,10 @@ impl mcp::House for House {
         self.changes.subscribe()
     }
 
+    fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        tokio::task::block_in_place(|| look(&self.ledger))
+    }
+
     async fn call(
         &self,
         principal: Principal,

@@ -52,6 +52,19 @@ fn completed(client: &mut Modern, id: &str) -> Reply {
     Reply(answer["result"]["result"].clone())
 }
 
+/// The task's result, once there is one.
+#[track_caller]
+fn finally(client: &mut Modern, id: &str) -> Reply {
+    for _ in 0..200 {
+        let answer = look(client, id);
+        if answer["result"]["status"] != "working" {
+            return Reply(answer["result"]["result"].clone());
+        }
+        std::thread::sleep(std::time::Duration::from_millis(50));
+    }
+    panic!("task {id} never ended");
+}
+
 #[track_caller]
 fn unknown(answer: &Value) {
     assert_eq!(answer["error"]["code"], -32602, "{answer:#}");
@@ -107,7 +120,7 @@ fn a_cancelled_task_is_not_made() {
 }
 
 #[test]
-fn a_task_belongs_to_its_principal_and_its_process() {
+fn a_task_belongs_to_its_principal_and_survives_the_process() {
     let house = house();
     let (ann, ben) = (matching::token(&house, "ann"), matching::token(&house, "ben"));
     let mut http = Modern::http(&house, follows(), &ann);
@@ -121,10 +134,15 @@ fn a_task_belongs_to_its_principal_and_its_process() {
     unknown(&look(&mut http, "made up"));
     assert_eq!(writes(&house), 0);
     drop(http);
-    // Another process knows nothing of it, and the same call finds the approval.
-    let mut http = Modern::http(&house, follows(), &ann);
-    unknown(&look(&mut http, &id));
-    Reply(http.call(&house, &lab(), &json!({}))).done(&["200"]);
+    // Another process finds it on file, makes its call, and keeps the result for the next.
+    for _ in 0..2 {
+        let mut http = Modern::http(&house, follows(), &ben);
+        unknown(&look(&mut http, &id));
+        drop(http);
+        let mut http = Modern::http(&house, follows(), &ann);
+        completed(&mut http, &id).done(&["200"]);
+        assert_eq!(writes(&house), 1);
+    }
 }
 
 #[test]
@@ -166,10 +184,13 @@ fn clients_that_ask_at_the_same_time_make_the_call_once() {
     say(&house, "approve", &id, "alice").done();
     let mut results = Vec::new();
     std::thread::scope(|scope| {
-        let looks: Vec<_> = clients.iter_mut().map(|client| scope.spawn(|| completed(client, &id))).collect();
+        let looks: Vec<_> = clients.iter_mut().map(|client| scope.spawn(|| finally(client, &id))).collect();
         results.extend(looks.into_iter().map(|look| look.join().unwrap()));
     });
-    assert_eq!(results.iter().filter(|reply| !reply.is_error()).count(), 1, "{results:#?}");
+    // Each hears of the one call that was made, whichever process made it.
+    for reply in results {
+        reply.done(&["200"]);
+    }
     assert_eq!(writes(&house), 1);
 }
 

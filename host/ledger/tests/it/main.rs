@@ -13,5 +13,6 @@ mod provenance;
 mod race;
 mod sessions;
 mod spend;
+mod tasks;
 mod time;
 mod votes;

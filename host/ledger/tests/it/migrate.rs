@@ -76,7 +76,7 @@ fn a_file_of_version_2_gains_what_came_after_it() {
     let (_folder, path) = file();
     drop(Ledger::open(&path).unwrap());
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE resumptions; UPDATE schema SET version = 2").unwrap();
+    old.execute_batch("DROP TABLE resumptions; DROP TABLE tasks; UPDATE schema SET version = 2").unwrap();
     drop(old);
     let ledger = Ledger::open(&path).unwrap();
     assert!(!ledger.resume(&who("local"), at(NOW)).unwrap());

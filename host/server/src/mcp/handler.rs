@@ -10,6 +10,7 @@ use std::{
 };
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use casemate_ledger::LedgerError;
 use casemate_policy::{Principal, approval::ApprovalId};
 use futures_util::FutureExt;
 use rmcp::{
@@ -55,7 +56,7 @@ pub(super) struct Handler<H> {
     principal: Principal,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
-    tasks: Arc<Tasks>,
+    tasks: Arc<Tasks<H>>,
     limits: Limits,
     /// Whether the client of this session is being told of changes; a session has a handler of its own.
     told: AtomicBool,
@@ -79,7 +80,8 @@ impl<H: House> Handler<H> {
     /// A handler for `principal`. Clones share its bounds.
     pub(super) fn new(house: Arc<H>, principal: Principal, limits: Limits) -> Self {
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight.min(Semaphore::MAX_PERMITS)));
-        let (streams, tasks) = (Arc::new(Semaphore::new(STREAMS)), Arc::default());
+        let streams = Arc::new(Semaphore::new(STREAMS));
+        let tasks = Arc::new(Tasks::new(Arc::clone(&house), principal.id().clone()));
         Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false) }
     }
 
@@ -117,26 +119,32 @@ impl<H: House> Handler<H> {
         };
         match (asks, reply.question.take()) {
             (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
-            _ => Ok(match (task, &reply.waits) {
-                (Some(request), Some(id)) => self.tasks.begin(id, request, text_of(&reply)).into(),
-                _ => CallToolResponse::Complete(wire_reply(reply, revision)),
-            }),
+            _ => {
+                let begun = match (task, &reply.waits) {
+                    (Some(request), Some(id)) => self.tasks.begin(id, &request, &text_of(&reply)).map_err(unkept)?,
+                    _ => None,
+                };
+                Ok(begun.map_or_else(|| CallToolResponse::Complete(wire_reply(reply, revision)), CallToolResponse::from))
+            }
         }
     }
 
     /// What became of a task. Where its approval has come, that is the call's result.
     async fn looked(&self, id: &ApprovalId, context: RequestContext<RoleServer>) -> Result<GetTaskResult, ErrorData> {
-        if let Some(turn) = self.tasks.turn(id, &context.ct) {
+        if let Some(turn) = self.tasks.turn(id, &context.ct).map_err(unkept)? {
             let revision = agreed_revision(&context)?;
             let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
             let (request, cancel) = turn.call();
             let reply = self.house.call(self.principal.clone(), request, cancel, None).await;
             if reply.waits.is_none() {
+                let refused_as_used = reply.is_error && reply.reason() == Some("approval-gone");
                 let result = serde_json::to_value(wire_reply(reply, &revision)).ok();
-                turn.done(result.and_then(|result| result.as_object().cloned()).unwrap_or_default());
+                // The result is lost where it cannot be kept; its record is not, and the approval is used up.
+                turn.done(&result.and_then(|result| result.as_object().cloned()).unwrap_or_default(), refused_as_used)
+                    .map_err(unkept)?;
             }
         }
-        self.tasks.shown(id).ok_or_else(unknown_task)
+        self.tasks.shown(id).map_err(unkept)?.ok_or_else(unknown_task)
     }
 
     /// One call, and where the client is asked something in the middle of it, the same call with the answer.
@@ -231,13 +239,13 @@ impl<H: House> ServerHandler for Handler<H> {
 
     /// A task of this server asks for nothing, so nothing can be brought to it.
     async fn update_task(&self, request: UpdateTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        let known = request.task_id.parse().ok().and_then(|id| self.tasks.shown(&id));
-        known.map(drop).ok_or_else(unknown_task)
+        let id = request.task_id.parse().map_err(|_| unknown_task())?;
+        self.tasks.shown(&id).map_err(unkept)?.map(drop).ok_or_else(unknown_task)
     }
 
     async fn cancel_task(&self, request: CancelTaskParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        let cancelled = request.task_id.parse().is_ok_and(|id| self.tasks.cancel(&id));
-        if cancelled { Ok(()) } else { Err(unknown_task()) }
+        let id = request.task_id.parse().map_err(|_| unknown_task())?;
+        if self.tasks.cancel(&id).map_err(unkept)? { Ok(()) } else { Err(unknown_task()) }
     }
 
     /// Asked by the HTTP transport to compare `Mcp-Param-*` headers with the arguments.
@@ -311,6 +319,15 @@ fn takes_tasks(context: &RequestContext<RoleServer>, revision: &ProtocolVersion)
 /// There is no such task of this principal; whether there is one of another is not said.
 fn unknown_task() -> ErrorData {
     ErrorData::invalid_params("there is no such task; the same call, made again, finds what became of it", None)
+}
+
+/// Tasks cannot be kept or looked up just now. No call was made but by whoever is told so.
+fn unkept(error: LedgerError) -> ErrorData {
+    tracing::error!(%error, "a task could not be kept or looked up");
+    ErrorData::internal_error(
+        "tasks cannot be kept or looked up now: the ledger cannot be used; the operator's log says why",
+        None,
+    )
 }
 
 /// What a model would have read.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use casemate_ledger::Ledger;
 use casemate_policy::{Principal, approval::ApprovalId};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
@@ -23,6 +24,9 @@ pub trait House: Send + Sync + 'static {
 
     /// Changes whenever what [`House::tools`] answers may have become another.
     fn changes(&self) -> watch::Receiver<u64>;
+
+    /// Looks at the ledger, which keeps the tasks. The caller's thread waits for a file meanwhile, and the runtime has to be told.
+    fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T;
 
     /// Makes one call and gives what the client is told.
     ///
@@ -150,6 +154,11 @@ impl Reply {
     /// The id of the audit record that the call has.
     pub(crate) fn audit_id(&self) -> Option<&str> {
         self.meta.get(crate::reply::AUDIT_ID)?.as_str()
+    }
+
+    /// Why the call was refused or failed, in a word for programs.
+    pub(crate) fn reason(&self) -> Option<&str> {
+        self.structured.as_ref()?.get("reason")?.as_str()
     }
 
     /// Adds the structured form.

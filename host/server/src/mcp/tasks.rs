@@ -3,183 +3,168 @@
 //! A task does nothing by itself. Whoever asks after it makes the call again, in the same way and within the same bounds as any call, and
 //! only under the approval that it waits for. So nothing is done for a client that went away, and a task can do no more than its client.
 //!
-//! Tasks are one principal's, and end with the process. The approval does not: the same call, made again, finds what became of it.
+//! Tasks are one principal's, and on file: they survive the process, and several processes may serve one principal. Where the approval was
+//! used and there is no result, another process is making the call; after the longest that a call may take, that process was killed, and
+//! whoever asks is told that the approval is used up.
 
 use std::{
-    collections::{
-        HashMap,
-        hash_map::Entry::{Occupied, Vacant},
-    },
-    sync::{Mutex, MutexGuard, PoisonError},
+    collections::{HashMap, hash_map::Entry::Vacant},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use casemate_policy::{Timestamp, approval::ApprovalId};
+use casemate_ledger::{Closed, Ledger, LedgerError, State, TASK_KEPT_MS, TaskState};
+use casemate_policy::{PrincipalId, approval::ApprovalId};
 use rmcp::model::{CreateTaskResult, DetailedTask, GetTaskResult, JsonObject, Task, TaskPayload, TaskStatus};
 use tokio_util::sync::CancellationToken;
 
-use super::CallRequest;
+use super::{CallRequest, House};
 use crate::clock;
-
-/// Tasks of one principal. No more than so many approvals can wait; the rest are results that were not fetched.
-const MOST: usize = 128;
-
-/// Bytes of the arguments of one principal's tasks, as JSON. What comes in later takes the place of what has waited longest.
-const MOST_BYTES: usize = 4 << 20;
-
-/// How long a task is kept from its beginning. What it waits for may last longer.
-const KEPT_MS: u64 = 24 * 3_600_000;
 
 /// How often a client is asked to look. People take their time.
 const LOOK_MS: u64 = 5_000;
 
-/// The tasks of one principal.
-#[derive(Debug, Default)]
-pub(super) struct Tasks(Mutex<HashMap<ApprovalId, Entry>>);
+/// No call takes longer from the use of its approval to its result: what a manifest may ask for at most, and time to write it down.
+const LONGEST_CALL_MS: u64 = 180_000;
 
-#[derive(Debug)]
-struct Entry {
-    message: String,
-    /// Of the arguments, as JSON.
-    bytes: usize,
-    created: Timestamp,
-    updated: Timestamp,
-    state: State,
+/// The tasks of one principal.
+pub(super) struct Tasks<H> {
+    house: Arc<H>,
+    principal: PrincipalId,
+    /// Those that somebody asks after, whose call may be under way.
+    looked: Mutex<HashMap<ApprovalId, Look>>,
 }
 
 #[derive(Debug)]
-enum State {
-    /// The call is still to be made.
-    Waits(CallRequest),
-    /// Somebody asks after it, and the call may be under way.
-    Looked {
-        token: CancellationToken,
-        cancelled: bool,
-    },
-    Done(JsonObject),
-    Cancelled,
+struct Look {
+    token: CancellationToken,
+    cancelled: bool,
 }
 
 /// The right to make a task's call. When it is dropped, whatever happened, the next one may try.
-pub(super) struct Turn<'a> {
-    tasks: &'a Tasks,
+pub(super) struct Turn<'a, H: House> {
+    tasks: &'a Tasks<H>,
     id: ApprovalId,
     request: CallRequest,
     token: CancellationToken,
 }
 
-impl Tasks {
+impl<H: House> Tasks<H> {
+    pub(super) fn new(house: Arc<H>, principal: PrincipalId) -> Self {
+        Self { house, principal, looked: Mutex::default() }
+    }
+
     /// A task for a call that waits for this approval. Two calls that wait for one approval are one task.
-    pub(super) fn begin(&self, id: &ApprovalId, request: CallRequest, message: String) -> CreateTaskResult {
-        let (mut known, now) = (self.kept(), clock::now());
-        let bytes = serde_json::to_string(&request.arguments).map_or(MOST_BYTES, |json| json.len());
-        while !known.contains_key(id)
-            && (known.len() >= MOST || bytes + known.values().map(|entry| entry.bytes).sum::<usize>() > MOST_BYTES)
-            && let Some(oldest) = known.iter().min_by_key(|(_, entry)| entry.created).map(|(id, _)| id.clone())
-        {
-            known.remove(&oldest);
-        }
-        let waits = State::Waits(CallRequest { answer: None, awaits: Some(id.clone()), ..request });
-        let entry = match known.entry(id.clone()) {
-            Vacant(place) => place.insert(Entry { message, bytes, created: now, updated: now, state: waits }),
-            Occupied(place) => {
-                let entry = place.into_mut();
-                if matches!(entry.state, State::Cancelled) {
-                    entry.becomes(waits);
-                }
-                entry
-            }
-        };
-        CreateTaskResult::new(entry.task(id))
+    pub(super) fn begin(
+        &self,
+        id: &ApprovalId,
+        request: &CallRequest,
+        message: &str,
+    ) -> Result<Option<CreateTaskResult>, LedgerError> {
+        let arguments = serde_json::Value::Object(request.arguments.clone()).to_string();
+        let task = self.on_file(|ledger, who| ledger.begin_task(who, id, &request.tool, &arguments, message, clock::now()))?;
+        Ok(task.map(|task| CreateTaskResult::new(wire(id, &task))))
     }
 
     /// What is known of a task; none where there is none of this principal.
-    pub(super) fn shown(&self, id: &ApprovalId) -> Option<GetTaskResult> {
-        let known = self.kept();
-        let entry = known.get(id)?;
-        let payload = match &entry.state {
-            State::Waits(_) | State::Looked { .. } => TaskPayload::Working,
-            State::Done(result) => TaskPayload::Completed { result: result.clone() },
-            State::Cancelled => TaskPayload::Cancelled,
+    pub(super) fn shown(&self, id: &ApprovalId) -> Result<Option<GetTaskResult>, LedgerError> {
+        let Some(task) = self.found(id)? else { return Ok(None) };
+        let payload = match &task.state {
+            TaskState::Waits => TaskPayload::Working,
+            TaskState::Done(result) => {
+                TaskPayload::Completed { result: serde_json::from_str(result).map_err(LedgerError::text)? }
+            }
+            TaskState::Cancelled => TaskPayload::Cancelled,
         };
-        Some(GetTaskResult::new(DetailedTask::new(entry.task(id), payload)))
+        Ok(Some(GetTaskResult::new(DetailedTask::new(wire(id, &task), payload))))
     }
 
     /// The turn to make the call of a task that waits, if nobody has it. `cancel` ends the call with whoever asks.
-    pub(super) fn turn(&self, id: &ApprovalId, cancel: &CancellationToken) -> Option<Turn<'_>> {
-        let mut known = self.kept();
-        let entry = known.get_mut(id)?;
-        let State::Waits(request) = &entry.state else { return None };
-        let turn = Turn { tasks: self, id: id.clone(), request: request.clone(), token: cancel.child_token() };
-        entry.state = State::Looked { token: turn.token.clone(), cancelled: false };
-        Some(turn)
+    pub(super) fn turn(&self, id: &ApprovalId, cancel: &CancellationToken) -> Result<Option<Turn<'_, H>>, LedgerError> {
+        let mut looked = self.looked();
+        let Vacant(place) = looked.entry(id.clone()) else { return Ok(None) };
+        // Under the lock: a task that is over is not found waiting by the next one.
+        let Some(task) = self.found(id)?.filter(|task| task.state == TaskState::Waits) else { return Ok(None) };
+        if self.made_elsewhere(id)? {
+            return Ok(None);
+        }
+        let arguments: JsonObject = serde_json::from_str(&task.arguments).map_err(LedgerError::text)?;
+        let request = CallRequest { tool: task.tool, arguments, answer: None, awaits: Some(id.clone()) };
+        let token = cancel.child_token();
+        place.insert(Look { token: token.clone(), cancelled: false });
+        Ok(Some(Turn { tasks: self, id: id.clone(), request, token }))
     }
 
     /// No call of this task is begun any more, and one that is under way is told to end. Gives whether there is such a task.
-    pub(super) fn cancel(&self, id: &ApprovalId) -> bool {
-        let mut known = self.lock();
-        let Some(entry) = known.get_mut(id) else { return false };
-        match &mut entry.state {
-            State::Waits(_) => entry.becomes(State::Cancelled),
+    pub(super) fn cancel(&self, id: &ApprovalId) -> Result<bool, LedgerError> {
+        let mut looked = self.looked();
+        if let Some(look) = looked.get_mut(id) {
             // How a call ends is known when it has.
-            State::Looked { token, cancelled } => {
-                token.cancel();
-                *cancelled = true;
-            }
-            State::Done(_) | State::Cancelled => {}
+            look.token.cancel();
+            look.cancelled = true;
+            return Ok(true);
         }
-        true
+        let ended = self.on_file(|ledger, who| ledger.task_cancelled(who, id, clock::now()))?;
+        Ok(ended || self.found(id)?.is_some())
     }
 
-    /// Those whose time is not over.
-    fn kept(&self) -> MutexGuard<'_, HashMap<ApprovalId, Entry>> {
-        let (mut known, now) = (self.lock(), clock::now());
-        known.retain(|_, entry| now.since(entry.created) < KEPT_MS);
-        known
+    /// Whether a call that can still be under way has used the approval.
+    fn made_elsewhere(&self, id: &ApprovalId) -> Result<bool, LedgerError> {
+        let now = clock::now();
+        let approval = self.on_file(|ledger, _| ledger.approval(id, now))?;
+        Ok(approval.is_some_and(|approval| {
+            approval.state == State::Closed(Closed::Taken)
+                && approval.closed.is_some_and(|(_, at)| now.since(at) < LONGEST_CALL_MS)
+        }))
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<ApprovalId, Entry>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Entry {
-    fn task(&self, id: &ApprovalId) -> Task {
-        let status = match &self.state {
-            State::Waits(_) | State::Looked { .. } => TaskStatus::Working,
-            State::Done(_) => TaskStatus::Completed,
-            State::Cancelled => TaskStatus::Cancelled,
-        };
-        Task::new(id.as_str(), status, self.created.to_string(), self.updated.to_string())
-            .with_status_message(self.message.clone())
-            .with_ttl_ms(KEPT_MS)
-            .with_poll_interval_ms(LOOK_MS)
+    fn found(&self, id: &ApprovalId) -> Result<Option<casemate_ledger::Task>, LedgerError> {
+        self.on_file(|ledger, who| ledger.task(who, id, clock::now()))
     }
 
-    fn becomes(&mut self, state: State) {
-        (self.state, self.updated) = (state, clock::now());
+    fn on_file<T>(&self, look: impl FnOnce(&Ledger, &PrincipalId) -> T) -> T {
+        self.house.ledger(|ledger| look(ledger, &self.principal))
+    }
+
+    fn looked(&self) -> MutexGuard<'_, HashMap<ApprovalId, Look>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Turn<'_> {
+fn wire(id: &ApprovalId, task: &casemate_ledger::Task) -> Task {
+    let status = match task.state {
+        TaskState::Waits => TaskStatus::Working,
+        TaskState::Done(_) => TaskStatus::Completed,
+        TaskState::Cancelled => TaskStatus::Cancelled,
+    };
+    Task::new(id.as_str(), status, task.created.to_string(), task.updated.to_string())
+        .with_status_message(task.message.clone())
+        .with_ttl_ms(TASK_KEPT_MS)
+        .with_poll_interval_ms(LOOK_MS)
+}
+
+impl<H: House> Turn<'_, H> {
     /// The call to make, and what cancels it.
     pub(super) fn call(&self) -> (CallRequest, CancellationToken) {
         (self.request.clone(), self.token.clone())
     }
 
-    /// The call has this result, and the task is over.
-    pub(super) fn done(self, result: JsonObject) {
-        if let Some(entry) = self.tasks.lock().get_mut(&self.id) {
-            entry.becomes(State::Done(result));
+    /// The call has this result, and the task is over; unless the call was refused because another process is making it.
+    pub(super) fn done(self, result: &JsonObject, refused_as_used: bool) -> Result<(), LedgerError> {
+        if refused_as_used && self.tasks.made_elsewhere(&self.id)? {
+            return Ok(());
         }
+        let result = serde_json::to_string(result).map_err(LedgerError::text)?;
+        self.tasks.on_file(|ledger, who| ledger.task_done(who, &self.id, &result, clock::now())).map(drop)
     }
 }
 
-impl Drop for Turn<'_> {
+impl<H: House> Drop for Turn<'_, H> {
     fn drop(&mut self) {
-        if let Some(entry) = self.tasks.lock().get_mut(&self.id)
-            && let State::Looked { cancelled, .. } = entry.state
-        {
-            entry.state = if cancelled { State::Cancelled } else { State::Waits(self.request.clone()) };
+        let mut looked = self.tasks.looked();
+        let cancelled = looked.remove(&self.id).is_some_and(|look| look.cancelled);
+        // One that is done stays so.
+        if cancelled && let Err(error) = self.tasks.on_file(|ledger, who| ledger.task_cancelled(who, &self.id, clock::now())) {
+            tracing::error!(%error, task = %self.id, "a task could not be cancelled");
         }
     }
 }
@@ -188,67 +173,60 @@ impl Drop for Turn<'_> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::*;
+    use crate::mcp::tests::FakeHouse;
+
+    fn tasks() -> Tasks<FakeHouse> {
+        Tasks::new(Arc::default(), "local".parse().unwrap())
+    }
 
     fn request() -> CallRequest {
-        CallRequest { tool: "t".to_owned(), arguments: JsonObject::new(), answer: None, awaits: None }
+        let arguments = [("b".to_owned(), 1.into()), ("a".to_owned(), 2.into())].into_iter().collect();
+        CallRequest { tool: "t".to_owned(), arguments, answer: None, awaits: None }
     }
 
-    fn id(number: usize) -> ApprovalId {
-        format!("{number:020x}").parse().unwrap()
+    fn id() -> ApprovalId {
+        format!("{:020x}", 1).parse().unwrap()
     }
 
-    fn status(tasks: &Tasks) -> TaskStatus {
-        tasks.shown(&id(1)).unwrap().task.status()
+    fn status(tasks: &Tasks<FakeHouse>) -> TaskStatus {
+        tasks.shown(&id()).unwrap().unwrap().task.status()
     }
 
     #[test]
     fn one_at_a_time_makes_the_call_and_only_while_it_waits() {
-        let (tasks, cancel) = (Tasks::default(), CancellationToken::new());
-        assert!(tasks.turn(&id(1), &cancel).is_none() && tasks.shown(&id(1)).is_none() && !tasks.cancel(&id(1)));
-        tasks.begin(&id(1), request(), String::new());
-        let turn = tasks.turn(&id(1), &cancel).unwrap();
-        assert_eq!(turn.call().0.awaits, Some(id(1)));
-        assert!(tasks.turn(&id(1), &cancel).is_none());
-        drop(turn);
-        tasks.turn(&id(1), &cancel).unwrap().done(JsonObject::new());
-        assert!(tasks.turn(&id(1), &cancel).is_none() && tasks.cancel(&id(1)));
+        let (tasks, cancel) = (tasks(), CancellationToken::new());
+        let turn = || tasks.turn(&id(), &cancel).unwrap();
+        assert!(turn().is_none() && tasks.shown(&id()).unwrap().is_none() && !tasks.cancel(&id()).unwrap());
+        tasks.begin(&id(), &request(), "").unwrap();
+        let first = turn().unwrap();
+        assert_eq!(first.call().0, CallRequest { awaits: Some(id()), ..request() });
+        assert!(turn().is_none());
+        drop(first);
+        turn().unwrap().done(&JsonObject::new(), false).unwrap();
+        assert!(turn().is_none() && tasks.cancel(&id()).unwrap());
         assert_eq!(status(&tasks), TaskStatus::Completed);
     }
 
     #[test]
-    fn tasks_hold_a_bounded_amount() {
-        let tasks = Tasks::default();
-        let large = || CallRequest {
-            arguments: [("a".to_owned(), "x".repeat(MOST_BYTES / 3).into())].into_iter().collect(),
-            ..request()
-        };
-        for number in 1..=5 {
-            tasks.begin(&id(number), large(), String::new());
-        }
-        assert!(tasks.shown(&id(5)).is_some(), "the newest stays");
-        assert_eq!((1..=5).filter(|number| tasks.shown(&id(*number)).is_some()).count(), 2);
-        tasks.begin(&id(5), large(), String::new());
-        assert_eq!((1..=5).filter(|number| tasks.shown(&id(*number)).is_some()).count(), 2, "the same task needs no room");
-    }
-
-    #[test]
     fn a_cancelled_task_makes_no_call_until_it_is_called_again() {
-        let (tasks, cancel) = (Tasks::default(), CancellationToken::new());
-        tasks.begin(&id(1), request(), String::new());
-        let turn = tasks.turn(&id(1), &cancel).unwrap();
-        assert!(tasks.cancel(&id(1)) && turn.call().1.is_cancelled() && !cancel.is_cancelled());
+        let (tasks, cancel) = (tasks(), CancellationToken::new());
+        tasks.begin(&id(), &request(), "").unwrap();
+        let turn = tasks.turn(&id(), &cancel).unwrap().unwrap();
+        assert!(tasks.cancel(&id()).unwrap() && turn.call().1.is_cancelled() && !cancel.is_cancelled());
         drop(turn);
-        assert!(tasks.turn(&id(1), &cancel).is_none());
+        assert!(tasks.turn(&id(), &cancel).unwrap().is_none());
         assert_eq!(status(&tasks), TaskStatus::Cancelled);
-        tasks.begin(&id(1), request(), String::new());
+        tasks.begin(&id(), &request(), "").unwrap();
         assert_eq!(status(&tasks), TaskStatus::Working);
     }
 
     #[test]
-    fn there_are_never_more_than_are_kept() {
-        let tasks = Tasks::default();
-        (0..MOST + 50).for_each(|number| drop(tasks.begin(&id(number), request(), String::new())));
-        assert_eq!(tasks.lock().len(), MOST);
-        assert!(tasks.shown(&id(MOST + 49)).is_some());
+    fn a_call_that_ended_before_its_cancellation_was_heard_has_its_result() {
+        let (tasks, cancel) = (tasks(), CancellationToken::new());
+        tasks.begin(&id(), &request(), "").unwrap();
+        let turn = tasks.turn(&id(), &cancel).unwrap().unwrap();
+        tasks.cancel(&id()).unwrap();
+        turn.done(&JsonObject::new(), false).unwrap();
+        assert_eq!(status(&tasks), TaskStatus::Completed);
     }
 }

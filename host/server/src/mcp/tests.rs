@@ -16,6 +16,7 @@ use std::{
     time::Duration,
 };
 
+use casemate_ledger::Ledger;
 use casemate_policy::Principal;
 use serde_json::{Map, Value, json};
 use tokio::sync::watch;
@@ -31,7 +32,8 @@ const SCHEMA: &str = r##"{"type":"object","properties":{"zeta":{"type":"string"}
 
 /// Tools named after what they do. Any other name is answered as a denied tool would be.
 #[derive(Default)]
-struct FakeHouse {
+pub(super) struct FakeHouse {
+    ledger: FakeLedger,
     started: AtomicUsize,
     cancelled: AtomicUsize,
     /// The list cannot be had.
@@ -39,6 +41,15 @@ struct FakeHouse {
     /// A tool that comes and goes.
     guest: AtomicBool,
     changes: watch::Sender<u64>,
+}
+
+/// In memory.
+struct FakeLedger(Ledger);
+
+impl Default for FakeLedger {
+    fn default() -> Self {
+        Self(Ledger::in_memory().expect("a ledger in memory"))
+    }
 }
 
 impl FakeHouse {
@@ -73,6 +84,10 @@ impl House for FakeHouse {
 
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
+    }
+
+    fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.ledger.0)
     }
 
     async fn call(
