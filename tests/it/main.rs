@@ -27,6 +27,7 @@ mod posture;
 mod recording;
 mod redteam;
 mod revocation_lists;
+mod setup;
 mod signing;
 mod stdout;
 mod stopping;

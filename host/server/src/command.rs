@@ -7,6 +7,8 @@ pub mod audit;
 pub mod breaker;
 pub mod call;
 pub mod check;
+pub mod connect;
+pub mod doctor;
 pub mod init;
 pub mod inspect;
 pub mod install;
@@ -44,7 +46,7 @@ use std::path::PathBuf;
 use casemate_policy::text::visible;
 use casemate_sandbox::Worker;
 
-use crate::folders::Folders;
+use crate::{connect::Homes, folders::Folders};
 
 /// What every command is given besides its own arguments.
 #[derive(Debug, Clone)]
@@ -57,6 +59,8 @@ pub struct Context {
     pub program: PathBuf,
     /// The Docker configuration, which holds credentials for registries.
     pub registry_credentials: Option<PathBuf>,
+    /// Where MCP clients keep what they know of servers.
+    pub homes: Homes,
 }
 
 impl Context {

@@ -19,6 +19,8 @@ pub struct Folders {
     pub plugins: PathBuf,
     /// Everything the host writes while it runs, a folder per environment.
     state: PathBuf,
+    /// What was given on the command line or by variables, absolute.
+    given: Vec<(&'static str, PathBuf)>,
 }
 
 /// The XDG variables that matter, read once in `main`.
@@ -51,6 +53,7 @@ impl Folders {
                 policy: dir.to_owned(),
                 plugins: dir.join("plugins"),
                 state: dir.join("state"),
+                given: Vec::new(),
             },
             None => {
                 // The specification has relative paths in these variables ignored.
@@ -68,13 +71,22 @@ impl Folders {
                     plugins: base(&xdg.data, ".local/share")?.join("plugins"),
                     state: base(&xdg.state, ".local/state")?,
                     policy,
+                    given: Vec::new(),
                 }
             }
         };
         if let Some(config) = config {
             config.clone_into(&mut folders.config);
         }
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        folders.given.extend(dir.map(|dir| ("--dir", absolute(dir))));
+        folders.given.extend(config.map(|config| ("--config", absolute(config))));
         Ok(folders)
+    }
+
+    /// The options that make another process choose the same folders, wherever it is started.
+    pub fn given(&self) -> impl Iterator<Item = (&'static str, &Path)> {
+        self.given.iter().map(|(option, path)| (*option, path.as_path()))
     }
 
     /// The lock file.

@@ -9,6 +9,7 @@ mod case;
 pub mod clock;
 pub mod command;
 pub mod config;
+pub mod connect;
 mod cyclonedx;
 pub mod exit;
 pub mod folders;

@@ -4,6 +4,7 @@ use std::{env, ffi::OsString, path::PathBuf, process::ExitCode};
 
 use casemate::{
     command::{self, Context, Format},
+    connect::Homes,
     exit::{Exit, Failure, Outcome},
     folders::{Folders, Xdg},
 };
@@ -33,13 +34,16 @@ struct Cli {
 const EVERYWHERE: &str = "Options of every command";
 
 const AFTER_HELP: &str = "\
-First steps:  casemate init · casemate trust add · casemate install FILE.wasm · casemate check · casemate serve
+First steps:  casemate init · casemate trust add · casemate install FILE.wasm · casemate check ·
+              casemate connect CLIENT · casemate doctor
 Exit codes:   0 done · 1 failed · 2 denied by policy or trust · 3 input that makes no sense";
 
 #[derive(Debug, Subcommand)]
 enum Command {
     Init(command::init::Args),
     Check(command::check::Args),
+    Doctor(command::doctor::Args),
+    Connect(command::connect::Args),
     Serve(command::serve::Args),
     Call(command::call::Args),
     List(command::list::Args),
@@ -126,10 +130,21 @@ fn run(cli: Cli) -> Outcome {
         format: cli.format,
         program: env::current_exe()?,
         registry_credentials: docker.map(|folder| folder.join("config.json")),
+        homes: Homes {
+            applications: if cfg!(target_os = "macos") {
+                xdg.home.as_ref().map(|home| home.join("Library/Application Support"))
+            } else {
+                xdg.config.clone().or_else(|| xdg.home.as_ref().map(|home| home.join(".config")))
+            },
+            home: xdg.home,
+            codex: variable("CODEX_HOME"),
+        },
     };
     match cli.command {
         Command::Init(args) => command::init::run(&args, &context),
         Command::Check(args) => command::check::run(&args, &context),
+        Command::Doctor(args) => command::doctor::run(&args, &context),
+        Command::Connect(args) => command::connect::run(&args, &context),
         Command::Serve(args) => command::serve::run(args, &context),
         Command::Call(args) => command::call::run(&args, &context),
         Command::List(args) => command::list::run(&args, &context),

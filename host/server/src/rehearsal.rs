@@ -63,7 +63,7 @@ impl Rehearsal {
     pub(crate) fn new(manifest: &Manifest, component: &[u8], context: &Context) -> Result<Self, Failure> {
         let folder = tempfile::Builder::new().prefix("casemate-test-").tempdir()?;
         let folders = Folders::choose(Some(folder.path()), None, &Xdg::default()).map_err(Failure::failed)?;
-        let context = Context { folders, registry_credentials: None, program: context.program.clone(), ..*context };
+        let context = Context { folders, registry_credentials: None, ..context.clone() };
         let manifest = manifest.clone();
         let key = PrivateKey::generate()?;
         store::replace(&context.folders.trust(), trust(&manifest, &key)?.to_text().as_bytes())?;

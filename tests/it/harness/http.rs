@@ -46,6 +46,11 @@ impl Http {
         }
     }
 
+    /// The endpoint.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}/mcp", self.address)
+    }
+
     /// Say of the client that it can do this.
     pub(crate) fn able(mut self, capabilities: Value) -> Self {
         self.capabilities = capabilities;

@@ -208,6 +208,7 @@ mod tests {
     use casemate_audit::EventKind;
 
     use super::*;
+    use crate::connect::Homes;
     use crate::{
         command::Format,
         folders::{Folders, Xdg},
@@ -222,7 +223,17 @@ mod tests {
         for _ in 0..2 {
             write_down(&state, EventKind::TrustChanged, json!({})).unwrap();
         }
-        (dir, state, Context { folders, format: Format::Json, program: PathBuf::new(), registry_credentials: None })
+        (
+            dir,
+            state,
+            Context {
+                folders,
+                format: Format::Json,
+                program: PathBuf::new(),
+                registry_credentials: None,
+                homes: Homes::default(),
+            },
+        )
     }
 
     /// Leave the first lines of a file alone.
