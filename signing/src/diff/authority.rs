@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::{Verdict, contract, found::Found, settings, tool};
 use crate::manifest::{
-    Dimension, Identity, Limits, Manifest, Origin, Prompt, PromptName, RequestContract, SecretDeclaration, SourceDeclaration, Upstream,
+    Dimension, Identity, Limits, Manifest, Origin, Prompt, PromptName, RequestContract, SecretDeclaration, SourceDeclaration,
+    Upstream,
 };
 
 pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {

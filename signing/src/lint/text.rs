@@ -145,18 +145,29 @@ fn texts(manifest: &Manifest) -> Vec<Text<'_>> {
     }
     for (name, prompt) in &manifest.prompt {
         // Read by a model as well, but a prompt is there to address it.
-        let source = |part: &str, text| Text { culprit: Culprit::Source(format!("prompt.{name}.{part}")), text, listed: true, spoken: false };
+        let source = |part: &str, text| Text {
+            culprit: Culprit::Source(format!("prompt.{name}.{part}")),
+            text,
+            listed: true,
+            spoken: false,
+        };
         texts.push(source("title", prompt.title.as_str()));
         texts.push(source("description", prompt.description.as_str()));
         texts.push(Text { spoken: true, ..source("text", prompt.text.as_str()) });
         for argument in &prompt.argument {
             texts.push(source(&format!("argument.{}.description", argument.name), argument.description.as_str()));
-            let values = argument.values.iter().map(|value| source(&format!("argument.{}.values", argument.name), value.as_str()));
+            let values =
+                argument.values.iter().map(|value| source(&format!("argument.{}.values", argument.name), value.as_str()));
             texts.extend(values.collect::<Vec<_>>());
         }
     }
     for (name, tool) in &manifest.tool {
-        let listed = |part: String, text| Text { culprit: Culprit::Tool { tool: name.to_string(), part }, text, listed: true, spoken: false };
+        let listed = |part: String, text| Text {
+            culprit: Culprit::Tool { tool: name.to_string(), part },
+            text,
+            listed: true,
+            spoken: false,
+        };
         texts.push(listed("title".to_owned(), tool.title.as_str()));
         texts.push(listed("description".to_owned(), tool.description.as_str()));
         texts.extend(shown(&tool.input_schema).into_iter().map(|(at, text)| listed(part("argument", &at), text)));

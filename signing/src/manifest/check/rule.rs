@@ -355,13 +355,17 @@ pub enum Rule {
     #[error("the argument `{0}` is declared twice")]
     DuplicateArgument(ArgumentName),
     /// A place that nothing fills.
-    #[error("`{{{0}}}` stands in the text, and no argument has that name\nhelp: declare it, or write `{{{{` and `}}}}` for braces")]
+    #[error(
+        "`{{{0}}}` stands in the text, and no argument has that name\nhelp: declare it, or write `{{{{` and `}}}}` for braces"
+    )]
     UndeclaredArgument(String),
     /// A person would be asked for what is not used.
     #[error("the argument `{0}` does not stand in the text\nhelp: write `{{{0}}}` where it belongs, or remove it")]
     UnusedArgument(String),
     /// A text that falls into no parts.
-    #[error("a brace in the text is neither doubled nor around the name of an argument\nhelp: write `{{{{` for `{{` and `}}}}` for `}}`")]
+    #[error(
+        "a brace in the text is neither doubled nor around the name of an argument\nhelp: write `{{{{` for `{{` and `}}}}` for `}}`"
+    )]
     StrayBrace,
     /// The same value twice.
     #[error("the value `{0}` is given twice")]

@@ -33,7 +33,12 @@ fn each_rule_of_prompts_is_held() {
         ("/title", json!("a\u{200b}b"), "prompt.triage.title", hidden.clone().into()),
         ("/description", json!("a\u{200b}b"), "prompt.triage.description", hidden.clone().into()),
         ("/text", json!("{paw}\u{200b}{why}"), "prompt.triage.text", hidden.clone().into()),
-        ("/argument/0/description", json!("a\nb"), "prompt.triage.argument.paw.description", TextError::Hidden { code: 10 }.into()),
+        (
+            "/argument/0/description",
+            json!("a\nb"),
+            "prompt.triage.argument.paw.description",
+            TextError::Hidden { code: 10 }.into(),
+        ),
         ("/argument/1/values/0", json!("a\u{200b}b"), "prompt.triage.argument.why.values", hidden.into()),
         ("/argument/1/values/0", json!("alert"), "prompt.triage.argument.why.values", Rule::DuplicateValue("alert".to_owned())),
         ("/text", json!("{paw} {why} {other}"), "prompt.triage.text", Rule::UndeclaredArgument("other".to_owned())),
@@ -55,7 +60,10 @@ fn each_rule_of_prompts_is_held() {
 fn there_are_not_too_many_and_they_are_not_too_long() {
     let many = |what, count, max| Rule::TooMany { what, count, max };
     let values: Vec<String> = (0..101).map(|number| number.to_string()).collect();
-    assert_eq!(with("/argument/1", json!({ "name": "b", "description": "x", "values": values }))[0].rule, many("values", 101, 100));
+    assert_eq!(
+        with("/argument/1", json!({ "name": "b", "description": "x", "values": values }))[0].rule,
+        many("values", 101, 100)
+    );
     let text = format!("{{paw}}{{why}}{}", "a".repeat(8_000));
     assert_eq!(with("/text", json!(text))[0].rule, TextError::TooLong { length: 8_010, max: 8_000 }.into());
     let prompts: serde_json::Map<String, Value> = (0..33).map(|number| (format!("p_{number}"), prompt())).collect();
@@ -67,7 +75,8 @@ fn there_are_not_too_many_and_they_are_not_too_long() {
 
 #[test]
 fn what_a_prompt_does_not_have_is_refused() {
-    for (place, value) in [("/x", json!(1)), ("/argument/0/x", json!(1)), ("/argument/0/name", json!("A b")), ("/text", json!(1))] {
+    for (place, value) in [("/x", json!(1)), ("/argument/0/x", json!(1)), ("/argument/0/name", json!("A b")), ("/text", json!(1))]
+    {
         let mut prompt = prompt();
         let (parent, key) = place.rsplit_once('/').unwrap();
         prompt.pointer_mut(parent).unwrap()[key] = value;
