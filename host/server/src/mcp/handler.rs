@@ -18,8 +18,9 @@ use rmcp::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
         CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetTaskParams, GetTaskResult,
         Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
-        ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion, Resource, ServerCapabilities,
-        ServerConfig, SubscriptionFilter, SubscriptionsListenRequestParams, Tool, ToolAnnotations, UpdateTaskParams,
+        ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion, Resource, ResourceContents,
+        ServerCapabilities, ServerConfig, SubscriptionFilter, SubscriptionsListenRequestParams, Tool, ToolAnnotations,
+        UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -317,7 +318,8 @@ fn unknown_task() -> ErrorData {
 fn text_of(reply: &Reply) -> String {
     let texts = reply.content.iter().filter_map(|content| match content {
         Content::Text(text) => Some(text.as_str()),
-        Content::Image { .. } | Content::Link { .. } => None,
+        Content::Embedded { text, .. } => Some(text.as_str()),
+        Content::Image { .. } | Content::Audio { .. } | Content::Link { .. } => None,
     });
     texts.collect::<Vec<_>>().join("\n")
 }
@@ -362,6 +364,10 @@ fn wire_content(content: Content) -> ContentBlock {
     match content {
         Content::Text(text) => ContentBlock::text(text),
         Content::Image { media_type, data } => ContentBlock::image(STANDARD.encode(data), media_type),
+        Content::Audio { media_type, data } => ContentBlock::audio(STANDARD.encode(data), media_type),
+        Content::Embedded { uri, media_type: mime_type, text } => {
+            ContentBlock::resource(ResourceContents::TextResourceContents { uri, mime_type, text, meta: None })
+        }
         Content::Link { uri, name, media_type } => {
             let mut link = Resource::new(uri, name);
             link.mime_type = media_type;
