@@ -59,6 +59,7 @@ environment = "dev"
 # What the host itself may ask a person at the client: whether a call shall be made. A plugin asks nothing.
 [plugins.test.tools]
 input_required_result_elicitation.approval = "in-band"
+input_required_result_capabilities.approval = "in-band"
 input_required_result_request_state.approval = "in-band"
 input_required_result_tampered_state.approval = "in-band"
 

@@ -116,6 +116,9 @@ impl<H: House> Handler<H> {
                 feed.alongside(self.conversation(request, &asks, context.ct, Some(sink))).await
             }
         };
+        if let Some(fault) = asking::forged(&reply) {
+            return Err(fault);
+        }
         match (asks, reply.question.take()) {
             (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
             _ => Ok(match (task, &reply.waits) {
@@ -255,13 +258,14 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let params = request.params.unwrap_or_default();
+        let modern = context.protocol_version().is_some_and(|revision| !revision.has_initialize());
         let fault = match request.method.as_str() {
             "tools/call" => serde_json::from_value::<CallToolRequestParams>(params).err(),
             "tools/list" => serde_json::from_value::<Option<PaginatedRequestParams>>(params).err(),
+            // Gone since 2026-07-28, whatever the params are.
+            "initialize" if modern => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
             "initialize" => serde_json::from_value::<InitializeRequestParams>(params).err(),
-            "subscriptions/listen" if context.protocol_version().is_some_and(|revision| !revision.has_initialize()) => {
-                serde_json::from_value::<SubscriptionsListenRequestParams>(params).err()
-            }
+            "subscriptions/listen" if modern => serde_json::from_value::<SubscriptionsListenRequestParams>(params).err(),
             "tasks/get" => serde_json::from_value::<GetTaskParams>(params).err(),
             "tasks/update" => serde_json::from_value::<UpdateTaskParams>(params).err(),
             "tasks/cancel" => serde_json::from_value::<CancelTaskParams>(params).err(),

@@ -63,8 +63,10 @@ impl Guest for Component {
                     thread::sleep(PAUSE);
                 }
             }
+            "in_header" => Ok(plain("The header and the argument are the same.")),
             "streaming_elicitation" => Ok(plain("Nobody was asked.")),
             "input_required_result_elicitation"
+            | "input_required_result_capabilities"
             | "input_required_result_request_state"
             | "input_required_result_tampered_state" => Ok(plain("A person agreed to this call: state-ok.")),
             _ => Err(failed("there is no such tool")),
