@@ -42,6 +42,13 @@ pub enum RawContent {
         /// The bytes.
         data: Vec<u8>,
     },
+    /// A recording.
+    Audio {
+        /// An IANA media type.
+        media_type: String,
+        /// The bytes.
+        data: Vec<u8>,
+    },
     /// A pointer to a resource.
     Link {
         /// An absolute URI.
@@ -51,14 +58,25 @@ pub enum RawContent {
         /// Its media type, where known.
         media_type: Option<String>,
     },
+    /// A text with its address.
+    Embedded {
+        /// An absolute URI.
+        uri: String,
+        /// Its media type, where known.
+        media_type: Option<String>,
+        /// The text itself.
+        text: String,
+    },
 }
 
 impl RawContent {
     fn size(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Image { media_type, data } => media_type.len() + data.len(),
-            Self::Link { uri, name, media_type } => uri.len() + name.len() + media_type.as_ref().map_or(0, String::len),
+            Self::Image { media_type, data } | Self::Audio { media_type, data } => media_type.len() + data.len(),
+            Self::Link { uri, name: text, media_type } | Self::Embedded { uri, media_type, text } => {
+                uri.len() + text.len() + media_type.as_ref().map_or(0, String::len)
+            }
         }
     }
 }
@@ -68,7 +86,9 @@ impl fmt::Debug for RawContent {
         let kind = match self {
             Self::Text(_) => "Text",
             Self::Image { .. } => "Image",
+            Self::Audio { .. } => "Audio",
             Self::Link { .. } => "Link",
+            Self::Embedded { .. } => "Embedded",
         };
         write!(f, "{kind}({} bytes)", self.size())
     }
@@ -168,7 +188,9 @@ pub enum WithheldReason {
     SchemaMismatch,
     /// An image that is not one of the kinds that are shown.
     Image,
-    /// A link that is not an https URI in its plain spelling.
+    /// A recording that is not one of the kinds that are passed on.
+    Audio,
+    /// A link, or a text's address, that is not an https URI in its plain spelling.
     Link,
     /// It holds a secret where none can be taken out.
     Secret,
@@ -183,6 +205,7 @@ impl WithheldReason {
             Self::StructuredUnexpected => "structured-unexpected",
             Self::SchemaMismatch => "output-schema-mismatch",
             Self::Image => "image-not-allowed",
+            Self::Audio => "audio-not-allowed",
             Self::Link => "link-not-allowed",
             Self::Secret => "secret-in-output",
         }

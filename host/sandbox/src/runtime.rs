@@ -387,7 +387,11 @@ fn content(content: types::Content) -> RawContent {
     match content {
         types::Content::Text(text) => RawContent::Text(text),
         types::Content::Image(blob) => RawContent::Image { media_type: blob.media_type, data: blob.data },
+        types::Content::Audio(blob) => RawContent::Audio { media_type: blob.media_type, data: blob.data },
         types::Content::ResourceLink(link) => RawContent::Link { uri: link.uri, name: link.name, media_type: link.media_type },
+        types::Content::EmbeddedText(document) => {
+            RawContent::Embedded { uri: document.uri, media_type: document.media_type, text: document.text }
+        }
     }
 }
 

@@ -45,6 +45,7 @@ mod tasks;
 #[expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests;
 
+pub use asking::FORGED;
 pub use house::{Annotations, Answer, CallRequest, Content, House, Question, Reply, Said, ToolListing};
 pub use limits::Limits;
 pub use offers::{Completing, Contents, PromptArgumentListing, PromptListing, PromptText, ResourceListing, Unserved};

@@ -101,8 +101,8 @@ fn request(exchange: &Exchange) -> RequestFacts {
 pub(crate) fn size(output: &RawOutput) -> u64 {
     let content = output.content.iter().map(|content| match content {
         RawContent::Text(text) => text.len(),
-        RawContent::Image { data, .. } => data.len(),
-        RawContent::Link { uri, name, .. } => uri.len() + name.len(),
+        RawContent::Image { data, .. } | RawContent::Audio { data, .. } => data.len(),
+        RawContent::Link { uri, name: text, .. } | RawContent::Embedded { uri, text, .. } => uri.len() + text.len(),
     });
     count(content.sum::<usize>() + output.structured.as_ref().map_or(0, String::len))
 }

@@ -185,6 +185,11 @@ pub(crate) fn result(output: CheckedOutput, plugin: &str, audit_id: &str) -> Rep
             Checked::Text(text) if untrusted => Content::Text(marked(&text, plugin, audit_id)),
             Checked::Text(text) => Content::Text(text),
             Checked::Image { media_type, data } => Content::Image { media_type, data },
+            Checked::Audio { media_type, data } => Content::Audio { media_type, data },
+            Checked::Embedded { uri, media_type, text } => {
+                let text = if untrusted { marked(&text, plugin, audit_id) } else { text };
+                Content::Embedded { uri, media_type, text }
+            }
             Checked::Link { uri, name, media_type } => Content::Link { uri, name, media_type },
         })
         .collect();

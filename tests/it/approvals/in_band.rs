@@ -160,6 +160,7 @@ fn where_operators_agree_no_client_does() {
         let response = json!({ "inputResponses": { "approval": yes() } });
         only_waits(&house, client.call(&house, &lab(), &response));
         let made_up = client.call(&house, &lab(), &retry("made up", &yes()));
+        assert_eq!(made_up["code"], -32602, "{made_up:#}");
         Reply(made_up).ended("denied", "answer-forged", &[]);
     }
     let mut client = Modern::stdio(&house, forms());
@@ -255,6 +256,7 @@ fn a_note_that_was_made_up_changed_or_written_for_another_call_is_refused() {
     let [mut stdio, mut http] = Modern::both(&house, &forms());
     let (local, anns) = (ask(&mut stdio, &house), ask(&mut http, &house));
     let refused = |reply: Value| {
+        assert_eq!(reply["code"], -32602, "an error of the protocol: {reply:#}");
         let reply = Reply(reply).ended("denied", "answer-forged", &["does not belong to this call"]);
         let id = reply.audit_id().to_owned();
         let recorded = house.audit().into_iter().find(|record| record["event_id"] == json!(id)).unwrap_or_else(|| panic!("{id}"));

@@ -37,12 +37,19 @@ impl Modern {
         }
     }
 
-    /// Call `change`, with whatever else the params shall have. Gives the result.
+    /// Call `change`, with whatever else the params shall have. Gives the result; an error of the protocol is given as one, with its code.
     pub(super) fn call(&mut self, house: &House, arguments: &Value, more: &Value) -> Value {
         let name = house.served("change");
         let mut params = json!({ "name": name, "arguments": arguments });
         params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
-        self.request("tools/call", &name, params)["result"].clone()
+        let answer = self.request("tools/call", &name, params);
+        match answer.get("error") {
+            None => answer["result"].clone(),
+            Some(error) => json!({
+                "code": error["code"], "isError": true, "structuredContent": error["data"],
+                "content": [{ "type": "text", "text": error["message"] }],
+            }),
+        }
     }
 }
 

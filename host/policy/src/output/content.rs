@@ -1,4 +1,4 @@
-//! Pieces of a result: text made visible, images and links only of the kinds that are shown.
+//! Pieces of a result: text made visible; images, recordings and links only of the kinds that are shown.
 
 use super::{RawContent, Redactor, Withheld, WithheldReason};
 use crate::{
@@ -22,6 +22,13 @@ pub enum Content {
         /// The bytes, which begin as the media type says.
         data: Vec<u8>,
     },
+    /// A recording.
+    Audio {
+        /// `audio/wav`, `audio/mpeg`, `audio/ogg` or `audio/flac`.
+        media_type: String,
+        /// The bytes, which begin as the media type says.
+        data: Vec<u8>,
+    },
     /// A pointer to a resource.
     Link {
         /// An https URI in its plain spelling.
@@ -31,14 +38,25 @@ pub enum Content {
         /// Its media type, where known.
         media_type: Option<String>,
     },
+    /// A text with its address.
+    Embedded {
+        /// An https URI in its plain spelling.
+        uri: String,
+        /// Its media type, where known.
+        media_type: Option<String>,
+        /// The text itself, nothing hidden in it.
+        text: String,
+    },
 }
 
 impl Content {
     pub(super) fn size(&self) -> usize {
         match self {
             Self::Text(text) => text.len(),
-            Self::Image { media_type, data } => media_type.len() + data.len(),
-            Self::Link { uri, name, media_type } => uri.len() + name.len() + media_type.as_ref().map_or(0, String::len),
+            Self::Image { media_type, data } | Self::Audio { media_type, data } => media_type.len() + data.len(),
+            Self::Link { uri, name: text, media_type } | Self::Embedded { uri, media_type, text } => {
+                uri.len() + text.len() + media_type.as_ref().map_or(0, String::len)
+            }
         }
     }
 }
@@ -57,19 +75,35 @@ pub(super) fn read(raw: RawContent, redactor: &Redactor) -> Result<Content, With
                 Err(Withheld::new(WithheldReason::Image, why))
             }
         }
+        RawContent::Audio { media_type, data } => {
+            if is_audio(&media_type, &data) {
+                Ok(Content::Audio { media_type, data })
+            } else {
+                let why =
+                    format!("a recording is not the WAV, MP3, Ogg or FLAC that its media type {} says", quote(&media_type, 80));
+                Err(Withheld::new(WithheldReason::Audio, why))
+            }
+        }
+        RawContent::Embedded { uri, media_type, text } => {
+            address(&uri, media_type.as_deref(), quote)?;
+            Ok(Content::Embedded { uri, media_type, text: visible(&text).into_owned() })
+        }
         RawContent::Link { uri, name, media_type } => {
-            if !uri.starts_with("https://") || ScopeValue::parse(ScopeKind::Url, &uri).is_err() {
-                return Err(Withheld::new(
-                    WithheldReason::Link,
-                    format!("a link to {} is not a plain https URL", quote(&uri, 120)),
-                ));
-            }
-            if let Some(other) = media_type.as_ref().filter(|text| !is_media_type(text)) {
-                return Err(Withheld::new(WithheldReason::Link, format!("a link's media type {} is none", quote(other, 80))));
-            }
+            address(&uri, media_type.as_deref(), quote)?;
             let name: String = name.chars().take(MAX_NAME).map(|c| if matches!(c, '\n' | '\t') { ' ' } else { c }).collect();
             Ok(Content::Link { uri, name: visible(&name).into_owned(), media_type })
         }
+    }
+}
+
+/// Where a link leads or a text is from: a plain https URL, and if a media type, one.
+fn address(uri: &str, media_type: Option<&str>, quote: impl Fn(&str, usize) -> String) -> Result<(), Withheld> {
+    if !uri.starts_with("https://") || ScopeValue::parse(ScopeKind::Url, uri).is_err() {
+        return Err(Withheld::new(WithheldReason::Link, format!("a link to {} is not a plain https URL", quote(uri, 120))));
+    }
+    match media_type.filter(|text| !is_media_type(text)) {
+        Some(other) => Err(Withheld::new(WithheldReason::Link, format!("a link's media type {} is none", quote(other, 80)))),
+        None => Ok(()),
     }
 }
 
@@ -80,7 +114,10 @@ pub(super) fn redact(piece: Content, redactor: &Redactor, redactions: &mut usize
         Content::Image { data, .. } if redactor.is_in(&data) => {
             Err(Withheld::new(WithheldReason::Secret, "an image holds a secret"))
         }
-        Content::Link { uri, media_type, .. }
+        Content::Audio { data, .. } if redactor.is_in(&data) => {
+            Err(Withheld::new(WithheldReason::Secret, "a recording holds a secret"))
+        }
+        Content::Link { uri, media_type, .. } | Content::Embedded { uri, media_type, .. }
             if redactor.is_in(uri.as_bytes()) || media_type.as_ref().is_some_and(|text| redactor.is_in(text.as_bytes())) =>
         {
             Err(Withheld::new(WithheldReason::Secret, "a link holds a secret"))
@@ -88,7 +125,10 @@ pub(super) fn redact(piece: Content, redactor: &Redactor, redactions: &mut usize
         Content::Link { uri, name, media_type } => {
             Ok(Content::Link { uri, name: redactor.redact_counting(name, redactions), media_type })
         }
-        image @ Content::Image { .. } => Ok(image),
+        Content::Embedded { uri, media_type, text } => {
+            Ok(Content::Embedded { uri, media_type, text: redactor.redact_counting(text, redactions) })
+        }
+        bytes @ (Content::Image { .. } | Content::Audio { .. }) => Ok(bytes),
     }
 }
 
@@ -99,6 +139,17 @@ fn is_image(media_type: &str, data: &[u8]) -> bool {
         "image/jpeg" => data.starts_with(b"\xff\xd8\xff"),
         "image/gif" => data.starts_with(b"GIF87a") || data.starts_with(b"GIF89a"),
         "image/webp" => data.starts_with(b"RIFF") && data.get(8..12) == Some(b"WEBP".as_slice()),
+        _ => false,
+    }
+}
+
+/// The same of recordings. An MP3 begins with an ID3 tag or with a frame of MPEG audio, layer III.
+fn is_audio(media_type: &str, data: &[u8]) -> bool {
+    match media_type {
+        "audio/wav" => data.starts_with(b"RIFF") && data.get(8..12) == Some(b"WAVE".as_slice()),
+        "audio/mpeg" => data.starts_with(b"ID3") || matches!(data, [0xff, second, ..] if second & 0xe6 == 0xe2),
+        "audio/ogg" => data.starts_with(b"OggS"),
+        "audio/flac" => data.starts_with(b"fLaC"),
         _ => false,
     }
 }

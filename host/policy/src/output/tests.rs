@@ -136,6 +136,11 @@ fn a_secret_that_cannot_be_taken_out_withholds_the_result() {
     assert_eq!(withheld(RawOutput { content: vec![image], structured: None }, &plain()), WithheldReason::Secret);
     let link = RawContent::Link { uri: "https://a.test/?k=s3cr3t-key-value".to_owned(), name: String::new(), media_type: None };
     assert_eq!(withheld(RawOutput { content: vec![link], structured: None }, &plain()), WithheldReason::Secret);
+    let audio = RawContent::Audio { media_type: "audio/flac".to_owned(), data: b"fLaCs3cr3t-key-value".to_vec() };
+    assert_eq!(withheld(RawOutput { content: vec![audio], structured: None }, &plain()), WithheldReason::Secret);
+    let uri = "https://a.test/?k=s3cr3t-key-value".to_owned();
+    let embedded = RawContent::Embedded { uri, media_type: None, text: String::new() };
+    assert_eq!(withheld(RawOutput { content: vec![embedded], structured: None }, &plain()), WithheldReason::Secret);
     let strict = json!({"type": "object", "properties": {"key": {"type": "string", "pattern": "^[a-z0-9-]+$"}}});
     let rules = OutputRules::new(&tool(Some(strict), &["r"]), 1000).unwrap();
     assert_eq!(withheld(structured(r#"{"key":"s3cr3t-key-value"}"#), &rules), WithheldReason::Secret);
@@ -159,6 +164,56 @@ fn images_are_what_they_say() {
     ] {
         assert_eq!(withheld(image(media_type, data), &plain()), WithheldReason::Image, "{media_type}");
     }
+}
+
+#[test]
+fn recordings_are_what_they_say() {
+    let audio = |media_type: &str, data: &[u8]| RawOutput {
+        content: vec![RawContent::Audio { media_type: media_type.to_owned(), data: data.to_vec() }],
+        structured: None,
+    };
+    for (media_type, data) in [
+        ("audio/wav", b"RIFF\0\0\0\0WAVErest".as_slice()),
+        ("audio/mpeg", b"ID3rest"),
+        ("audio/mpeg", b"\xff\xfbrest"),
+        ("audio/ogg", b"OggSrest"),
+        ("audio/flac", b"fLaCrest"),
+    ] {
+        let output = check(audio(media_type, data), &plain(), plain().max_bytes(), &redactor()).unwrap();
+        assert_eq!(output.content(), [Content::Audio { media_type: media_type.to_owned(), data: data.to_vec() }]);
+    }
+    for (media_type, data) in [
+        ("audio/wav", b"RIFF\0\0\0\0WEBP".as_slice()),
+        ("audio/wav", b"<script>"),
+        ("audio/mpeg", b"\xff\xd8\xff"),
+        ("audio/mpeg", b"\xff"),
+        ("audio/midi", b"MThd"),
+        ("image/png", b"RIFF\0\0\0\0WAVE"),
+        ("audio/ogg", b""),
+    ] {
+        assert_eq!(withheld(audio(media_type, data), &plain()), WithheldReason::Audio, "{media_type}");
+    }
+}
+
+#[test]
+fn an_embedded_text_is_read_as_a_text_and_its_address_as_a_link() {
+    let embedded = |uri: &str, text: &str| RawOutput {
+        content: vec![RawContent::Embedded {
+            uri: uri.to_owned(),
+            media_type: Some("text/plain".to_owned()),
+            text: text.to_owned(),
+        }],
+        structured: None,
+    };
+    let raw = embedded("https://a.test/note", "key: s3cr3t-key-value\u{202e}");
+    let output = check(raw, &plain(), plain().max_bytes(), &redactor()).unwrap();
+    assert!(matches!(output.content(), [Content::Embedded { text, .. }] if text == "key: ‹secret api_key›\\u{202e}"));
+    assert_eq!(output.redactions(), 1);
+    for uri in ["test://note", "javascript:alert(1)", "http://a.test/", ""] {
+        assert_eq!(withheld(embedded(uri, ""), &plain()), WithheldReason::Link, "{uri}");
+    }
+    let cap = plain().max_bytes();
+    assert_eq!(withheld(embedded("https://a.test/", &"a".repeat(cap)), &plain()), WithheldReason::TooLarge);
 }
 
 #[test]

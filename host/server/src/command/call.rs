@@ -78,7 +78,10 @@ pub(super) fn shown(reply: &Reply) -> String {
         .iter()
         .map(|content| match content {
             Content::Text(text) => text.clone(),
-            Content::Image { media_type, data } => format!("[{media_type}, {} bytes]", data.len()),
+            Content::Image { media_type, data } | Content::Audio { media_type, data } => {
+                format!("[{media_type}, {} bytes]", data.len())
+            }
+            Content::Embedded { uri, text, .. } => format!("{uri}:\n{text}"),
             Content::Link { uri, name, .. } => format!("{name}: {uri}"),
         })
         .collect::<Vec<_>>()
@@ -92,6 +95,10 @@ fn value(reply: &Reply) -> Value {
         .map(|content| match content {
             Content::Text(text) => json!({ "type": "text", "text": text }),
             Content::Image { media_type, data } => json!({ "type": "image", "mimeType": media_type, "bytes": data.len() }),
+            Content::Audio { media_type, data } => json!({ "type": "audio", "mimeType": media_type, "bytes": data.len() }),
+            Content::Embedded { uri, media_type, text } => {
+                json!({ "type": "resource", "resource": { "uri": uri, "mimeType": media_type, "text": text } })
+            }
             Content::Link { uri, name, media_type } => {
                 json!({ "type": "resource_link", "uri": uri, "name": name, "mimeType": media_type })
             }

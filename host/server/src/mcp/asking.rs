@@ -6,7 +6,7 @@
 use std::{collections::BTreeMap, time::Duration};
 
 use rmcp::{
-    Peer, RoleServer,
+    ErrorData, Peer, RoleServer,
     model::{
         BooleanSchema, CallToolRequestParams, CallToolResponse, CancelledNotificationParam, ClientResult, ElicitRequest,
         ElicitRequestParams, ElicitResult, ElicitationAction, ElicitationSchema, InputRequest, InputRequiredResult,
@@ -17,10 +17,13 @@ use rmcp::{
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use super::{Answer, Question, Said};
+use super::{Answer, Content, Question, Reply, Said};
 
 /// The question's name among the requests for input, and the answer's among the responses.
 const QUESTION: &str = "approval";
+
+/// Why an answer is refused whose state is none of this host's, as replies say it.
+pub const FORGED: &str = "answer-forged";
 
 /// The field of the form that says yes.
 const FIELD: &str = "approve";
@@ -67,6 +70,17 @@ pub(super) fn answer(request: &mut CallToolRequestParams, revision: &ProtocolVer
     let response = request.input_responses.take().and_then(|mut responses| responses.remove(QUESTION));
     let said = response.map_or(Said::Nothing, |response| serde_json::from_value(response).map_or(Said::Unclear, said));
     Some(Answer { state, said })
+}
+
+/// A state that this host did not write about this very call is no refusal that a model could act on: the client broke the protocol, which
+/// wants an error for it (2026-07-28, multi round-trip requests: servers must reject a state that fails integrity verification).
+pub(super) fn forged(reply: &Reply) -> Option<ErrorData> {
+    let data = reply.structured.as_ref().filter(|data| data.get("reason").is_some_and(|reason| reason == FORGED))?;
+    let texts = reply.content.iter().filter_map(|content| match content {
+        Content::Text(text) => Some(text.as_str()),
+        _ => None,
+    });
+    Some(ErrorData::invalid_params(texts.collect::<Vec<_>>().join("\n"), Some(data.clone())))
 }
 
 /// Asks, and waits for so long. None where no answer came: the client cannot, did not in time, or no longer wants the call.

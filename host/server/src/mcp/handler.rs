@@ -21,7 +21,7 @@ use rmcp::{
         CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams,
         GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Resource, ServerCapabilities, ServerConfig,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Resource, ResourceContents, ServerCapabilities, ServerConfig,
         SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter,
         SubscriptionsListenRequestParams, Tool, ToolAnnotations, UnsubscribeRequestParams, UpdateTaskParams,
     },
@@ -127,6 +127,9 @@ impl<H: House> Handler<H> {
         };
         if revision.has_initialize() {
             self.level.tell(&peer, &tool, &reply);
+        }
+        if let Some(fault) = asking::forged(&reply) {
+            return Err(fault);
         }
         match (asks, reply.question.take()) {
             (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
@@ -291,6 +294,7 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<CustomResult, ErrorData> {
         let params = request.params.unwrap_or_default();
+        let modern = context.protocol_version().is_some_and(|revision| !revision.has_initialize());
         let fault = match request.method.as_str() {
             "tools/call" => serde_json::from_value::<CallToolRequestParams>(params).err(),
             "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
@@ -303,10 +307,10 @@ impl<H: House> ServerHandler for Handler<H> {
                 serde_json::from_value::<SubscribeRequestParams>(params).err()
             }
             "logging/setLevel" if of_2025(&context) => serde_json::from_value::<SetLevelRequestParams>(params).err(),
+            // Gone since 2026-07-28, whatever the params are.
+            "initialize" if modern => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
             "initialize" => serde_json::from_value::<InitializeRequestParams>(params).err(),
-            "subscriptions/listen" if context.protocol_version().is_some_and(|revision| !revision.has_initialize()) => {
-                serde_json::from_value::<SubscriptionsListenRequestParams>(params).err()
-            }
+            "subscriptions/listen" if modern => serde_json::from_value::<SubscriptionsListenRequestParams>(params).err(),
             "tasks/get" => serde_json::from_value::<GetTaskParams>(params).err(),
             "tasks/update" => serde_json::from_value::<UpdateTaskParams>(params).err(),
             "tasks/cancel" => serde_json::from_value::<CancelTaskParams>(params).err(),
@@ -438,7 +442,8 @@ fn unkept(error: LedgerError) -> ErrorData {
 fn text_of(reply: &Reply) -> String {
     let texts = reply.content.iter().filter_map(|content| match content {
         Content::Text(text) => Some(text.as_str()),
-        Content::Image { .. } | Content::Link { .. } => None,
+        Content::Embedded { text, .. } => Some(text.as_str()),
+        Content::Image { .. } | Content::Audio { .. } | Content::Link { .. } => None,
     });
     texts.collect::<Vec<_>>().join("\n")
 }
@@ -483,6 +488,10 @@ fn wire_content(content: Content) -> ContentBlock {
     match content {
         Content::Text(text) => ContentBlock::text(text),
         Content::Image { media_type, data } => ContentBlock::image(STANDARD.encode(data), media_type),
+        Content::Audio { media_type, data } => ContentBlock::audio(STANDARD.encode(data), media_type),
+        Content::Embedded { uri, media_type: mime_type, text } => {
+            ContentBlock::resource(ResourceContents::TextResourceContents { uri, mime_type, text, meta: None })
+        }
         Content::Link { uri, name, media_type } => {
             let mut link = Resource::new(uri, name);
             link.mime_type = media_type;

@@ -235,6 +235,22 @@ pub enum Content {
         /// Its bytes.
         data: Vec<u8>,
     },
+    /// A recording.
+    Audio {
+        /// IANA media type.
+        media_type: String,
+        /// Its bytes.
+        data: Vec<u8>,
+    },
+    /// A text with its address.
+    Embedded {
+        /// An absolute URI.
+        uri: String,
+        /// IANA media type, where known.
+        media_type: Option<String>,
+        /// The text itself.
+        text: String,
+    },
     /// A pointer to something that can be read elsewhere.
     Link {
         /// An absolute URI.

@@ -18,7 +18,7 @@ use super::{Way, told, unavailable};
 use crate::{
     approval::{self, Broken},
     clock,
-    mcp::{Answer, Question, Reply, Said},
+    mcp::{Answer, FORGED, Question, Reply, Said},
     reply::{self, Refused},
 };
 
@@ -49,7 +49,7 @@ enum Unheard {
 impl Unheard {
     fn code(&self) -> &'static str {
         match self {
-            Self::Forged => "answer-forged",
+            Self::Forged => FORGED,
             Self::Expired => "answer-expired",
             Self::Closed(..) => "approval-gone",
             Self::Changed(_) => "answer-outdated",

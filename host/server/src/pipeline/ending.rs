@@ -151,7 +151,8 @@ pub(super) fn said_in(reply: &Reply, shown: &mut Values) {
     reply.content.iter().for_each(|content| match content {
         Content::Text(text) => shown.text(text),
         Content::Link { uri, name, .. } => [uri, name].into_iter().for_each(|text| shown.text(text)),
-        Content::Image { .. } => {}
+        Content::Embedded { uri, text, .. } => [uri, text].into_iter().for_each(|text| shown.text(text)),
+        Content::Image { .. } | Content::Audio { .. } => {}
     });
     reply.structured.iter().for_each(|structured| shown.add(structured));
 }

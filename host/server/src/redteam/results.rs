@@ -69,7 +69,8 @@ fn text(range: &Range<'_>, text: &str, structured: &str) -> Result<String, Escap
     let checked = check(raw, &rules(range)?, CAP, &redactor()).map_err(|withheld| broken(withheld.for_operator()))?;
     let texts = checked.content().iter().filter_map(|content| match content {
         Content::Text(text) => Some(text.as_str()),
-        Content::Image { .. } | Content::Link { .. } => None,
+        Content::Embedded { text, .. } => Some(text.as_str()),
+        Content::Image { .. } | Content::Audio { .. } | Content::Link { .. } => None,
     });
     Ok(texts.collect::<Vec<_>>().join("\n"))
 }

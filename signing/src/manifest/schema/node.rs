@@ -1,5 +1,7 @@
 //! One schema node at a time: which keywords it may have, and what they must say.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::{
@@ -10,6 +12,8 @@ use crate::manifest::{pattern, text};
 
 /// Characters of a title, an enumerated value or an example.
 const MAX_VALUE: usize = 256;
+/// Characters of a header's name, behind `Mcp-Param-`.
+const MAX_HEADER: usize = 64;
 /// Characters of a description.
 const MAX_DESCRIPTION: usize = 1024;
 
@@ -28,15 +32,17 @@ pub(super) struct Walk {
     pub(super) references: Vec<Reference>,
     /// Whether `x-secret` may stand here: only where the host heeds it.
     secrets: bool,
+    /// The headers that arguments are repeated in, lower case: each is one argument's.
+    headers: BTreeSet<String>,
     inside: bool,
 }
 
 impl Walk {
     pub(super) fn new(strictness: Strictness) -> Self {
-        Self { strictness, errors: Vec::new(), references: Vec::new(), secrets: false, inside: false }
+        Self { strictness, errors: Vec::new(), references: Vec::new(), secrets: false, headers: BTreeSet::new(), inside: false }
     }
 
-    /// Accept `x-secret`.
+    /// Accept what is said of arguments alone: `x-secret` and `x-mcp-header`.
     pub(super) fn with_secrets(self) -> Self {
         Self { secrets: true, ..self }
     }
@@ -58,6 +64,7 @@ impl Walk {
             return;
         };
         self.annotations(node, at);
+        self.header(node, at);
         let allowed: &[&str] = if let Some(target) = node.get("$ref") {
             match target.as_str() {
                 Some(target) => {
@@ -102,7 +109,7 @@ impl Walk {
         for keyword in node.keys() {
             let annotation =
                 matches!(keyword.as_str(), "title" | "description" | "default" | "examples" | "deprecated" | "format")
-                    || (self.secrets && keyword == "x-secret");
+                    || (self.secrets && matches!(keyword.as_str(), "x-secret" | "x-mcp-header"));
             if !annotation && !allowed.contains(&keyword.as_str()) {
                 self.refuse(at, SchemaRule::Keyword(keyword.chars().take(80).collect()));
             }
@@ -124,6 +131,19 @@ impl Walk {
                 ("title" | "description" | "format" | "examples" | "deprecated", _) => self.refuse_value(at, keyword),
                 _ => {}
             }
+        }
+    }
+
+    /// `x-mcp-header`: a client repeats the argument in the header `Mcp-Param-NAME`, for what stands between it and the host (MCP 2026-07-28,
+    /// SEP-2243). One header for one argument, of a type that has one spelling; never a secret, for headers are logged on the way.
+    fn header(&mut self, node: &Map<String, Value>, at: &str) {
+        let Some(header) = node.get("x-mcp-header").filter(|_| self.secrets) else { return };
+        let argument = at.strip_prefix("/properties/").is_some_and(|name| !name.contains('/'));
+        let plain = matches!(node.get("type").and_then(Value::as_str), Some("string" | "integer" | "boolean"));
+        let own =
+            header.as_str().filter(|name| is_header(name)).is_some_and(|name| self.headers.insert(name.to_ascii_lowercase()));
+        if !(argument && plain && own) || node.contains_key("x-secret") {
+            self.refuse_value(at, "x-mcp-header");
         }
     }
 
@@ -323,4 +343,8 @@ fn is_argument_name(name: &str) -> bool {
             b'0'..=b'9' | b'.' | b'-' => at > 0,
             _ => false,
         })
+}
+
+fn is_header(name: &str) -> bool {
+    (1..=MAX_HEADER).contains(&name.len()) && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }

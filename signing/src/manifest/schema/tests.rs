@@ -142,6 +142,29 @@ fn an_argument_may_be_marked_secret_and_nothing_else_may() {
 }
 
 #[test]
+fn an_argument_may_be_repeated_in_a_header_of_its_own() {
+    let marked = |header: Value| json!({ "type": "string", "maxLength": 8, "x-mcp-header": header });
+    for property in [marked(json!("Region")), json!({ "type": "integer", "minimum": 0, "maximum": 9, "x-mcp-header": "n" })] {
+        check_property(property, &[]);
+    }
+    for header in
+        [json!(""), json!("a b"), json!("a:b"), json!("a\r\nb"), json!("é"), json!("a".repeat(65)), json!(true), json!(null)]
+    {
+        check_property(marked(header), &[keyword_value("x-mcp-header")]);
+    }
+    let secret = json!({ "type": "string", "maxLength": 8, "x-mcp-header": "Key", "x-secret": true });
+    check_property(secret, &[keyword_value("x-mcp-header")]);
+    check_property(json!({ "type": "array", "maxItems": 5, "items": marked(json!("a")) }), &[keyword_value("x-mcp-header")]);
+    check_property(json!({ "const": 1, "x-mcp-header": "a" }), &[keyword_value("x-mcp-header")]);
+    let properties = json!({ "x": marked(json!("Region")), "y": marked(json!("region")) });
+    let twice = json!({ "type": "object", "additionalProperties": false, "properties": properties });
+    assert_eq!(rules(input(&twice)), [keyword_value("x-mcp-header")]);
+    // Settings and results are in no header.
+    assert_eq!(rules(settings(&with(marked(json!("a"))))), [keyword("x-mcp-header")]);
+    assert_eq!(rules(output(&with(marked(json!("a"))))), [keyword("x-mcp-header")]);
+}
+
+#[test]
 fn the_root_is_a_closed_object_of_one_dialect() {
     let closed = json!({ "type": "object", "additionalProperties": false, "$schema": DIALECT });
     assert_eq!(rules(input(&closed)), []);
