@@ -5,6 +5,7 @@
 mod advisories;
 pub mod file;
 mod guards;
+mod http;
 mod place;
 mod secret;
 
@@ -28,6 +29,7 @@ use semver::VersionReq;
 use serde_json::Value;
 
 pub use advisories::{AdvisoryRules, Waiver};
+pub use http::{CallSettings, ClientAuth, ClientSettings, HttpSettings, TlsSettings};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
 pub use secret::{SecretError, SecretSource};
@@ -45,8 +47,10 @@ pub struct Config {
     pub maxima: Maxima,
     /// Whether every audit record is synced before the call goes on.
     pub audit_sync_always: bool,
-    /// What HTTP clients may name in `Host` and `Origin` besides loopback.
+    /// Who may connect over HTTP, and what a connection may do.
     pub http: HttpSettings,
+    /// How many calls one principal may have going.
+    pub calls: CallSettings,
     /// What is known of registries, by host and port.
     pub registries: BTreeMap<Authority, RegistryConfig>,
     /// Known vulnerabilities, and which of them refuse a plugin.
@@ -61,15 +65,6 @@ pub struct Config {
     pub flow_places: BTreeMap<FlowName, place::Place>,
     /// The operator's own policies: each file of `policies/`, beside the configuration file, that ends in `.cedar`, and its text.
     pub policies: Vec<(String, String)>,
-}
-
-/// Settings of the HTTP transport.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HttpSettings {
-    /// Accepted values of `Host` besides loopback names.
-    pub hosts: Vec<String>,
-    /// Accepted values of `Origin` besides loopback origins.
-    pub origins: Vec<String>,
 }
 
 /// What one registry needs more than its address.
@@ -266,7 +261,8 @@ impl Resolver<'_> {
             environment: file.environment,
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
-            http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins },
+            http: self.http(file.http),
+            calls: self.calls(file.calls),
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),
             plugins,

@@ -33,6 +33,7 @@ mod limits;
 mod lines;
 mod page;
 mod progress;
+mod shutdown;
 mod stdio;
 mod tasks;
 #[cfg(test)]
@@ -42,4 +43,6 @@ mod tests;
 pub use house::{Annotations, Answer, CallRequest, Content, House, Question, Reply, Said, ToolListing};
 pub use limits::Limits;
 pub use progress::ProgressSink;
+pub use shutdown::Shutdown;
+pub(crate) use shutdown::{LAST_CALLS, UnderWay};
 pub use stdio::{StdioError, serve_stdio};

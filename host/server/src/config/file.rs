@@ -12,6 +12,8 @@ use serde::{
 };
 use toml::Spanned;
 
+use super::http::{CallsFile, HttpFile};
+
 /// `casemate.toml`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +28,10 @@ pub struct File {
     pub audit: Audit,
     /// The HTTP transport.
     #[serde(default)]
-    pub http: Http,
+    pub http: HttpFile,
+    /// How many calls a principal may have going.
+    #[serde(default)]
+    pub calls: CallsFile,
     /// Registries that need more than their address, by host and port.
     #[serde(default)]
     pub registries: BTreeMap<Spanned<String>, Registry>,
@@ -98,18 +103,6 @@ pub enum AuditSync {
     Group,
     /// Every record before the call goes on.
     Always,
-}
-
-/// `[http]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    /// Accepted values of `Host` besides loopback names.
-    #[serde(default)]
-    pub hosts: Vec<String>,
-    /// Accepted values of `Origin` besides loopback origins.
-    #[serde(default)]
-    pub origins: Vec<String>,
 }
 
 /// `[registries."HOST"]`
