@@ -4,7 +4,6 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use casemate_policy::egress::{Gate, GateError};
 use casemate_signing::manifest::{Manifest, PluginId};
-use tokio::sync::Semaphore;
 
 use crate::{
     compile::CacheError,
@@ -12,6 +11,7 @@ use crate::{
     egress::{TransportError, Upstreams},
     imports::ImportError,
     limits::Limits,
+    places::PluginPlaces,
     source::BoundSource,
     state::{State, bindings::PluginPre},
 };
@@ -52,7 +52,7 @@ pub struct Loaded {
     pub(crate) limits: Limits,
     pub(crate) sources: Arc<BTreeMap<String, BoundSource>>,
     pub(crate) settings: String,
-    pub(crate) places: Arc<Semaphore>,
+    pub(crate) places: Arc<PluginPlaces>,
     /// One for each linear memory: the pool has as many memories as the host has places.
     pub(crate) places_of_a_call: u32,
 }

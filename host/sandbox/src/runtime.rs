@@ -9,13 +9,13 @@ use std::{
 
 use casemate_audit::Recorded;
 use casemate_policy::{
-    Permit,
+    Permit, PrincipalId,
     egress::{Conduct, Gate, HeldPlan},
     output::{FailureKind, RawContent, RawFailure, RawOutput},
 };
 use casemate_signing::manifest::{self, Credential, Manifest};
 use sha2::{Digest, Sha256};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::sync::mpsc;
 use wasmtime::{
     Engine, Store, UpdateDeadline,
     component::{Component, Linker, ResourceTable},
@@ -39,6 +39,7 @@ use crate::{
     imports::{self, ImportError},
     limits::{Limits, Maxima},
     loaded::{LoadError, Loaded},
+    places::{Place, Places, Share},
     precompiled::{self, Authentic},
     source::BoundSource,
     state::{
@@ -49,10 +50,6 @@ use crate::{
     trap,
 };
 
-/// How long a call waits for a place before it is told that the host is busy.
-const QUEUE: Duration = Duration::from_secs(5);
-/// Places that the calls of one plugin may take at once, one for each memory of a call: the rest of the host's stay free for the others.
-const PLACES_PER_PLUGIN: usize = 192;
 /// A guest gives the thread back this often, in units of fuel.
 const YIELD_FUEL: u64 = 1_000_000;
 /// Bytes a guest may hand to the host in one call of an import, on top of the output it may return.
@@ -110,7 +107,7 @@ pub struct Runtime {
     engine_key: String,
     cache: CodeCache,
     maxima: Maxima,
-    places: Arc<Semaphore>,
+    places: Places,
 }
 
 /// A proved package with its code, not yet bound to anything.
@@ -135,7 +132,7 @@ impl Runtime {
     pub fn new(cache: CodeCache, maxima: Maxima) -> Result<Self, RuntimeError> {
         let ground = Ground::new()?;
         let engine_key = engine_key().map_err(|error| RuntimeError(format!("{error:#}")))?;
-        Ok(Self { ground, engine_key, cache, maxima, places: Arc::new(Semaphore::new(SLOTS as usize)) })
+        Ok(Self { ground, engine_key, cache, maxima, places: Places::new(SLOTS) })
     }
 
     /// Compile and link a package. Takes it by value: these bytes were verified and reviewed, and no others are compiled.
@@ -174,7 +171,7 @@ impl Runtime {
             upstreams: Arc::new(upstreams),
             sources: Arc::new(bindings.sources),
             settings: bindings.settings,
-            places: Arc::new(Semaphore::new(PLACES_PER_PLUGIN)),
+            places: Arc::default(),
             places_of_a_call: memories.max(1),
         })
     }
@@ -192,18 +189,31 @@ impl Runtime {
         }
     }
 
-    /// Run one call that has been permitted and written down. Never fails: every ending is an answer.
-    pub async fn run(&self, plugin: &Loaded, permit: Recorded<Permit>, settings: CallSettings) -> Run {
-        let ends = Ends::of(&settings);
-        let places = tokio::select! {
+    /// A place for a call of this principal: what it takes to run one. Waits for its turn, and no longer than the call may go on.
+    ///
+    /// # Errors
+    /// What ended the wait: somebody no longer wants the call, or [`Fault::Busy`].
+    pub async fn place(
+        &self,
+        plugin: &Loaded,
+        principal: &PrincipalId,
+        share: Share,
+        settings: &CallSettings,
+    ) -> Result<Place, Fault> {
+        let ends = Ends::of(settings);
+        tokio::select! {
             biased;
             fault = ends.come() => Err(fault),
-            places = self.take_places(plugin) => places,
-        };
-        let _places = match places {
-            Ok(places) => places,
-            Err(fault) => return Run { ending: Ending::Fault(fault), facts: RunFacts::default() },
-        };
+            place = self.places.take(principal, &plugin.places, plugin.places_of_a_call, share) => place,
+        }
+    }
+
+    /// Run one call that has been permitted and written down, in a place of its own. Never fails: every ending is an answer.
+    pub async fn run(&self, plugin: &Loaded, permit: Recorded<Permit>, settings: CallSettings, _place: Place) -> Run {
+        let ends = Ends::of(&settings);
+        if let Some(fault) = ends.fault() {
+            return Run { ending: Ending::Fault(fault), facts: RunFacts::default() };
+        }
         let started = Instant::now();
         let _ticking = self.ground.ticker.tick();
         let (stop, mut stopped) = mpsc::unbounded_channel();
@@ -269,18 +279,6 @@ impl Runtime {
             (ending, _) => ending,
         };
         Run { ending, facts: RunFacts { spent, exchanges, unsent, log: capture.take() } }
-    }
-
-    async fn take_places(&self, plugin: &Loaded) -> Result<[OwnedSemaphorePermit; 2], Fault> {
-        let busy = |whose, places| Fault::Busy { whose, places };
-        let until = tokio::time::Instant::now() + QUEUE;
-        let take = |places: &Arc<Semaphore>| {
-            tokio::time::timeout_at(until, Arc::clone(places).acquire_many_owned(plugin.places_of_a_call))
-        };
-        // The plugin's first: a plugin that is full must not hold the host's places while it waits.
-        let Ok(Ok(own)) = take(&plugin.places).await else { return Err(busy("the plugin's", PLACES_PER_PLUGIN)) };
-        let Ok(Ok(host)) = take(&self.places).await else { return Err(busy("the host's", SLOTS as usize)) };
-        Ok([own, host])
     }
 }
 

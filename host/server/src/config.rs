@@ -5,6 +5,7 @@
 mod advisories;
 pub mod file;
 mod guards;
+mod http;
 mod place;
 mod secret;
 mod sources;
@@ -31,6 +32,7 @@ use serde_json::Value;
 use crate::mcp::Revision;
 
 pub use advisories::{AdvisoryRules, Waiver};
+pub use http::{CallSettings, ClientAuth, ClientSettings, HttpSettings, TlsSettings};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
 pub use secret::{SecretError, SecretSource};
@@ -51,8 +53,10 @@ pub struct Config {
     pub audit_sync_always: bool,
     /// The oldest revision of the protocol that is served.
     pub oldest: Revision,
-    /// What HTTP clients may name in `Host` and `Origin` besides loopback.
+    /// Who may connect over HTTP, and what a connection may do.
     pub http: HttpSettings,
+    /// How many calls one principal may have going.
+    pub calls: CallSettings,
     /// What is known of registries, by host and port.
     pub registries: BTreeMap<Authority, RegistryConfig>,
     /// Known vulnerabilities, and which of them refuse a plugin.
@@ -69,15 +73,6 @@ pub struct Config {
     pub flow_places: BTreeMap<FlowName, place::Place>,
     /// The operator's own policies: each file of `policies/`, beside the configuration file, that ends in `.cedar`, and its text.
     pub policies: Vec<(String, String)>,
-}
-
-/// Settings of the HTTP transport.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct HttpSettings {
-    /// Accepted values of `Host` besides loopback names.
-    pub hosts: Vec<String>,
-    /// Accepted values of `Origin` besides loopback origins.
-    pub origins: Vec<String>,
 }
 
 /// What one registry needs more than its address.
@@ -282,7 +277,8 @@ impl Resolver<'_> {
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
             oldest: file.mcp.oldest,
-            http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins },
+            http: self.http(file.http),
+            calls: self.calls(file.calls),
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),
             plugins,

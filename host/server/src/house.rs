@@ -28,11 +28,10 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     clock,
-    config::HttpSettings,
     folders::Folders,
     mcp::{
-        self, Annotations, CallRequest, Completing, Contents, ProgressSink, PromptListing, PromptText, Reply, ResourceListing,
-        Revision, ToolListing, Unserved,
+        self, Annotations, CallRequest, Completing, Contents, LAST_CALLS, ProgressSink, PromptListing, PromptText, Reply, ResourceListing,
+        Revision, ToolListing, UnderWay, Unserved,
     },
     pipeline::{self, Entry},
     reply,
@@ -49,7 +48,6 @@ pub(crate) use serving::{Ended, Served};
 /// Everything one running host needs.
 pub struct House {
     environment: Environment,
-    http: HttpSettings,
     via: &'static str,
     folders: Folders,
     pub(crate) keys: store::Keys,
@@ -57,6 +55,8 @@ pub struct House {
     pub(crate) log: Log,
     head: heads::Keeper,
     pub(crate) runtime: Runtime,
+    /// Calls that have not come to their end.
+    running: UnderWay,
     /// What is served now; replaced whole.
     serving: RwLock<Arc<Serving>>,
     /// Counts the replacements.
@@ -73,11 +73,6 @@ impl House {
         self.environment
     }
 
-    /// Settings of the HTTP transport.
-    pub fn http(&self) -> &HttpSettings {
-        &self.http
-    }
-
     /// What is served now. Whoever holds it sees no change.
     pub fn serving(&self) -> Arc<Serving> {
         Arc::clone(&self.serving.read().unwrap_or_else(PoisonError::into_inner))
@@ -85,14 +80,19 @@ impl House {
 
     /// Make one call, from an entry point where nobody is asked anything.
     pub async fn pass(&self, principal: &Principal, call: Call, settings: CallSettings) -> Reply {
+        let _running = self.running.begin();
         pipeline::pass(self, principal, call, Entry { via: self.via, answer: None, awaits: None }, settings).await
     }
 
-    /// Write the last record and the last checkpoint.
+    /// Write the last record and the last checkpoint. Calls that were cancelled come to their end first, whoever still waits for them: so
+    /// their outcomes are before it.
     ///
     /// # Errors
     /// When the log cannot be written, and the host's stop is then not on record; or when its last checkpoint cannot be kept.
     pub async fn close(&self) -> Result<(), CloseError> {
+        if tokio::time::timeout(LAST_CALLS, self.running.none()).await.is_err() {
+            tracing::warn!("calls were still running at the end; how they ended is not in the audit log");
+        }
         let stopped = EventFacts {
             kind: EventKind::HostStopped,
             principal: casemate_audit::HOST.to_owned(),
@@ -172,6 +172,7 @@ impl mcp::House for House {
         let entry = Entry { via: self.via, answer: request.answer, awaits: request.awaits };
         let call = Call::new(request.tool, Value::Object(request.arguments));
         let settings = CallSettings { cancel, progress: reports, ..CallSettings::default() };
+        let _running = self.running.begin();
         let reply = pipeline::pass(self, &principal, call, entry, settings).await;
         self.activity.note(principal.id());
         reply

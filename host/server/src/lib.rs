@@ -29,4 +29,5 @@ mod rehearsal;
 mod reply;
 pub mod sheet;
 pub(crate) mod ssh;
+pub(crate) mod systemd;
 pub mod token;

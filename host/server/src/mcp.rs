@@ -39,6 +39,7 @@ mod progress;
 mod prompts;
 mod resources;
 mod revision;
+mod shutdown;
 mod stdio;
 mod tasks;
 #[cfg(test)]
@@ -51,4 +52,6 @@ pub use limits::Limits;
 pub use offers::{Completing, Contents, PromptArgumentListing, PromptListing, PromptText, ResourceListing, Unserved};
 pub use progress::ProgressSink;
 pub use revision::Revision;
+pub use shutdown::Shutdown;
+pub(crate) use shutdown::{LAST_CALLS, UnderWay};
 pub use stdio::{StdioError, serve_stdio};

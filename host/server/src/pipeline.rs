@@ -4,6 +4,7 @@ mod answer;
 mod conduct;
 mod cost;
 mod ending;
+mod place;
 mod source;
 
 use std::ops::ControlFlow;
@@ -19,7 +20,7 @@ use casemate_policy::{
     output::OutputRules,
     session::Values,
 };
-use casemate_sandbox::{CallSettings, Effects, Ending, ProgressReport, Run};
+use casemate_sandbox::{CallSettings, Effects, Ending, Place, ProgressReport, Run};
 use casemate_signing::manifest::Effect;
 use serde_json::Value;
 use tokio::{
@@ -54,7 +55,7 @@ pub struct Entry {
 
 /// One call, from the moment its caller is known to the answer.
 ///
-/// catalog → policy → ledger → audit (intent) → sandbox (with egress inside) → output → ledger (what was read) → audit (outcome). Each step
+/// catalog → policy → a place → ledger → audit (intent) → sandbox (with egress inside) → output → ledger (what was read) → audit (outcome). Each step
 /// takes what only the step before can make; a step that fails ends the call with an answer that says so.
 ///
 /// A call that waits for a person goes the same way, as a dry run, and its plan is what the person is asked about. Where they may agree at the
@@ -75,13 +76,26 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
     }
 
     // policy: every layer looks at the call, and one no is enough
-    match way.judge() {
+    let mut judged = way.judge();
+    // sandbox: what would run has its place before it costs anything, and before an approval is used for it. Whoever had to wait for one
+    // is judged again: what the session has read, and what is paused or spent, may be another by then.
+    let place = match judged.as_ref().ok().and_then(|decision| place::runs(decision, entry.awaits.as_ref())).filter(|_| !call.reads_source()) {
+        None => None,
+        Some(permit) => match way.place(permit, &settings).await {
+            Ok(place) => Some(place),
+            Err(fault) => return way.placeless(permit, &fault, facts).await,
+        },
+    };
+    if place.as_ref().is_some_and(Place::waited) {
+        judged = way.judge();
+    }
+    match judged {
         // A log source: the same steps, and a file in place of the sandbox.
         Ok(Decision::Permit(permit)) if call.reads_source() => way.read_source(permit, facts, settings.cancel).await,
         Ok(Decision::Deferred(deferred)) if call.reads_source() => way.refused_source(&deferred, facts).await,
         Ok(Decision::Permit(permit)) => match &entry.awaits {
             Some(awaited) if permit.agreed().is_none_or(|agreed| agreed.id != *awaited) => way.not_awaited(awaited, facts).await,
-            _ => way.walk(permit, facts, settings, None).await,
+            _ => way.walk(permit, facts, settings, place, None).await,
         },
         Ok(Decision::Denied(denied)) => way.refused(&denied, facts).await,
         Ok(Decision::Deferred(deferred)) => match (&entry.awaits, deferred.waiting()) {
@@ -90,7 +104,7 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
             (None, Some(id)) => way.waits(&deferred, id, None, facts).await,
             // What only reads has no plan that it could be held up by: nothing of it is run before somebody agrees.
             (None, None) if deferred.effect() == Effect::Read => way.ask_first(&deferred, facts).await,
-            (None, None) => way.walk(deferred.permit().clone(), facts, settings, Some(&deferred)).await,
+            (None, None) => way.walk(deferred.permit().clone(), facts, settings, place, Some(&deferred)).await,
         },
         Err(reason) => unavailable(&reason),
     }
@@ -117,8 +131,16 @@ impl Way<'_> {
     }
 
     /// Everything behind the decision. `deferred` is what waits for a person, and then the permit is for its dry run.
-    async fn walk(&self, permit: Permit, facts: CallFacts, settings: CallSettings, deferred: Option<&Deferred>) -> Reply {
+    async fn walk(
+        &self,
+        permit: Permit,
+        facts: CallFacts,
+        settings: CallSettings,
+        place: Option<Place>,
+        deferred: Option<&Deferred>,
+    ) -> Reply {
         let Self { house, serving, .. } = *self;
+        let Some(place) = place else { return unavailable("a call that is to run has no place to run in") };
         let Some(served) = serving.plugin(permit.plugin()) else { return unavailable("the plugin is not loaded") };
         let Some(rules) = served.rules(permit.served().as_str()) else { return unavailable("the tool has no output rules") };
         // What was taken out of service since is not called; what is from here on is stopped by its token.
@@ -157,7 +179,7 @@ impl Way<'_> {
         };
         let (sink, settings) = (settings.progress, CallSettings { progress, ..settings });
         let (run, ()) = tokio::join!(
-            house.runtime.run(&served.plugin, recorded, settings),
+            house.runtime.run(&served.plugin, recorded, settings, place),
             self.pass_on(reports, sink, &line, rules, &audit_id)
         );
         let Run { ending, facts: spent } = run;

@@ -302,6 +302,9 @@ const UNLOADED: &str = "plugin-unloaded";
 const UNLOADED_MESSAGE: &str = "the plugin was taken out of service";
 const UNLOADED_REMEDY: &str = "List the tools again: this one may be another, or gone.";
 
+/// When a call that found no place can be made again, in milliseconds.
+pub(crate) const BUSY_MS: u64 = 1000;
+
 /// The plugin is no longer served, and the call was not begun.
 pub(crate) fn unloaded(audit_id: &str) -> Reply {
     Refused {
@@ -346,7 +349,7 @@ pub(crate) fn fault(fault: &Fault, effects: Effects, audit_id: &str) -> Reply {
         ),
         Fault::Cancelled => ("cancelled", "the call was cancelled".to_owned(), "", None),
         Fault::Busy { whose, places } => {
-            ("busy", format!("all {places} of {whose} places are taken"), "Call again in a moment.", Some(1000))
+            ("busy", format!("all {places} of {whose} places are taken"), "Call again in a moment.", Some(BUSY_MS))
         }
     };
     Refused { decision: "error", reason, message: &message, remedy, effects, retry_after_ms }.reply(audit_id)

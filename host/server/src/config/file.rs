@@ -12,6 +12,8 @@ use serde::{
 };
 use toml::Spanned;
 
+use super::http::{CallsFile, HttpFile};
+
 /// `casemate.toml`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -29,7 +31,10 @@ pub struct File {
     pub mcp: Mcp,
     /// The HTTP transport.
     #[serde(default)]
-    pub http: Http,
+    pub http: HttpFile,
+    /// How many calls a principal may have going.
+    #[serde(default)]
+    pub calls: CallsFile,
     /// Registries that need more than their address, by host and port.
     #[serde(default)]
     pub registries: BTreeMap<Spanned<String>, Registry>,
@@ -113,18 +118,6 @@ pub struct Mcp {
     /// The oldest revision of the protocol that is served; default: every one there is.
     #[serde(default)]
     pub oldest: crate::mcp::Revision,
-}
-
-/// `[http]`
-#[derive(Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    /// Accepted values of `Host` besides loopback names.
-    #[serde(default)]
-    pub hosts: Vec<String>,
-    /// Accepted values of `Origin` besides loopback origins.
-    #[serde(default)]
-    pub origins: Vec<String>,
 }
 
 /// `[registries."HOST"]`

@@ -37,6 +37,7 @@ use crate::{
     config::{Config, PluginConfig},
     exit::Failure,
     folders::{Folders, private},
+    mcp::UnderWay,
 };
 
 /// Processes of one user that may write an audit chain at once.
@@ -98,7 +99,6 @@ impl House {
         let serving = Serving { config: Arc::clone(&config), advisories, policy, plugins, refused, grants };
         Ok(Self {
             environment: config.environment,
-            http: config.http.clone(),
             via: opening.via,
             folders: context.folders.clone(),
             keys,
@@ -106,6 +106,7 @@ impl House {
             log,
             head,
             runtime,
+            running: UnderWay::default(),
             serving: RwLock::new(Arc::new(serving)),
             changes: watch::Sender::default(),
             activity: own_audit::Activity::default(),

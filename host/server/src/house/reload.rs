@@ -25,7 +25,7 @@ use super::{
     serving::{Ended, GrantLives, Plugins, Serving, manifests},
     store,
 };
-use crate::{advisories::Advisories, clock, config::Config, exit::Failure};
+use crate::{advisories::Advisories, clock, config::Config, exit::Failure, systemd};
 
 /// How often files are looked at. A revocation is promised to take effect within a second.
 const LOOK: Duration = Duration::from_millis(250);
@@ -61,7 +61,13 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
         }
         if told || known.as_ref() != Some(&marks) || verified.elapsed() >= VERIFY {
             // What could not be read is looked at again, though it be the same: the fault may have been the machine's.
+            if told {
+                systemd::reloading();
+            }
             known = house.take_up(told).await.then_some(marks);
+            if told {
+                systemd::ready();
+            }
             verified = Instant::now();
         }
         // Beside, and one at a time: a slow disk, or another process at the file, must not hold up a revocation.
@@ -239,7 +245,10 @@ fn same_start(before: &Config, now: &Config) -> Result<(), Failure> {
         ("environment", before.environment == now.environment),
         ("limits", before.maxima == now.maxima),
         ("audit", before.audit_sync_always == now.audit_sync_always),
-        ("http", before.http == now.http),
+        ("calls.in_flight", before.calls.in_flight == now.calls.in_flight),
+        // The listening socket is what it is; everything else of `[http]` counts from the next request or connection on.
+        ("http.tls", before.http.tls.is_some() == now.http.tls.is_some()),
+        ("http.plaintext", before.http.plaintext == now.http.plaintext),
     ];
     match settings.into_iter().find(|(_, same)| !same) {
         None => Ok(()),

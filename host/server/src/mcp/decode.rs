@@ -34,6 +34,11 @@ impl Refused {
         Self::invalid(None, format!("the message is larger than {limit} bytes"))
     }
 
+    /// A message that did not arrive within this time; its id was not read.
+    pub(super) fn too_late(within: std::time::Duration) -> Self {
+        Self::invalid(None, format!("the message did not arrive within {within:?}"))
+    }
+
     fn invalid(id: Option<RequestId>, message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(id, ErrorData::invalid_request(message, None))
     }

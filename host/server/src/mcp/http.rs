@@ -9,13 +9,16 @@
 
 mod answer;
 mod bearer;
+mod connection;
+mod held;
+mod listener;
 mod sessions;
+mod tls;
+mod watched;
 
 use std::{
     collections::HashMap,
-    io,
-    net::SocketAddr,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
 
@@ -25,142 +28,149 @@ use axum::{
     extract::{Request, State},
     response::Response,
     routing::{any, get},
-    serve::{Listener, ListenerExt},
 };
 use casemate_policy::{Principal, PrincipalId};
-use http::{Method, StatusCode};
+use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rmcp::{
     model::{ClientJsonRpcMessage, ClientRequest},
     transport::{StreamableHttpServerConfig, StreamableHttpService, streamable_http_server::session::SessionManager},
 };
-use tokio::net::{TcpListener, TcpStream};
+use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
-use self::sessions::{SESSIONS_PER_PRINCIPAL, Sessions};
+pub use self::tls::{Acceptor, TlsError};
+use self::{
+    held::held,
+    listener::Ground,
+    sessions::{SESSIONS_PER_PRINCIPAL, Sessions},
+};
 use super::{
     House, Limits,
     decode::{Refused, decode},
     handler::Handler,
     in_flight::busy,
+    shutdown::{LAST_CALLS, Shutdown, UnderWay},
 };
-use crate::identity::Identity;
+use crate::{config::HttpSettings, identity::Identity};
 
 /// Names under which this machine reaches itself. A page on any other name (DNS rebinding) is refused.
 const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
-/// How long a request's body may take to arrive.
-const BODY_TIME: Duration = Duration::from_secs(30);
-
-/// How long calls may still run to their end when the server stops, before they are cancelled.
-const DRAIN: Duration = Duration::from_secs(2);
-
-/// How long cancelled calls have to end.
-const LAST_CALLS: Duration = Duration::from_secs(3);
+/// Doors that are kept although nobody stands in them.
+const DOORS: usize = 4096;
 
 /// What an operator may set about the endpoint.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug)]
 pub struct Options {
     /// The bounds, for each principal.
     pub limits: Limits,
-    /// Further `Host` names the server answers to, with or without a port. Loopback names always work.
-    pub hosts: Vec<String>,
-    /// Further web origins that may reach the server from a browser, such as `https://console.example`. An origin
-    /// without a port is its scheme's default port. Loopback origins always work; requests without an origin do too.
-    pub origins: Vec<String>,
+    /// The settings of the moment. A change counts for whatever begins after it.
+    pub settings: watch::Receiver<Arc<HttpSettings>>,
+    /// TLS, where it is spoken.
+    pub tls: Option<Arc<Acceptor>>,
 }
 
-/// Why the endpoint could not be served.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// The listening socket failed.
-    #[error("cannot serve HTTP on the listening socket")]
-    Listener(#[source] io::Error),
-}
-
-/// Serves `/mcp` and `/healthz` on `listener` until `shutdown` fires and the last calls have ended.
+/// Serves `/mcp` and `/healthz` on `listener` until it is told to stop and the last calls have ended.
 ///
-/// # Errors
-///
-/// [`HttpError`]; nothing a client sends is one.
+/// Told to stop, it accepts nothing more. What has begun may come to its end for as long as `drain` says, or until the second word; then it
+/// is cancelled. Nothing that a client sends ends it.
 pub async fn serve<H: House>(
     listener: TcpListener,
     house: Arc<H>,
     identity: Arc<Identity>,
     options: Options,
-    shutdown: CancellationToken,
-) -> Result<(), HttpError> {
+    shutdown: Shutdown,
+) {
     let stop = CancellationToken::new();
-    let front = Arc::new(Front { house, identity, options, stop: stop.clone(), doors: Mutex::default() });
-    let routes = Router::new().route("/mcp", any(mcp::<H>)).route("/healthz", get(async || "ok\n")).with_state(front);
-    let serving =
-        axum::serve(undelayed(listener), routes).with_graceful_shutdown(shutdown.clone().cancelled_owned()).into_future();
-    let deadline = async {
-        shutdown.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-        stop.cancel();
-        tokio::time::sleep(LAST_CALLS).await;
-    };
+    let (settings, under_way) = (options.settings.clone(), UnderWay::default());
+    let front = Arc::new(Front {
+        house,
+        identity,
+        limits: options.limits,
+        settings: settings.clone(),
+        stop: stop.clone(),
+        under_way: under_way.clone(),
+        doors: Mutex::default(),
+    });
+    // Health is asked after by what holds no token: it says that the server answers, and nothing about it.
+    let router = Router::new().route("/mcp", any(mcp::<H>)).route("/healthz", get(async || "ok\n")).with_state(front);
+    let ground = Ground { router, settings, tls: options.tls, shutdown: shutdown.clone() };
+    let mut connections = listener::accept(listener, &ground).await;
+    let drain = ground.settings.borrow().drain;
     tokio::select! {
-        served = serving => served.map_err(HttpError::Listener),
-        () = deadline => {
-            tracing::warn!("connections were still open when the server stopped");
-            Ok(())
-        }
+        () = under_way.none() => {}
+        () = shutdown.over(drain) => tracing::warn!("calls were still running when the server stopped; they are cancelled"),
     }
-}
-
-/// `listener` with TCP_NODELAY on what it accepts: otherwise the last part of an answer waits for the client's delayed
-/// acknowledgement of the part before, 40 ms on Linux.
-fn undelayed(listener: TcpListener) -> impl Listener<Addr = SocketAddr, Io = TcpStream> {
-    listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "TCP_NODELAY could not be set");
-        }
-    })
+    // Ends the sessions too, and with them the streams that would never end by themselves.
+    stop.cancel();
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(LAST_CALLS, ended).await.is_err() {
+        tracing::warn!("connections were still open when the server stopped");
+    }
 }
 
 /// What all principals share.
 struct Front<H> {
     house: Arc<H>,
     identity: Arc<Identity>,
-    options: Options,
+    limits: Limits,
+    settings: watch::Receiver<Arc<HttpSettings>>,
     stop: CancellationToken,
-    /// One door for each principal that ever presented a token; there are as many as there are tokens.
+    /// Requests that are not answered yet, but for streams that only end with their client.
+    under_way: UnderWay,
+    /// One door for each principal that ever came in.
     doors: Mutex<HashMap<PrincipalId, Arc<Door<H>>>>,
 }
 
 /// What one principal has to itself.
 struct Door<H> {
-    service: StreamableHttpService<Handler<H>, Sessions>,
+    service: RwLock<Service<H>>,
     sessions: Arc<Sessions>,
-    limits: Limits,
 }
+
+/// `rmcp`'s part of a door, and the settings it was made with.
+struct Service<H> {
+    made_with: Arc<HttpSettings>,
+    service: Arc<Rmcp<H>>,
+}
+
+type Rmcp<H> = StreamableHttpService<Handler<H>, Sessions>;
 
 impl<H: House> Front<H> {
     fn door(&self, principal: Principal) -> Arc<Door<H>> {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
+        if doors.len() >= DOORS && !doors.contains_key(principal.id()) {
+            // Whoever has a session or a request under way keeps its door; the others get theirs anew.
+            doors.retain(|_, door| Arc::strong_count(door) > 1 || !door.sessions.is_empty());
+        }
         Arc::clone(doors.entry(principal.id().clone()).or_insert_with(|| Arc::new(self.build(principal))))
     }
 
     fn build(&self, principal: Principal) -> Door<H> {
-        let limits = self.options.limits;
-        let handler = Handler::new(Arc::clone(&self.house), principal, limits);
-        let sessions = Arc::new(Sessions::default());
-        let hosts = LOOPBACK_HOSTS.map(String::from).into_iter().chain(self.options.hosts.iter().cloned());
-        let loopback = LOOPBACK_HOSTS.iter().flat_map(|host| [format!("http://{host}:*"), format!("https://{host}:*")]);
+        let handler = Handler::new(Arc::clone(&self.house), principal, self.limits);
+        let (sessions, settings) = (Arc::new(Sessions::default()), Arc::clone(&self.settings.borrow()));
         let config = StreamableHttpServerConfig::default()
-            .with_allowed_hosts(hosts)
-            .with_allowed_origins(loopback.chain(self.options.origins.iter().map(|origin| with_port(origin))))
             .enforce_origin_validation()
-            .with_max_request_body_bytes(limits.message_bytes)
             .with_json_response(true)
             // No invitation to reconnect: see the module's word on hanging up.
             .with_sse_retry(None)
             .with_cancellation_token(self.stop.clone());
-        let service = StreamableHttpService::new(move || Ok(handler.clone()), Arc::clone(&sessions), config);
-        Door { service, sessions, limits }
+        let mut service = StreamableHttpService::new(move || Ok(handler.clone()), Arc::clone(&sessions), config);
+        apply(&mut service.config, &settings);
+        Door { service: RwLock::new(Service { made_with: settings, service: Arc::new(service) }), sessions }
     }
+}
+
+/// Who is let in under which names, and with how much.
+fn apply(config: &mut StreamableHttpServerConfig, settings: &HttpSettings) {
+    let hosts = LOOPBACK_HOSTS.map(String::from).into_iter().chain(settings.hosts.iter().cloned());
+    let loopback = LOOPBACK_HOSTS.iter().flat_map(|host| [format!("http://{host}:*"), format!("https://{host}:*")]);
+    let origins = loopback.chain(settings.origins.iter().map(|origin| with_port(origin)));
+    *config = std::mem::take(config)
+        .with_allowed_hosts(hosts)
+        .with_allowed_origins(origins)
+        .with_max_request_body_bytes(settings.message_bytes);
 }
 
 /// `origin` with its port spelled out; `rmcp` takes an origin without one for any port.
@@ -179,39 +189,78 @@ fn has_port(host: &str) -> bool {
 
 /// Every request to the endpoint: who is it, is it a message, and on to `rmcp`.
 async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> Response {
+    if let Some(name) = given_twice(request.headers()) {
+        return answer::text(StatusCode::BAD_REQUEST, name);
+    }
     let principal = match bearer::authenticate(&front.identity, request.uri(), request.headers()) {
         Ok(principal) => principal,
-        Err(refusal) => return refusal.into(),
+        // Where no token is presented, a certificate may say who it is.
+        Err(refusal) => match request.extensions().get::<tls::ClientCertificate>().and_then(tls::ClientCertificate::principal) {
+            Some(principal) if refusal == bearer::Refusal::Missing => principal.clone(),
+            _ => return refusal.into(),
+        },
     };
     let door = front.door(principal);
+    let settings = Arc::clone(&front.settings.borrow());
     let ends = *request.method() == Method::DELETE;
-    match door.admit(request).await {
-        Ok(request) => match door.service.handle(request).await.map(Body::new) {
-            // It has ended: "accepted" would say that it will, and makes the MCP Python SDK complain.
-            answer if ends && answer.status() == StatusCode::ACCEPTED => answer::ended(),
-            answer => answer,
-        },
-        Err(answer) => answer,
+    let (request, awaited) = match door.admit(request, &settings).await {
+        Ok(admitted) => admitted,
+        Err(answer) => return answer,
+    };
+    let begun = awaited.then(|| front.under_way.begin());
+    let answer = match door.service(&settings).handle(request).await.map(Body::new) {
+        // It has ended: "accepted" would say that it will, and makes the MCP Python SDK complain.
+        answer if ends && answer.status() == StatusCode::ACCEPTED => answer::ended(),
+        answer => answer,
+    };
+    held(answer, begun)
+}
+
+/// A header that says where a request is going or comes from is there once: which of two counts, a proxy may see otherwise.
+fn given_twice(headers: &HeaderMap) -> Option<&'static str> {
+    let twice = |name| headers.get_all(name).iter().nth(1).is_some();
+    if twice(header::HOST) {
+        return Some("the request has more than one Host header\n");
     }
+    twice(header::ORIGIN).then_some("the request has more than one Origin header\n")
 }
 
 impl<H: House> Door<H> {
-    /// The request with its body read and known to be one message, or the answer to give instead.
-    async fn admit(&self, request: Request) -> Result<Request, Response> {
+    /// `rmcp`'s part, with these settings.
+    fn service(&self, settings: &Arc<HttpSettings>) -> Arc<Rmcp<H>> {
+        {
+            let known = self.service.read().unwrap_or_else(PoisonError::into_inner);
+            if Arc::ptr_eq(&known.made_with, settings) {
+                return Arc::clone(&known.service);
+            }
+        }
+        let mut known = self.service.write().unwrap_or_else(PoisonError::into_inner);
+        // The sessions stay: a clone has the same.
+        let mut service = Rmcp::clone(&known.service);
+        apply(&mut service.config, settings);
+        *known = Service { made_with: Arc::clone(settings), service: Arc::new(service) };
+        Arc::clone(&known.service)
+    }
+
+    /// The request with its body read and known to be one message, and whether its answer is waited for when the server stops; or the
+    /// answer to give instead.
+    async fn admit(&self, request: Request, settings: &HttpSettings) -> Result<(Request, bool), Response> {
         match *request.method() {
             Method::POST => {
                 let (parts, body) = request.into_parts();
-                let body = read(body, self.limits.message_bytes).await?;
+                let body = read(body, settings.message_bytes, settings.body_time).await?;
                 let message = decode(&body).map_err(|refused| answer::json_rpc(StatusCode::BAD_REQUEST, &refused))?;
                 self.has_room(&message).await?;
-                Ok(Request::from_parts(parts, Body::from(body)))
+                let awaited = matches!(&message, ClientJsonRpcMessage::Request(request)
+                    if !matches!(request.request, ClientRequest::SubscriptionsListenRequest(_)));
+                Ok((Request::from_parts(parts, Body::from(body)), awaited))
             }
             // `rmcp` answers the deletion of any session with 202.
             Method::DELETE => match sessions::named(request.headers()) {
                 Some(id) if !self.sessions.has_session(&id).await.unwrap_or(false) => Err(answer::unknown_session()),
-                _ => Ok(request),
+                _ => Ok((request, false)),
             },
-            _ => Ok(request),
+            _ => Ok((request, false)),
         }
     }
 
@@ -222,39 +271,27 @@ impl<H: House> Door<H> {
             return Ok(());
         }
         let refused = Refused::new(Some(request.id.clone()), busy("sessions", SESSIONS_PER_PRINCIPAL));
-        Err(answer::json_rpc(StatusCode::SERVICE_UNAVAILABLE, &refused))
+        Err(answer::busy(&refused))
     }
 }
 
 /// The body, if it is no larger than `limit` and arrives in time. More than `limit` is never held.
-async fn read(body: Body, limit: usize) -> Result<bytes::Bytes, Response> {
+async fn read(body: Body, limit: usize, within: Duration) -> Result<bytes::Bytes, Response> {
     let too_large = || answer::json_rpc(StatusCode::PAYLOAD_TOO_LARGE, &Refused::too_large(limit));
     if usize::try_from(body.size_hint().lower()).is_ok_and(|announced| announced > limit) {
         return Err(too_large());
     }
-    match tokio::time::timeout(BODY_TIME, Limited::new(body, limit).collect()).await {
+    match tokio::time::timeout(within, Limited::new(body, limit).collect()).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
         Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(answer::text(StatusCode::BAD_REQUEST, "the request's body could not be read\n")),
-        Err(_) => Err(answer::text(StatusCode::REQUEST_TIMEOUT, "the request's body did not arrive in time\n")),
+        Err(_) => Err(answer::json_rpc(StatusCode::REQUEST_TIMEOUT, &Refused::too_late(within))),
     }
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use axum::serve::Listener;
-    use tokio::net::{TcpListener, TcpStream};
-
-    use super::{undelayed, with_port};
-
-    #[tokio::test]
-    async fn accepted_connections_send_without_delay() {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-        let _client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        let (accepted, _) = undelayed(listener).accept().await;
-        assert!(accepted.nodelay().unwrap());
-    }
+    use super::with_port;
 
     #[test]
     fn an_origin_without_a_port_means_its_default_port() {

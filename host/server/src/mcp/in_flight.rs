@@ -7,6 +7,7 @@
 use std::collections::{HashSet, VecDeque};
 
 use rmcp::model::{ErrorCode, ErrorData, RequestId};
+use serde_json::json;
 
 /// Requests of any kind in flight for one client. Calls have a bound of their own, below this one.
 const REQUESTS_IN_FLIGHT: usize = 4096;
@@ -18,9 +19,13 @@ const CANCELLED_REMEMBERED: usize = 4096;
 /// JSON-RPC error code for "try again later": in the range left to implementations, used for limits elsewhere too.
 const BUSY: ErrorCode = ErrorCode(-32005);
 
+/// When trying again can help, in milliseconds.
+const RETRY_MS: u64 = 1000;
+
 /// The answer to a request that finds its client's share of the server used up.
 pub(super) fn busy(what: &str, limit: usize) -> ErrorData {
-    ErrorData::new(BUSY, format!("busy: {limit} {what} are in flight; wait for an answer and try again"), None)
+    let message = format!("busy: {limit} {what} are in flight; wait for an answer and try again");
+    ErrorData::new(BUSY, message, Some(json!({ "limit": limit, "of": what, "retry_after_ms": RETRY_MS })))
 }
 
 /// Ids without an answer, and ids that will never have one.

@@ -4,6 +4,7 @@
 //! in a `select!`), so everything it holds lives in the struct and none of it in a future that may be dropped.
 
 use std::{
+    collections::HashMap,
     io,
     pin::Pin,
     sync::{Arc, Mutex, PoisonError},
@@ -12,7 +13,7 @@ use std::{
 use bytes::{Buf, BytesMut};
 use rmcp::{
     RoleServer,
-    model::{ClientJsonRpcMessage, ClientNotification, RequestId, ServerJsonRpcMessage},
+    model::{ClientJsonRpcMessage, ClientNotification, ClientRequest, RequestId, ServerJsonRpcMessage},
     transport::Transport,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -21,20 +22,31 @@ use tokio_util::sync::CancellationToken;
 use super::{
     decode::{Refused, decode},
     in_flight::InFlight,
+    shutdown::{Begun, UnderWay},
 };
 
 /// Room made for each read. An idle reader keeps no more than a few of these.
 const READ_BYTES: usize = 16 << 10;
+
+/// What a session ends by, and what its end waits for.
+pub(super) struct Ends {
+    /// Fired when the client is gone, so that calls end at once and not when the session has drained.
+    pub(super) gone: CancellationToken,
+    /// From when on nothing more is read.
+    pub(super) closing: CancellationToken,
+    /// Requests that are not answered yet, but for streams that only end with their client.
+    pub(super) under_way: UnderWay,
+}
 
 /// One client over two byte streams.
 pub(super) struct Lines<R, W> {
     input: LineReader<R>,
     output: Output<W>,
     in_flight: Arc<Mutex<InFlight>>,
+    awaited: Arc<Mutex<HashMap<RequestId, Begun>>>,
     /// An answer this transport gives by itself, being written.
     answer: Option<Pin<Box<dyn Future<Output = io::Result<()>> + Send>>>,
-    /// Fired when the client is gone, so that calls end at once and not when the session has drained.
-    gone: CancellationToken,
+    ends: Ends,
 }
 
 impl<R, W> Lines<R, W>
@@ -42,14 +54,15 @@ where
     R: AsyncRead + Send + Unpin,
     W: AsyncWrite + Send + Unpin + 'static,
 {
-    /// Messages of at most `message_bytes` from `input`, answers to `output`; `gone` is cancelled when either ends.
-    pub(super) fn new(input: R, output: W, message_bytes: usize, gone: CancellationToken) -> Self {
+    /// Messages of at most `message_bytes` from `input`, answers to `output`; `ends.gone` is cancelled when either ends.
+    pub(super) fn new(input: R, output: W, message_bytes: usize, ends: Ends) -> Self {
         Self {
             input: LineReader::new(input, message_bytes),
-            output: Output { writer: Arc::new(tokio::sync::Mutex::new(output)), gone: gone.clone() },
+            output: Output { writer: Arc::new(tokio::sync::Mutex::new(output)), gone: ends.gone.clone() },
             in_flight: Arc::default(),
+            awaited: Arc::default(),
             answer: None,
-            gone,
+            ends,
         }
     }
 
@@ -58,13 +71,19 @@ where
         let mut in_flight = self.in_flight.lock().unwrap_or_else(PoisonError::into_inner);
         match message {
             ClientJsonRpcMessage::Request(request) => {
-                in_flight.claim(&request.id).map_err(|error| Refused::new(Some(request.id.clone()), error))
+                in_flight.claim(&request.id).map_err(|error| Refused::new(Some(request.id.clone()), error))?;
+                if !matches!(request.request, ClientRequest::SubscriptionsListenRequest(_)) {
+                    let begun = self.ends.under_way.begin();
+                    self.awaited.lock().unwrap_or_else(PoisonError::into_inner).insert(request.id.clone(), begun);
+                }
+                Ok(())
             }
             ClientJsonRpcMessage::Notification(notification) => {
                 if let ClientNotification::CancelledNotification(cancelled) = &notification.notification
                     && let Some(id) = &cancelled.params.request_id
                 {
                     in_flight.cancelled(id);
+                    self.awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(id);
                 }
                 Ok(())
             }
@@ -82,7 +101,7 @@ where
 
     fn send(&mut self, message: ServerJsonRpcMessage) -> impl Future<Output = io::Result<()>> + Send + 'static {
         let output = self.output.clone();
-        let in_flight = Arc::clone(&self.in_flight);
+        let (in_flight, awaited) = (Arc::clone(&self.in_flight), Arc::clone(&self.awaited));
         async move {
             let answered = answers(&message);
             let line = serde_json::to_vec(&message)?;
@@ -90,6 +109,7 @@ where
             // Only now: a client that does not read its answers keeps its requests in flight, and is held to the bound.
             if let Some(id) = answered {
                 in_flight.lock().unwrap_or_else(PoisonError::into_inner).answered(&id);
+                awaited.lock().unwrap_or_else(PoisonError::into_inner).remove(&id);
             }
             written
         }
@@ -104,7 +124,12 @@ where
                     return None;
                 }
             }
-            let refused = match self.input.next().await {
+            let line = tokio::select! {
+                biased;
+                () = self.ends.closing.cancelled() => std::future::pending().await,
+                line = self.input.next() => line,
+            };
+            let refused = match line {
                 Ok(Line::Message(line)) => match decode(&line) {
                     Ok(message) => match self.admit(&message) {
                         Ok(()) => return Some(message),
@@ -114,12 +139,12 @@ where
                 },
                 Ok(Line::TooLong) => Refused::too_large(self.input.limit),
                 Ok(Line::End) => {
-                    self.gone.cancel();
+                    self.ends.gone.cancel();
                     return None;
                 }
                 Err(error) => {
                     tracing::debug!(%error, "reading from the client failed");
-                    self.gone.cancel();
+                    self.ends.gone.cancel();
                     return None;
                 }
             };

@@ -4,7 +4,6 @@ use std::{
     io,
     os::fd::{AsFd, BorrowedFd},
     sync::Arc,
-    time::Duration,
 };
 
 use casemate_policy::Principal;
@@ -14,13 +13,14 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_util::sync::CancellationToken;
 
 use self::socket::Socket;
-use super::{House, Limits, handler::Handler, lines::Lines};
+use super::{
+    House, Limits,
+    handler::Handler,
+    lines::{Ends, Lines},
+    shutdown::{LAST_CALLS, Shutdown, UnderWay},
+};
 
 mod socket;
-
-/// How long calls have to end once the client is gone. A call that takes longer is left behind: its intent is already
-/// in the audit log, without an outcome.
-const LAST_CALLS: Duration = Duration::from_secs(3);
 
 /// Why a stdio session could not be served to its end.
 #[derive(Debug, thiserror::Error)]
@@ -35,9 +35,10 @@ pub enum StdioError {
     Session(#[source] tokio::task::JoinError),
 }
 
-/// Serves `principal` on standard input and output until input ends, output is gone, or `shutdown` fires.
+/// Serves `principal` on standard input and output until input ends, output is gone, or it is told to stop.
 ///
-/// The end of input cancels the calls in flight; it is the ordinary end and no error. Nothing else in the process may
+/// The end of input cancels the calls in flight; it is the ordinary end and no error. Told to stop, it reads nothing more, and what is in
+/// flight may come to its end for as long as `limits.drain` says, or until the second word; then it is cancelled. Nothing else in the process may
 /// read standard input or write standard output meanwhile. If standard input is a terminal or a file, a read may still
 /// be blocked in the runtime afterwards: end the process without waiting for it (`Runtime::shutdown_background`).
 ///
@@ -48,7 +49,7 @@ pub async fn serve_stdio<H: House>(
     house: Arc<H>,
     principal: Principal,
     limits: Limits,
-    shutdown: CancellationToken,
+    shutdown: Shutdown,
 ) -> Result<(), StdioError> {
     let (input, output) = standard_streams().map_err(StdioError::Streams)?;
     serve_streams(house, principal, limits, (input, output), shutdown).await
@@ -60,17 +61,26 @@ pub(super) async fn serve_streams<H: House>(
     principal: Principal,
     limits: Limits,
     (input, output): (impl AsyncRead + Send + Unpin + 'static, impl AsyncWrite + Send + Unpin + 'static),
-    shutdown: CancellationToken,
+    shutdown: Shutdown,
 ) -> Result<(), StdioError> {
-    let session = shutdown.child_token();
-    let lines = Lines::new(input, output, limits.message_bytes, session.clone());
+    let (session, under_way) = (CancellationToken::new(), UnderWay::default());
+    let ends = Ends { gone: session.clone(), closing: shutdown.asked().clone(), under_way: under_way.clone() };
+    let lines = Lines::new(input, output, limits.message_bytes, ends);
     // Without `rmcp`'s own handshake, which ends the session on anything it does not expect before `initialize`. The
     // handler negotiates, and refuses requests for which no revision is agreed.
     let running = serve_directly_with_ct(Handler::new(house, principal, limits), lines, None, session.clone());
     let mut ended = std::pin::pin!(running.waiting());
+    let overdue = async {
+        let drained = async {
+            shutdown.asked().cancelled().await;
+            tokio::select! { () = under_way.none() => {}, () = shutdown.over(limits.drain) => {} }
+        };
+        tokio::select! { () = session.cancelled() => {}, () = drained => session.cancel() }
+        tokio::time::sleep(LAST_CALLS).await;
+    };
     let reason = tokio::select! {
         reason = &mut ended => reason,
-        () = async { session.cancelled().await; tokio::time::sleep(LAST_CALLS).await } => {
+        () = overdue => {
             tracing::warn!("calls were still running when the session ended");
             return Ok(());
         }

@@ -107,8 +107,8 @@ pub(super) fn settle(house: &House, receipt: Receipt, ending: &Ending, facts: &R
 /// Whether a call costs nothing: it never ran, or it failed and all it tried was to reach an upstream that could not be reached. What
 /// ran and returned, was refused, planned, or stopped at a limit is paid for: a budget also bounds trying.
 fn is_free(ending: &Ending, facts: &RunFacts) -> bool {
-    let never_ran = matches!(ending, Ending::Fault(Fault::Busy { .. } | Fault::Cancelled | Fault::Unloaded | Fault::GrantEnded))
-        && facts.spent.fuel == 0;
+    let never_ran =
+        matches!(ending, Ending::Fault(Fault::Cancelled | Fault::Unloaded | Fault::GrantEnded)) && facts.spent.fuel == 0;
     let unreachable = |exchange: &Exchange| matches!(exchange.status, ExchangeStatus::NotSent { .. });
     let failed = matches!(ending, Ending::Failed(_) | Ending::Fault(_));
     never_ran || (failed && !facts.exchanges.is_empty() && facts.exchanges.iter().all(unreachable))

@@ -10,6 +10,13 @@ pub(super) fn json_rpc(status: StatusCode, refused: &Refused) -> Response {
     with_type(status, "application/json", Body::from(refused.to_json()))
 }
 
+/// The same for a request that can be made again in a moment.
+pub(super) fn busy(refused: &Refused) -> Response {
+    let mut response = json_rpc(StatusCode::SERVICE_UNAVAILABLE, refused);
+    response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+    response
+}
+
 /// A sentence for people as the body.
 pub(super) fn text(status: StatusCode, sentence: &'static str) -> Response {
     with_type(status, "text/plain; charset=utf-8", Body::from(sentence))

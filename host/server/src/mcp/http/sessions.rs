@@ -60,6 +60,11 @@ impl Sessions {
         self.local.sessions.read().await.len()
     }
 
+    /// Whether no session is open.
+    pub(super) fn is_empty(&self) -> bool {
+        self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).is_empty()
+    }
+
     fn in_flight(&self, id: &SessionId) -> Option<Arc<Mutex<InFlight>>> {
         self.in_flight.lock().unwrap_or_else(PoisonError::into_inner).get(id).cloned()
     }

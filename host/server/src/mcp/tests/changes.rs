@@ -12,12 +12,12 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader},
     net::{TcpListener, TcpStream},
 };
-use tokio_util::sync::CancellationToken;
 
-use super::{FakeHouse, PATIENCE, call, code, initialize, modern, request, stdio::Client, text};
+use super::{FakeHouse, PATIENCE, call, code, http::options, initialize, modern, request, stdio::Client, text};
 use crate::{
+    config::HttpSettings,
     identity::Identity,
-    mcp::{changes::STREAMS, http},
+    mcp::{Shutdown, changes::STREAMS, http},
     token::TokenFile,
 };
 
@@ -116,8 +116,9 @@ async fn endpoint() -> (TcpListener, Arc<Identity>, String) {
 async fn over_http_both_revisions_are_told() {
     let (listener, identity, token) = endpoint().await;
     let address = listener.local_addr().expect("an address");
-    let (house, shutdown) = (Arc::new(FakeHouse::default()), CancellationToken::new());
-    let serving = tokio::spawn(http::serve(listener, Arc::clone(&house), identity, http::Options::default(), shutdown.clone()));
+    let (house, shutdown) = (Arc::new(FakeHouse::default()), Shutdown::default());
+    let serving =
+        tokio::spawn(http::serve(listener, Arc::clone(&house), identity, options(HttpSettings::default()), shutdown.clone()));
 
     // A session of 2025 hears it on its standing stream.
     let open = |head: String, body: String| async move {
@@ -164,7 +165,7 @@ async fn over_http_both_revisions_are_told() {
     line(&mut standing, "notifications/tools/list_changed").await;
     assert!(line(&mut asked, "notifications/tools/list_changed").await.contains(STREAM_ID));
 
-    shutdown.cancel();
+    shutdown.hurry();
     let ended = tokio::time::timeout(PATIENCE, serving).await.expect("the server ends although streams are open");
     ended.expect("no panic").expect("a clean end");
 }
@@ -172,7 +173,7 @@ async fn over_http_both_revisions_are_told() {
 #[tokio::test]
 async fn the_rmcp_client_listens() {
     let (ours, theirs) = tokio::io::duplex(4096);
-    let (house, shutdown) = (Arc::new(FakeHouse::default()), CancellationToken::new());
+    let (house, shutdown) = (Arc::new(FakeHouse::default()), Shutdown::default());
     let streams = tokio::io::split(theirs);
     let serving = crate::mcp::stdio::serve_streams(
         Arc::clone(&house),
@@ -188,7 +189,7 @@ async fn the_rmcp_client_listens() {
     house.take_guest_in();
     let told = tokio::time::timeout(PATIENCE, changes.next()).await.expect("it is told").expect("the stream goes on");
     assert!(matches!(told, Some(ServerNotification::ToolListChangedNotification(_))), "{told:?}");
-    shutdown.cancel();
+    shutdown.hurry();
     let _ = client.cancel().await;
     server.await.expect("no panic").expect("a clean end");
 }

@@ -13,12 +13,11 @@ use std::{
 };
 
 use serde_json::{Value, json};
-use tokio_util::sync::CancellationToken;
 
 use super::{FakeHouse, call, initialize, text};
 use crate::{
     identity,
-    mcp::{Limits, serve_stdio},
+    mcp::{Limits, Shutdown, serve_stdio},
 };
 
 const SERVING: &str = "mcp::tests::child::serve";
@@ -27,7 +26,7 @@ const SERVING: &str = "mcp::tests::child::serve";
 #[ignore = "runs as the server process of the tests below"]
 fn serve() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().expect("a runtime");
-    let serving = serve_stdio(Arc::new(FakeHouse::default()), identity::local(), Limits::default(), CancellationToken::new());
+    let serving = serve_stdio(Arc::new(FakeHouse::default()), identity::local(), Limits::default(), Shutdown::default());
     runtime.block_on(serving).expect("a clean end");
     let flags = rustix::fs::fcntl_getfl(std::io::stdin()).expect("standard input has flags");
     assert!(!flags.contains(rustix::fs::OFlags::NONBLOCK), "the flags of standard input were changed");

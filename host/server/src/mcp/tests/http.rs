@@ -10,16 +10,17 @@ use serde_json::{Value, json};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
+    sync::watch,
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{FakeHouse, PATIENCE, call, code, initialize, modern, reaches, request, text};
 use crate::{
+    config::HttpSettings,
     identity::Identity,
     mcp::{
-        Limits,
-        http::{HttpError, Options, serve},
+        Limits, Shutdown,
+        http::{Options, serve},
     },
     token::TokenFile,
 };
@@ -28,11 +29,16 @@ struct Server {
     address: SocketAddr,
     house: Arc<FakeHouse>,
     identity: Arc<Identity>,
-    shutdown: CancellationToken,
-    serving: JoinHandle<Result<(), HttpError>>,
+    shutdown: Shutdown,
+    serving: JoinHandle<()>,
     /// The tokens of `token:ann` and `token:ben`.
     ann: String,
     ben: String,
+}
+
+/// The endpoint with these settings, which stay.
+pub(super) fn options(settings: HttpSettings) -> Options {
+    Options { limits: Limits::default(), settings: watch::channel(Arc::new(settings)).1, tls: None }
 }
 
 /// A response, read to its end.
@@ -74,7 +80,7 @@ struct Ask<'a> {
 
 impl Server {
     async fn start() -> Self {
-        Self::with(Options::default()).await
+        Self::with(options(HttpSettings::default())).await
     }
 
     async fn with(options: Options) -> Self {
@@ -87,7 +93,7 @@ impl Server {
         let identity = Arc::new(Identity::new(tokens, || Timestamp::from_millis(1)));
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
-        let (house, shutdown) = (Arc::new(FakeHouse::default()), CancellationToken::new());
+        let (house, shutdown) = (Arc::new(FakeHouse::default()), Shutdown::default());
         let serving = tokio::spawn(serve(listener, Arc::clone(&house), Arc::clone(&identity), options, shutdown.clone()));
         Self { address, house, identity, shutdown, serving, ann, ben }
     }
@@ -278,8 +284,7 @@ async fn a_body_that_does_not_parse_is_400_with_a_parse_error() {
 
 #[tokio::test]
 async fn a_body_above_the_limit_is_413_however_it_is_sent() {
-    let limits = Limits { message_bytes: 10_000, ..Limits::default() };
-    let server = Server::with(Options { limits, ..Options::default() }).await;
+    let server = Server::with(options(HttpSettings { message_bytes: 10_000, ..HttpSettings::default() })).await;
     let body = call(1, "echo", json!({"x": "y".repeat(20_000)})).to_string();
     let ask = Ask { token: Some(&server.ann), ..Ask::default() };
     let answer = server.ask("POST", "/mcp", &ask, &body).await;
@@ -297,9 +302,8 @@ async fn a_body_above_the_limit_is_413_however_it_is_sent() {
 
 #[tokio::test]
 async fn pages_of_other_sites_reach_nothing() {
-    let options =
-        Options { hosts: vec!["mcp.example".into()], origins: vec!["https://console.example".into()], ..Options::default() };
-    let server = Server::with(options).await;
+    let (hosts, origins) = (vec!["mcp.example".into()], vec!["https://console.example".into()]);
+    let server = Server::with(options(HttpSettings { hosts, origins, ..HttpSettings::default() })).await;
     let port = server.address.port();
     let own_host = format!("localhost:{port}");
     for (host, origin, status) in [
@@ -408,7 +412,7 @@ async fn a_panicking_handler_answers_over_http_too() {
 #[tokio::test]
 async fn calls_in_flight_are_bounded_for_each_principal() {
     let limits = Limits { calls_in_flight: 1, ..Limits::default() };
-    let server = Server::with(Options { limits, ..Options::default() }).await;
+    let server = Server::with(Options { limits, ..options(HttpSettings::default()) }).await;
     let session = server.session(&server.ann).await;
     let ask = Ask { token: Some(&server.ann), session: Some(&session), ..Ask::default() };
     let _hanging = server.send("POST", "/mcp", &ask, &call(1, "hang", json!({})).to_string()).await;
@@ -438,9 +442,8 @@ async fn shutdown_cancels_calls_and_ends() {
     let _listening = server.send("GET", "/mcp", &ask, "").await;
     let _hanging = server.send("POST", "/mcp", &ask, &call(1, "hang", json!({})).to_string()).await;
     reaches(&server.house.started, 1).await;
-    server.shutdown.cancel();
-    let served = tokio::time::timeout(PATIENCE, server.serving).await.expect("in time").expect("no panic");
-    served.expect("a clean end");
+    server.shutdown.hurry();
+    tokio::time::timeout(PATIENCE, server.serving).await.expect("in time").expect("no panic");
     reaches(&server.house.cancelled, 1).await;
     assert!(TcpStream::connect(server.address).await.is_err(), "still listening");
 }

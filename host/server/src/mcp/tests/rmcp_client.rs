@@ -6,18 +6,17 @@ use rmcp::{
     ServiceExt,
     model::{CallToolRequestParams, ProtocolVersion},
 };
-use tokio_util::sync::CancellationToken;
 
 use super::FakeHouse;
 use crate::{
     identity,
-    mcp::{Limits, stdio::serve_streams},
+    mcp::{Limits, Shutdown, stdio::serve_streams},
 };
 
 #[tokio::test]
 async fn the_rmcp_client_lists_and_calls() {
     let (ours, theirs) = tokio::io::duplex(4096);
-    let (house, shutdown) = (Arc::new(FakeHouse::default()), CancellationToken::new());
+    let (house, shutdown) = (Arc::new(FakeHouse::default()), Shutdown::default());
     let serving = serve_streams(house, identity::local(), Limits::default(), tokio::io::split(theirs), shutdown);
     let server = tokio::spawn(serving);
 

@@ -7,12 +7,11 @@ use tokio::{
     io::{AsyncBufReadExt, AsyncWriteExt, BufReader, DuplexStream, Lines, ReadHalf, WriteHalf},
     task::JoinHandle,
 };
-use tokio_util::sync::CancellationToken;
 
 use super::{FakeHouse, PATIENCE, SCHEMA, call, code, initialize, modern, request, text};
 use crate::{
     identity,
-    mcp::{Limits, StdioError, stdio::serve_streams},
+    mcp::{Limits, Shutdown, StdioError, stdio::serve_streams},
 };
 
 /// The other end of a session.
@@ -21,7 +20,7 @@ pub(super) struct Client {
     from: Lines<BufReader<ReadHalf<DuplexStream>>>,
     pub(super) server: JoinHandle<Result<(), StdioError>>,
     pub(super) house: Arc<FakeHouse>,
-    pub(super) shutdown: CancellationToken,
+    pub(super) shutdown: Shutdown,
 }
 
 impl Client {
@@ -33,7 +32,7 @@ impl Client {
     pub(super) fn with(house: FakeHouse, limits: Limits) -> Self {
         let (ours, theirs) = tokio::io::duplex(4096);
         let house = Arc::new(house);
-        let shutdown = CancellationToken::new();
+        let shutdown = Shutdown::default();
         let serving = serve_streams(Arc::clone(&house), identity::local(), limits, tokio::io::split(theirs), shutdown.clone());
         let (from, to) = tokio::io::split(ours);
         Self { to, from: BufReader::new(from).lines(), server: tokio::spawn(serving), house, shutdown }

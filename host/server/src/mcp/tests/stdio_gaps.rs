@@ -228,7 +228,7 @@ async fn shutdown_cancels_calls_and_ends_the_session() {
     let mut client = Client::initialized().await;
     client.say(call(1, "hang", json!({})).to_string()).await;
     reaches(&client.house.started, 1).await;
-    client.shutdown.cancel();
+    client.shutdown.hurry();
     tokio::time::timeout(PATIENCE, client.server).await.expect("in time").expect("no panic").expect("a clean end");
     assert_eq!(client.house.cancelled.load(Ordering::SeqCst), 1);
 }
