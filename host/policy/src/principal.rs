@@ -44,6 +44,12 @@ impl Principal {
         Self { id, roles: BTreeSet::new(), scopes: None }
     }
 
+    /// For a supposition: the caller of this id, or for `role:NAME` one whoever has the role.
+    pub fn standing_for(id: PrincipalId) -> Self {
+        let role = id.as_str().strip_prefix(ROLE).and_then(|role| role.parse().ok());
+        Self::new(id).with_roles(role.into_iter().collect())
+    }
+
     /// With roles that its authentication proves. They say which grants it holds, and nothing else.
     #[must_use]
     pub fn with_roles(self, roles: BTreeSet<RoleName>) -> Self {

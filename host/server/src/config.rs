@@ -5,6 +5,7 @@
 mod advisories;
 pub mod file;
 mod guards;
+mod oauth;
 mod place;
 mod secret;
 
@@ -31,6 +32,8 @@ pub use advisories::{AdvisoryRules, Waiver};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
 pub use secret::{SecretError, SecretSource};
+
+use crate::identity::oauth::OAuthSettings;
 
 /// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.
 #[derive(Debug)]
@@ -70,6 +73,8 @@ pub struct HttpSettings {
     pub hosts: Vec<String>,
     /// Accepted values of `Origin` besides loopback origins.
     pub origins: Vec<String>,
+    /// The authorization server whose tokens are believed.
+    pub oauth: Option<OAuthSettings>,
 }
 
 /// What one registry needs more than its address.
@@ -258,7 +263,9 @@ impl Resolver<'_> {
         };
         let plugins =
             file.plugins.into_iter().filter_map(|(name, plugin)| Some((self.form(&name)?, self.plugin(&name, plugin)))).collect();
+        let (oauth, step_up) = file.http.oauth.map(|oauth| self.oauth(oauth)).unwrap_or_default();
         let guards = self.guards(file.flow, &file.without_flows, file.breaker, file.session, file.approvers);
+        let guards = Guards { step_up, ..guards };
         let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
         Config {
             path: self.path.to_owned(),
@@ -266,7 +273,7 @@ impl Resolver<'_> {
             environment: file.environment,
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
-            http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins },
+            http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins, oauth },
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),
             plugins,
@@ -330,7 +337,7 @@ impl Resolver<'_> {
     fn grant(&mut self, name: &toml::Spanned<String>, file: file::Grant) -> Option<Located<Grant>> {
         let place = self.place(name.span());
         let name: Option<GrantName> = self.form(name);
-        let principals: BTreeSet<PrincipalId> = file.principals.iter().filter_map(|principal| self.form(principal)).collect();
+        let principals: BTreeSet<PrincipalId> = file.principals.iter().filter_map(|principal| self.holder(principal)).collect();
         let tools: Vec<ToolPattern> = file.tools.iter().filter_map(|pattern| self.form(pattern)).collect();
         let scope = file.scope.into_iter().filter_map(|(dimension, values)| Some((self.form(&dimension)?, values))).collect();
         let expires: Option<Timestamp> = file.expires.and_then(|at| {

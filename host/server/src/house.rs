@@ -14,7 +14,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use casemate_audit::{EventFacts, EventKind, Log, Outcome};
 use casemate_ledger::Ledger;
-use casemate_policy::{Call, Principal, ToolRule, text::visible, visible as tools_of};
+use casemate_policy::{Call, Principal, TokenScope, ToolRule, text::visible, visible as tools_of};
 use casemate_sandbox::{CallSettings, ProgressReport, Runtime};
 use casemate_signing::{Environment, manifest::Effect};
 use serde_json::{Map, Value};
@@ -105,6 +105,10 @@ impl mcp::House for House {
             .into_iter()
             .find(|rule| rule.served.as_str() == name)
             .map(listing)
+    }
+
+    fn lacking(&self, principal: &Principal, tool: &str) -> Vec<TokenScope> {
+        self.serving().policy().lacking(principal, tool).into_iter().collect()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

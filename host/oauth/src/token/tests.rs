@@ -416,7 +416,7 @@ fn keys_for_something_else_and_weak_ones_are_left_out() {
         json!("ec"),
         json!({}),
     ] {
-        assert_eq!(keys(&[bad.clone()]), Err(KeySetError::None { left_out: 1 }), "{bad}");
+        assert_eq!(keys(std::slice::from_ref(&bad)), Err(KeySetError::None { left_out: 1 }), "{bad}");
         assert_eq!(keys(&[bad, issuer.ed_jwk()]).unwrap().len(), 1);
     }
     for good in [

@@ -11,14 +11,22 @@ use crate::{
     clock,
     exit::{Exit, Failure, Outcome},
     house::{House, Opening, follow, store},
-    identity::{self, Identity},
+    identity::{
+        self, Identity,
+        oauth::{self, OAuth, OAuthSettings},
+        uses::Uses,
+    },
     mcp,
 };
+
+/// A bundle of root certificates.
+const MAX_ROOTS: usize = 1 << 20;
 
 /// Serve MCP over standard input and output; with --http, Streamable HTTP with bearer tokens.
 ///
 /// Over stdio the caller is the person who started the program, principal `local`. Over HTTP every request carries a token
-/// made by `casemate token new`, principal `token:NAME`.
+/// made by `casemate token new`, principal `token:NAME`, or by the authorization server of `[http.oauth]`, principal `oidc:sub:SUBJECT` or
+/// `oidc:client:CLIENT`.
 ///
 /// Follows what is trusted and installed within a second; SIGHUP takes up the configuration, and one that makes no sense is refused while
 /// the old one stays in force.
@@ -71,7 +79,16 @@ async fn http(address: SocketAddr, house: &Arc<House>, context: &Context, shutdo
     let state = context.folders.state(house.environment());
     // Taken before the file is read: a change in between is seen as one.
     let known = store::tokens_changed(&state);
-    let identity = Arc::new(Identity::new(store::tokens(&state)?, clock::now as fn() -> Timestamp));
+    let identity = Identity::new(store::tokens(&state)?, clock::now as fn() -> Timestamp)
+        .with_uses(Uses::of(&state))
+        .with_oauth(house.http().oauth.as_ref().map(oauth).transpose()?);
+    let identity = Arc::new(identity);
+    if let Some(oauth) = identity.oauth() {
+        // A server that cannot be reached now is asked again: tokens made here are good without it.
+        oauth.keys().tick().await;
+    }
+    tokio::spawn(follow_keys(Arc::clone(&identity), shutdown.clone()));
+    tokio::spawn(follow_refusals(Arc::clone(&identity), Arc::clone(house), shutdown.clone()));
     tokio::spawn(follow_tokens(state, known, Arc::clone(&identity), shutdown.clone()));
     let listener =
         TcpListener::bind(address).await.map_err(|error| Failure::failed(format!("cannot listen on {address}: {error}")))?;
@@ -81,7 +98,26 @@ async fn http(address: SocketAddr, house: &Arc<House>, context: &Context, shutdo
         hosts: house.http().hosts.clone(),
         origins: house.http().origins.clone(),
     };
-    mcp::http::serve(listener, Arc::clone(house), identity, options, shutdown).await.map_err(Failure::failed)
+    let served = mcp::http::serve(listener, Arc::clone(house), Arc::clone(&identity), options, shutdown).await;
+    identity.refusals().finish(house).await;
+    served.map_err(Failure::failed)
+}
+
+/// The authorization server that the operator named, not asked yet.
+fn oauth(settings: &OAuthSettings) -> Result<OAuth, Failure> {
+    let roots = settings.ca.iter().map(|ca| store::file(ca, MAX_ROOTS)).collect::<Result<_, _>>()?;
+    let fetch = oauth::fetch(settings, roots).map_err(Failure::invalid)?;
+    Ok(OAuth::new(settings.clone(), fetch))
+}
+
+async fn follow_keys(identity: Arc<Identity>, shutdown: CancellationToken) {
+    if let Some(oauth) = identity.oauth() {
+        oauth.keys().follow(shutdown).await;
+    }
+}
+
+async fn follow_refusals(identity: Arc<Identity>, house: Arc<House>, shutdown: CancellationToken) {
+    identity.refusals().follow(&house, shutdown).await;
 }
 
 /// Take up a changed token file within a second, so that a revoked token ends without a restart.

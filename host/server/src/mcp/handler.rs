@@ -12,6 +12,7 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_policy::{Principal, approval::ApprovalId};
 use futures_util::FutureExt;
+use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -30,6 +31,7 @@ use super::{
     CallRequest, Content, House, Limits, ProgressSink, Reply, ToolListing,
     asking::{self, Asks},
     changes::{self, STREAMS},
+    http::step_up,
     in_flight::busy,
     page::page,
     progress,
@@ -52,6 +54,7 @@ Some tools answer with a plan of the requests they would send instead of sending
 /// Everything one principal needs to be served.
 pub(super) struct Handler<H> {
     house: Arc<H>,
+    /// Over HTTP without roles and scopes, see [`Handler::caller`].
     principal: Principal,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -83,8 +86,19 @@ impl<H: House> Handler<H> {
         Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false) }
     }
 
-    async fn listed(&self, cursor: Option<String>, revision: &ProtocolVersion) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.house.tools(&self.principal);
+    /// Who makes this request. Over HTTP each request proves it anew: what its token confers is this request's alone.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Principal {
+        let proved = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Principal>());
+        proved.filter(|proved| proved.id() == self.principal.id()).unwrap_or(&self.principal).clone()
+    }
+
+    async fn listed(
+        &self,
+        caller: &Principal,
+        cursor: Option<String>,
+        revision: &ProtocolVersion,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self.house.tools(caller);
         let page = page(&tools, cursor.as_deref(), self.limits.tools_per_page)
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
         let mut result = ListToolsResult::with_all_items(page.tools.into_iter().map(wire_tool).collect());
@@ -104,17 +118,19 @@ impl<H: House> Handler<H> {
     ) -> Result<CallToolResponse, ErrorData> {
         let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
         let asks = Asks::of(&context, revision);
+        let (caller, refused) = (self.caller(&context), step_up::Refused::of(&context.extensions));
         let answer = asking::answer(&mut request, revision);
         let (tool, arguments) = (request.name.into_owned(), request.arguments.unwrap_or_default());
         let request = CallRequest { tool, arguments, answer, awaits: None };
         let task = takes_tasks(&context, revision).then(|| request.clone());
         let mut reply = match context.meta.get_progress_token() {
-            None => self.conversation(request, &asks, context.ct, None).await,
+            None => self.conversation(&caller, request, &asks, context.ct, None).await,
             Some(token) => {
                 let (sink, feed) = progress::channel(context.peer, token);
-                feed.alongside(self.conversation(request, &asks, context.ct, Some(sink))).await
+                feed.alongside(self.conversation(&caller, request, &asks, context.ct, Some(sink))).await
             }
         };
+        refused.note(&reply);
         match (asks, reply.question.take()) {
             (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
             _ => Ok(match (task, &reply.waits) {
@@ -130,7 +146,7 @@ impl<H: House> Handler<H> {
             let revision = agreed_revision(&context)?;
             let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
             let (request, cancel) = turn.call();
-            let reply = self.house.call(self.principal.clone(), request, cancel, None).await;
+            let reply = self.house.call(self.caller(&context), request, cancel, None).await;
             if reply.waits.is_none() {
                 let result = serde_json::to_value(wire_reply(reply, &revision)).ok();
                 turn.done(result.and_then(|result| result.as_object().cloned()).unwrap_or_default());
@@ -142,12 +158,13 @@ impl<H: House> Handler<H> {
     /// One call, and where the client is asked something in the middle of it, the same call with the answer.
     async fn conversation(
         &self,
+        caller: &Principal,
         request: CallRequest,
         asks: &Asks,
         cancel: CancellationToken,
         progress: Option<ProgressSink>,
     ) -> Reply {
-        let call = |request| self.house.call(self.principal.clone(), request, cancel.clone(), progress.clone());
+        let call = |request| self.house.call(caller.clone(), request, cancel.clone(), progress.clone());
         let Asks::Meanwhile(peer) = asks else { return call(request).await };
         let again = request.clone();
         let reply = call(request).await;
@@ -212,7 +229,7 @@ impl<H: House> ServerHandler for Handler<H> {
     ) -> Result<ListToolsResult, ErrorData> {
         let revision = agreed_revision(&context)?;
         let cursor = request.and_then(|request| request.cursor);
-        caught(self.listed(cursor, &revision)).await
+        caught(self.listed(&self.caller(&context), cursor, &revision)).await
     }
 
     async fn call_tool(

@@ -9,10 +9,12 @@
 
 mod answer;
 mod bearer;
+mod metadata;
 mod sessions;
+pub(super) mod step_up;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     io,
     net::SocketAddr,
     sync::{Arc, Mutex, PoisonError},
@@ -91,8 +93,14 @@ pub async fn serve<H: House>(
     shutdown: CancellationToken,
 ) -> Result<(), HttpError> {
     let stop = CancellationToken::new();
+    let described = Arc::clone(&identity);
     let front = Arc::new(Front { house, identity, options, stop: stop.clone(), doors: Mutex::default() });
-    let routes = Router::new().route("/mcp", any(mcp::<H>)).route("/healthz", get(async || "ok\n")).with_state(front);
+    let mut routes = Router::new().route("/mcp", any(mcp::<H>)).route("/healthz", get(async || "ok\n"));
+    for path in metadata::paths(&described) {
+        let described = Arc::clone(&described);
+        routes = routes.route(&path, get(move || metadata::metadata(described)));
+    }
+    let routes = routes.with_state(front);
     let serving =
         axum::serve(undelayed(listener), routes).with_graceful_shutdown(shutdown.clone().cancelled_owned()).into_future();
     let deadline = async {
@@ -126,7 +134,7 @@ struct Front<H> {
     identity: Arc<Identity>,
     options: Options,
     stop: CancellationToken,
-    /// One door for each principal that ever presented a token; there are as many as there are tokens.
+    /// One door for each principal that ever presented a good token. What a token confers is not the door's: it comes with each request.
     doors: Mutex<HashMap<PrincipalId, Arc<Door<H>>>>,
 }
 
@@ -138,9 +146,10 @@ struct Door<H> {
 }
 
 impl<H: House> Front<H> {
-    fn door(&self, principal: Principal) -> Arc<Door<H>> {
+    fn door(&self, principal: &Principal) -> Arc<Door<H>> {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
-        Arc::clone(doors.entry(principal.id().clone()).or_insert_with(|| Arc::new(self.build(principal))))
+        let bare = || Principal::new(principal.id().clone()).with_scopes(BTreeSet::new());
+        Arc::clone(doors.entry(principal.id().clone()).or_insert_with(|| Arc::new(self.build(bare()))))
     }
 
     fn build(&self, principal: Principal) -> Door<H> {
@@ -179,39 +188,47 @@ fn has_port(host: &str) -> bool {
 
 /// Every request to the endpoint: who is it, is it a message, and on to `rmcp`.
 async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> Response {
-    let principal = match bearer::authenticate(&front.identity, request.uri(), request.headers()) {
+    let principal = match bearer::authenticate(&front.identity, request.uri(), request.headers()).await {
         Ok(principal) => principal,
-        Err(refusal) => return refusal.into(),
+        Err(answer) => return answer,
     };
-    let door = front.door(principal);
+    let door = front.door(&principal);
     let ends = *request.method() == Method::DELETE;
     match door.admit(request).await {
-        Ok(request) => match door.service.handle(request).await.map(Body::new) {
-            // It has ended: "accepted" would say that it will, and makes the MCP Python SDK complain.
-            answer if ends && answer.status() == StatusCode::ACCEPTED => answer::ended(),
-            answer => answer,
-        },
+        Ok((mut request, tool)) => {
+            let lacking = tool.map(|tool| front.house.lacking(&principal, &tool)).unwrap_or_default();
+            let refused = step_up::Refused::default();
+            request.extensions_mut().insert(refused.clone());
+            // Who asks, for the handler: roles and scopes are this token's.
+            request.extensions_mut().insert(principal);
+            match door.service.handle(request).await.map(Body::new) {
+                // It has ended: "accepted" would say that it will, and makes the MCP Python SDK complain.
+                answer if ends && answer.status() == StatusCode::ACCEPTED => answer::ended(),
+                answer if lacking.is_empty() => answer,
+                answer => step_up::challenge(answer, &refused, lacking, &front.identity, door.limits.message_bytes).await,
+            }
+        }
         Err(answer) => answer,
     }
 }
 
 impl<H: House> Door<H> {
-    /// The request with its body read and known to be one message, or the answer to give instead.
-    async fn admit(&self, request: Request) -> Result<Request, Response> {
+    /// The request with its body read and known to be one message, and the tool that it calls; or the answer to give instead.
+    async fn admit(&self, request: Request) -> Result<(Request, Option<String>), Response> {
         match *request.method() {
             Method::POST => {
                 let (parts, body) = request.into_parts();
                 let body = read(body, self.limits.message_bytes).await?;
                 let message = decode(&body).map_err(|refused| answer::json_rpc(StatusCode::BAD_REQUEST, &refused))?;
                 self.has_room(&message).await?;
-                Ok(Request::from_parts(parts, Body::from(body)))
+                Ok((Request::from_parts(parts, Body::from(body)), step_up::called(&message)))
             }
             // `rmcp` answers the deletion of any session with 202.
             Method::DELETE => match sessions::named(request.headers()) {
                 Some(id) if !self.sessions.has_session(&id).await.unwrap_or(false) => Err(answer::unknown_session()),
-                _ => Ok(request),
+                _ => Ok((request, None)),
             },
-            _ => Ok(request),
+            _ => Ok((request, None)),
         }
     }
 
