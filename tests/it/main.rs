@@ -22,6 +22,7 @@ mod lifecycle;
 mod live;
 mod made_of;
 mod names;
+mod oauth;
 mod operator_rules;
 mod posture;
 mod recording;

@@ -22,11 +22,12 @@ refuse casemate-ledger wasmtime reqwest rmcp
 refuse casemate-audit wasmtime reqwest rmcp
 refuse casemate-sandbox rmcp clap
 refuse casemate-registry wasmtime wasmparser rmcp clap
+refuse casemate-oauth wasmtime wasmparser tokio reqwest rmcp clap
 refuse casemate-plugin casemate-signing casemate-policy casemate-sandbox wasmtime
 
 # Direct dependencies: only `sandbox` names wasmtime, only it and `registry` name reqwest, only `server` names rmcp and clap.
 direct() { cargo tree --locked -p "$1" -e normal --depth 1 --prefix none | awk 'NR > 1 {print $1}' | sort -u; }
-for crate in casemate-signing casemate-policy casemate-ledger casemate-audit casemate; do
+for crate in casemate-signing casemate-policy casemate-ledger casemate-audit casemate-oauth casemate; do
   if direct "$crate" | grep -qxE 'wasmtime|wasmtime-wasi|wasmtime-wasi-http|reqwest'; then
     echo "arrows: $crate names wasmtime or reqwest; only casemate-sandbox may, and casemate-registry the latter" >&2; failed=1
   fi

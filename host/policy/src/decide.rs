@@ -82,7 +82,7 @@ pub fn explain(policy: &Policy, principal: &Principal, call: &Call, readings: &R
         let case = under.case(&question);
         Explained { grant: cover.grant.clone(), words: LAYERS.iter().map(|look| word(look.layer(), look.look(&case))).collect() }
     };
-    policy.covering(principal, call).iter().map(explained).collect()
+    policy.covering(principal, call).into_iter().map(explained).collect()
 }
 
 fn word(layer: Layer, finding: Finding) -> Word {
@@ -125,7 +125,13 @@ impl<'a> Question<'a> {
 
     fn under(&self, cover: &'a Cover) -> Under<'a> {
         let (agreed, waiting) = self.arguments_digest.as_deref().map_or((None, None), |digest| self.approvals(cover, digest));
-        Under { cover, charges: cover.charges(self.call), agreed, waiting, session: self.readings.of_session(&cover.grant) }
+        Under {
+            cover,
+            charges: cover.charges(self.principal, self.call),
+            agreed,
+            waiting,
+            session: self.readings.of_session(&cover.grant),
+        }
     }
 
     fn approvals(&self, cover: &Cover, arguments_digest: &str) -> (Option<Agreed>, Option<ApprovalId>) {

@@ -44,7 +44,7 @@ pub use decide::{Decision, Deferred, Denied, Explained, Permit, Word, decide, ex
 pub use grant::Grant;
 pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
 pub use policy::{Guards, Policy, PolicyError, grantable, visible, visible_sources};
-pub use principal::{Principal, PrincipalId};
+pub use principal::{Principal, PrincipalId, TokenScope};
 pub use readings::{Needs, Readings, needs};
 pub use rule::{Mode, ToolRule, default_approval, default_dry_run, default_enabled};
 pub use schema::{check_settings, without_secrets};

@@ -17,7 +17,8 @@ use serde_json::Value;
 pub use error::PolicyError;
 
 use crate::{
-    BudgetKey, Call, Charge, Grant, GrantName, Measure, Mode, Principal, PrincipalId, ServedName, Timestamp, ToolRule, Window,
+    Budget, BudgetKey, Call, Charge, Grant, GrantName, Measure, Mode, Principal, PrincipalId, ServedName, Timestamp, TokenScope,
+    ToolRule, Window,
     approval::{Approvers, RoleName},
     breaker::BreakerRules,
     cedar::Rules,
@@ -46,6 +47,17 @@ pub struct Guards {
     pub policies: Option<Arc<Rules>>,
     /// What may be read beside what tools give, and under which grants.
     pub sources: Vec<SourceRule>,
+    /// What an access token must confer, besides what lets its bearer in, for tools of this effect and above.
+    pub step_up: BTreeMap<Effect, TokenScope>,
+}
+
+impl Guards {
+    /// The scopes that a call of a tool of this effect needs, and this caller's access token does not confer. A caller that came without
+    /// an access token needs none.
+    pub fn lacking(&self, principal: &Principal, effect: Effect) -> BTreeSet<TokenScope> {
+        let Some(scopes) = principal.scopes() else { return BTreeSet::new() };
+        self.step_up.range(..=effect).map(|(_, scope)| scope).filter(|scope| !scopes.contains(*scope)).cloned().collect()
+    }
 }
 
 /// As where the operator says nothing.
@@ -58,6 +70,7 @@ impl Default for Guards {
             approvers: Approvers::default(),
             policies: None,
             sources: Vec::new(),
+            step_up: BTreeMap::new(),
         }
     }
 }
@@ -90,7 +103,7 @@ struct Holder {
     sources: HashMap<ServedName, Vec<Cover>>,
 }
 
-/// One grant over one tool, for one principal.
+/// One grant over one tool, for one principal, or for whoever has a role.
 #[derive(Debug)]
 pub(crate) struct Cover {
     pub(crate) grant: GrantName,
@@ -103,9 +116,17 @@ pub(crate) struct Cover {
     pub(crate) max_result: Option<usize>,
     pub(crate) scope: Arc<GrantedScope>,
     pub(crate) tool: Arc<PreparedTool>,
-    budgets: Arc<[(BudgetKey, Measure)]>,
+    budgets: Arc<[Counted]>,
     /// Texts that the schema offers or the grant names: nobody else's word.
     known: Arc<BTreeSet<String>>,
+}
+
+/// A budget that counts the tool.
+#[derive(Debug)]
+struct Counted {
+    budget: Budget,
+    /// Prepared where the grant names the caller; a role's holders are known when they call.
+    key: Option<BudgetKey>,
 }
 
 impl Policy {
@@ -192,7 +213,13 @@ impl Policy {
 
     /// Whether a principal holds any grant at all.
     pub(crate) fn holds_any(&self, principal: &Principal) -> bool {
-        self.holders.contains_key(principal.id())
+        principal.names().any(|name| self.holders.contains_key(&name))
+    }
+
+    /// The scopes that this caller's access token lacks for a tool that a grant gives it: whoever has them may ask again with them.
+    pub fn lacking(&self, principal: &Principal, tool: &str) -> BTreeSet<TokenScope> {
+        let covered = self.covers_of(principal, tool, |holder| &holder.covers);
+        covered.first().map(|cover| self.guards.lacking(principal, cover.tool.rule.manifest_tool.effect)).unwrap_or_default()
     }
 
     /// Whether what was read before matters to a call under a grant.
@@ -222,9 +249,10 @@ impl Policy {
         if self.guards.policies.is_some() {
             return true;
         }
-        let covers = self.holders.get(principal.id()).into_iter().flat_map(|holder| holder.covers.values().flatten());
+        let held = principal.names().filter_map(|name| self.holders.get(&name));
+        let mut covers = held.flat_map(|holder| holder.covers.values().flatten());
         let traced = |rule: &ToolRule| self.guards.flows.iter().any(|flow| flow.traces(&rule.served, rule.manifest_tool.effect));
-        covers.into_iter().any(|cover| traced(&cover.tool.rule))
+        covers.any(|cover| traced(&cover.tool.rule))
     }
 
     /// Whether a tool of this name is installed; for the operator's eyes only.
@@ -232,11 +260,31 @@ impl Policy {
         self.tools.contains_key(tool)
     }
 
-    /// The grants of a principal that cover what is called.
-    pub(crate) fn covering(&self, principal: &Principal, call: &Call) -> &[Cover] {
-        let Some(holder) = self.holders.get(principal.id()) else { return &[] };
-        let covers = if call.reads_source() { &holder.sources } else { &holder.covers };
-        covers.get(call.tool()).map_or(&[], Vec::as_slice)
+    /// The grants of a principal that cover what is called, by its id and by its roles: each once, in the order of their names.
+    pub(crate) fn covering(&self, principal: &Principal, call: &Call) -> Vec<&Cover> {
+        if call.reads_source() {
+            self.covers_of(principal, call.tool(), |holder| &holder.sources)
+        } else {
+            self.covers_of(principal, call.tool(), |holder| &holder.covers)
+        }
+    }
+
+    fn covers_of(
+        &self,
+        principal: &Principal,
+        name: &str,
+        pick: impl Fn(&Holder) -> &HashMap<ServedName, Vec<Cover>>,
+    ) -> Vec<&Cover> {
+        let held = self.held(principal).filter_map(|holder| pick(holder).get(name));
+        let mut covers: Vec<&Cover> = held.flatten().collect();
+        covers.sort_by(|a, b| a.grant.cmp(&b.grant));
+        covers.dedup_by(|a, b| a.grant == b.grant);
+        covers
+    }
+
+    /// What a principal holds, by its id and by its roles.
+    fn held(&self, principal: &Principal) -> impl Iterator<Item = &Holder> {
+        principal.names().filter_map(|name| self.holders.get(&name))
     }
 }
 
@@ -338,7 +386,10 @@ impl Cover {
             .budgets
             .iter()
             .filter(|budget| budget.counts(&tool.rule.served, tool.rule.manifest_tool.effect))
-            .map(|budget| (budget.key(principal, &grant.name), budget.measure.clone()))
+            .map(|budget| Counted {
+                budget: budget.clone(),
+                key: (!principal.is_role()).then(|| budget.key(principal, &grant.name)),
+            })
             .collect();
         Self {
             grant: grant.name.clone(),
@@ -365,14 +416,16 @@ impl Cover {
         self.expires.into_iter().chain(session).min()
     }
 
-    /// What one call spends.
-    pub(crate) fn charges(&self, call: &Call) -> Vec<Charge> {
-        let charge = |(key, measure): &(BudgetKey, Measure)| {
+    /// What one call of a principal spends. Those who hold a grant by a role do not share its budgets.
+    pub(crate) fn charges(&self, principal: &Principal, call: &Call) -> Vec<Charge> {
+        let charge = |Counted { budget, key }: &Counted| {
+            let measure = &budget.measure;
+            let key = key.clone().unwrap_or_else(|| budget.key(principal.id(), &self.grant));
             let targets = match measure {
                 Measure::Distinct(dimension, _) => self.targets(dimension, call),
                 Measure::Calls(_) | Measure::Bytes(_) => BTreeSet::new(),
             };
-            Charge::new(key.clone(), measure.clone(), targets)
+            Charge::new(key, measure.clone(), targets)
         };
         self.budgets.iter().map(charge).collect()
     }
@@ -396,22 +449,22 @@ impl Cover {
 
 /// The tools a principal is shown, in the order of their served names: those it could call with the right arguments.
 pub fn visible<'a>(policy: &'a Policy, principal: &Principal, now: Timestamp) -> Vec<&'a ToolRule> {
-    let Some(holder) = policy.holders.get(principal.id()) else { return Vec::new() };
-    let mut rules: Vec<&ToolRule> = holder
-        .covers
-        .values()
+    let held = principal.names().filter_map(|name| policy.holders.get(&name));
+    let mut rules: Vec<&ToolRule> = held
+        .flat_map(|holder| holder.covers.values())
         .filter_map(|covers| covers.iter().find(|cover| cover.shows(now)))
         .map(|cover| &cover.tool.rule)
         .collect();
     rules.sort_by(|a, b| a.served.cmp(&b.served));
+    rules.dedup_by(|a, b| a.served == b.served);
     rules
 }
 
 /// The log sources a principal is shown, in the order of their names.
 pub fn visible_sources<'a>(policy: &'a Policy, principal: &Principal, now: Timestamp) -> Vec<&'a SourceRule> {
-    let Some(holder) = policy.holders.get(principal.id()) else { return Vec::new() };
     let shows = |source: &&SourceRule| {
-        holder.sources.get(&source.rule.served).is_some_and(|covers| covers.iter().any(|cover| cover.shows(now)))
+        let mut covers = policy.held(principal).filter_map(|holder| holder.sources.get(&source.rule.served)).flatten();
+        covers.any(|cover| cover.shows(now))
     };
     let mut sources: Vec<&SourceRule> = policy.guards.sources.iter().filter(shows).collect();
     sources.sort_by(|a, b| a.name().cmp(b.name()));
@@ -426,9 +479,8 @@ pub fn grantable(
     dimension: &DimensionName,
     now: Timestamp,
 ) -> BTreeSet<String> {
-    let covers = policy.holders.get(principal.id()).and_then(|holder| holder.covers.get(tool));
-    let shown: Vec<&GrantName> =
-        covers.into_iter().flatten().filter(|cover| cover.shows(now)).map(|cover| &cover.grant).collect();
+    let covers = policy.held(principal).filter_map(|holder| holder.covers.get(tool)).flatten();
+    let shown: Vec<&GrantName> = covers.filter(|cover| cover.shows(now)).map(|cover| &cover.grant).collect();
     let grants = policy.grants.iter().filter(|grant| shown.contains(&&grant.name));
     grants.filter_map(|grant| grant.scope.get(dimension)).flatten().cloned().collect()
 }

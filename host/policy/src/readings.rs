@@ -34,13 +34,13 @@ pub struct Needs {
 pub fn needs(policy: &Policy, principal: &Principal, call: &Call) -> Needs {
     let covers = policy.covering(principal, call);
     let mut charges: Vec<Charge> = Vec::new();
-    for charge in covers.iter().flat_map(|cover| cover.charges(call)) {
+    for charge in covers.iter().flat_map(|cover| cover.charges(principal, call)) {
         if !charges.iter().any(|known| known.key() == charge.key()) {
             charges.push(charge);
         }
     }
     let asks_people = |cover: &Cover| cover.tool.rule.approval.mode != ApprovalMode::None || policy.asks_flow(cover);
-    let asks_session = |cover: &&Cover| cover.session.is_some() || policy.asks_flow(cover);
+    let asks_session = |cover: &&&Cover| cover.session.is_some() || policy.asks_flow(cover);
     Needs {
         principal: principal.id().clone(),
         tool: covers.first().map(|cover| cover.tool.rule.served.clone()),
@@ -48,7 +48,7 @@ pub fn needs(policy: &Policy, principal: &Principal, call: &Call) -> Needs {
         charges,
         sessions: covers.iter().filter(asks_session).map(|cover| (cover.grant.clone(), policy.provenance(cover, call))).collect(),
         breaker: policy.guards().breaker,
-        approvals: covers.iter().any(asks_people),
+        approvals: covers.into_iter().any(asks_people),
     }
 }
 

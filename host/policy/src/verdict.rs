@@ -62,6 +62,8 @@ impl fmt::Display for Layer {
 pub enum Reason {
     /// The principal holds no grant at all.
     NoGrant,
+    /// The caller's access token was not issued for this.
+    InsufficientScope,
     /// The grant that covers the tool has ended.
     GrantExpired,
     /// No such tool, or none that this principal may know of.
@@ -119,6 +121,7 @@ impl Reason {
     pub fn code(self) -> &'static str {
         match self {
             Self::NoGrant => "no-grant",
+            Self::InsufficientScope => "insufficient-scope",
             Self::GrantExpired => "grant-expired",
             Self::UnknownTool => "unknown-tool",
             Self::NotPinned => "not-pinned",

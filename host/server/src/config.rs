@@ -6,6 +6,7 @@ mod advisories;
 pub mod file;
 mod guards;
 mod http;
+mod oauth;
 mod place;
 mod secret;
 mod sources;
@@ -37,6 +38,8 @@ pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
 pub use secret::{SecretError, SecretSource};
 pub use sources::SourceConfig;
+
+use crate::identity::oauth::OAuthSettings;
 
 /// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.
 #[derive(Debug)]
@@ -267,8 +270,9 @@ impl Resolver<'_> {
             .filter_map(|(name, grant)| Some((name.get_ref().parse().ok()?, grant.sources.clone())))
             .collect::<sources::Readers>();
         let sources = self.sources(file.sources, &readers);
+        let (oauth, step_up) = file.http.oauth.take().map(|oauth| self.oauth(oauth)).unwrap_or_default();
         let guards = self.guards(file.flow, &file.without_flows, file.breaker, file.session, file.approvers);
-        let guards = Guards { sources: sources.values().map(|source| source.value.rule.clone()).collect(), ..guards };
+        let guards = Guards { sources: sources.values().map(|source| source.value.rule.clone()).collect(), step_up, ..guards };
         let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
         Config {
             path: self.path.to_owned(),
@@ -277,7 +281,7 @@ impl Resolver<'_> {
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
             oldest: file.mcp.oldest,
-            http: self.http(file.http),
+            http: HttpSettings { oauth, ..self.http(file.http) },
             calls: self.calls(file.calls),
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),
@@ -343,7 +347,7 @@ impl Resolver<'_> {
     fn grant(&mut self, name: &toml::Spanned<String>, file: file::Grant) -> Option<Located<Grant>> {
         let place = self.place(name.span());
         let name: Option<GrantName> = self.form(name);
-        let principals: BTreeSet<PrincipalId> = file.principals.iter().filter_map(|principal| self.form(principal)).collect();
+        let principals: BTreeSet<PrincipalId> = file.principals.iter().filter_map(|principal| self.holder(principal)).collect();
         let tools: Vec<ToolPattern> = file.tools.iter().filter_map(|pattern| self.form(pattern)).collect();
         let scope = file.scope.into_iter().filter_map(|(dimension, values)| Some((self.form(&dimension)?, values))).collect();
         let expires: Option<Timestamp> = file.expires.and_then(|at| {

@@ -19,7 +19,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use casemate_audit::{EventFacts, EventKind, Log, Outcome};
 use casemate_ledger::Ledger;
-use casemate_policy::{Call, Principal, ToolRule, text::visible, visible as tools_of};
+use casemate_policy::{Call, Principal, TokenScope, ToolRule, text::visible, visible as tools_of};
 use casemate_sandbox::{CallSettings, ProgressReport, Runtime};
 use casemate_signing::{Environment, manifest::Effect};
 use serde_json::{Map, Value};
@@ -30,8 +30,8 @@ use crate::{
     clock,
     folders::Folders,
     mcp::{
-        self, Annotations, CallRequest, Completing, Contents, LAST_CALLS, ProgressSink, PromptListing, PromptText, Reply, ResourceListing,
-        Revision, ToolListing, UnderWay, Unserved,
+        self, Annotations, CallRequest, Completing, Contents, LAST_CALLS, ProgressSink, PromptListing, PromptText, Reply,
+        ResourceListing, Revision, ToolListing, UnderWay, Unserved,
     },
     pipeline::{self, Entry},
     reply,
@@ -147,6 +147,10 @@ impl mcp::House for House {
 
     fn complete(&self, principal: &Principal, what: &Completing) -> Vec<String> {
         completing::values(self, &self.serving(), principal, what)
+    }
+
+    fn lacking(&self, principal: &Principal, tool: &str) -> Vec<TokenScope> {
+        self.serving().policy().lacking(principal, tool).into_iter().collect()
     }
 
     fn changes(&self) -> watch::Receiver<u64> {

@@ -71,7 +71,7 @@ impl Hypothesis {
     /// When the ledger cannot be read.
     pub(crate) fn ask(&self, policy: &Policy, ledger: Option<&Ledger>, now: Timestamp) -> Result<Foretold, Failure> {
         let now = self.at.unwrap_or(now);
-        let principal = self.principal.clone().map_or_else(identity::local, Principal::new);
+        let principal = self.principal.clone().map_or_else(identity::local, Principal::standing_for);
         let call = Call::new(self.tool.clone(), self.arguments.clone());
         let needs = needs(policy, &principal, &call);
         let mut readings = match ledger {

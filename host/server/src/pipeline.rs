@@ -79,7 +79,12 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
     let mut judged = way.judge();
     // sandbox: what would run has its place before it costs anything, and before an approval is used for it. Whoever had to wait for one
     // is judged again: what the session has read, and what is paused or spent, may be another by then.
-    let place = match judged.as_ref().ok().and_then(|decision| place::runs(decision, entry.awaits.as_ref())).filter(|_| !call.reads_source()) {
+    let place = match judged
+        .as_ref()
+        .ok()
+        .and_then(|decision| place::runs(decision, entry.awaits.as_ref()))
+        .filter(|_| !call.reads_source())
+    {
         None => None,
         Some(permit) => match way.place(permit, &settings).await {
             Ok(place) => Some(place),

@@ -3,10 +3,10 @@
 //! A token is 256 random bits, so its hash needs no salt and no slow function (NIST SP 800-63B section 5.1.2.2 asks for
 //! those only below 112 bits). Whoever reads the file cannot use what is in it.
 
-use std::{fmt, str::FromStr};
+use std::{collections::BTreeSet, fmt, str::FromStr};
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
-use casemate_policy::{InvalidTimestamp, PrincipalId, Timestamp};
+use casemate_policy::{InvalidName, InvalidTimestamp, PrincipalId, Timestamp, approval::RoleName};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
@@ -78,6 +78,7 @@ pub struct TokenRecord {
     sha256: [u8; 32],
     created: Timestamp,
     expires: Option<Timestamp>,
+    roles: BTreeSet<RoleName>,
 }
 
 impl TokenRecord {
@@ -97,6 +98,12 @@ impl TokenRecord {
     #[must_use]
     pub fn created(&self) -> Timestamp {
         self.created
+    }
+
+    /// The roles that its bearer has: it holds the grants that name `role:ROLE`.
+    #[must_use]
+    pub fn roles(&self) -> &BTreeSet<RoleName> {
+        &self.roles
     }
 
     /// The moment from which it opens nothing; none for a token that does not expire.
@@ -129,6 +136,9 @@ pub enum TokenFileError {
     /// A moment that cannot be read.
     #[error("a date of token `{0}` cannot be read")]
     Date(TokenName, #[source] InvalidTimestamp),
+    /// A role that is none.
+    #[error("a role of token `{0}` cannot be read")]
+    Role(TokenName, #[source] InvalidName),
     /// One name twice.
     #[error("the token file has `{0}` twice\nhelp: remove one of the two")]
     Repeated(TokenName),
@@ -185,29 +195,48 @@ impl TokenFile {
     pub fn to_text(&self) -> String {
         let mut text = String::from("# Bearer tokens for the HTTP endpoint, as SHA-256 hashes. Written by `casemate token`.\n");
         for record in &self.records {
-            let TokenRecord { name, sha256, created, expires } = record;
-            // Names, hashes and dates have no character that TOML would need escaped.
+            let TokenRecord { name, sha256, created, expires, roles } = record;
+            // Names, hashes, dates and roles have no character that TOML would need escaped.
             text.push_str(&format!("\n[[token]]\nname = \"{name}\"\nsha256 = \"{}\"\ncreated = \"{created}\"\n", hex(sha256)));
             if let Some(expires) = expires {
                 text.push_str(&format!("expires = \"{expires}\"\n"));
+            }
+            if !roles.is_empty() {
+                let roles: Vec<String> = roles.iter().map(|role| format!("\"{role}\"")).collect();
+                text.push_str(&format!("roles = [{}]\n", roles.join(", ")));
             }
         }
         text
     }
 
-    /// Makes a token called `name`.
+    /// Makes a token called `name`, whose bearer has no roles.
     ///
     /// # Errors
     ///
     /// [`IssueError`].
     pub fn issue(&mut self, name: TokenName, created: Timestamp, expires: Option<Timestamp>) -> Result<NewToken, IssueError> {
+        self.issue_with(name, created, expires, BTreeSet::new())
+    }
+
+    /// The same with roles.
+    ///
+    /// # Errors
+    ///
+    /// [`IssueError`].
+    pub fn issue_with(
+        &mut self,
+        name: TokenName,
+        created: Timestamp,
+        expires: Option<Timestamp>,
+        roles: BTreeSet<RoleName>,
+    ) -> Result<NewToken, IssueError> {
         if self.records.iter().any(|record| record.name == name) {
             return Err(IssueError::Exists(name));
         }
         let mut secret = Zeroizing::new([0; SECRET_BYTES]);
         getrandom::fill(secret.as_mut()).map_err(IssueError::Random)?;
         let token = Zeroizing::new(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(secret.as_ref())));
-        self.records.push(TokenRecord { name, sha256: hash(&token), created, expires });
+        self.records.push(TokenRecord { name, sha256: hash(&token), created, expires, roles });
         Ok(NewToken(token))
     }
 
@@ -271,6 +300,8 @@ struct Entry {
     sha256: String,
     created: String,
     expires: Option<String>,
+    #[serde(default)]
+    roles: Vec<String>,
 }
 
 impl Entry {
@@ -280,7 +311,9 @@ impl Entry {
         let date = |text: &str| text.parse().map_err(|error| TokenFileError::Date(name.clone(), error));
         let created = date(&self.created)?;
         let expires = self.expires.as_deref().map(date).transpose()?;
-        Ok(TokenRecord { name, sha256, created, expires })
+        let role = |text: &String| text.parse().map_err(|error| TokenFileError::Role(name.clone(), error));
+        let roles = self.roles.iter().map(role).collect::<Result<_, _>>()?;
+        Ok(TokenRecord { name, sha256, created, expires, roles })
     }
 }
 
@@ -294,6 +327,8 @@ fn unhex(text: &str) -> Option<[u8; 32]> {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::collections::BTreeSet;
+
     use casemate_policy::Timestamp;
 
     use super::{IssueError, PREFIX, Refused, TokenFile, TokenFileError, TokenName};
@@ -318,7 +353,8 @@ mod tests {
     fn the_file_keeps_no_token_and_reads_back() {
         let mut file = TokenFile::default();
         let token = file.issue(name("ci"), NOW, Some(Timestamp::from_millis(1_798_675_200_000))).unwrap();
-        file.issue(name("other.one_2-b"), NOW, None).unwrap();
+        let roles = BTreeSet::from(["soc".parse().unwrap(), "on-call".parse().unwrap()]);
+        file.issue_with(name("other.one_2-b"), NOW, None, roles).unwrap();
         let text = file.to_text();
         assert!(!text.contains(token.reveal()) && !text.contains(token.reveal().strip_prefix(PREFIX).unwrap()));
         assert!(!format!("{token:?}{file:?}").contains(token.reveal()));
@@ -381,6 +417,7 @@ mod tests {
         assert!(matches!(TokenFile::parse(&entry("ci", "ab", "")), Err(TokenFileError::Hash(_))));
         assert!(matches!(TokenFile::parse(&entry("ci", &"zz".repeat(32), "")), Err(TokenFileError::Hash(_))));
         assert!(matches!(TokenFile::parse(&entry("ci", &hash, "expires = \"soon\"")), Err(TokenFileError::Date(..))));
+        assert!(matches!(TokenFile::parse(&entry("ci", &hash, "roles = [\"SOC\"]")), Err(TokenFileError::Role(..))));
         let twice = entry("ci", &hash, "") + &entry("ci", &hash, "");
         assert!(matches!(TokenFile::parse(&twice), Err(TokenFileError::Repeated(_))));
     }

@@ -51,6 +51,11 @@ impl Http {
         format!("http://{}/mcp", self.address)
     }
 
+    /// Host and port.
+    pub(crate) fn address(&self) -> &str {
+        &self.address
+    }
+
     /// Say of the client that it can do this.
     pub(crate) fn able(mut self, capabilities: Value) -> Self {
         self.capabilities = capabilities;

@@ -6,6 +6,7 @@
 //! | `echo` | answers with exactly what it received, credential included |
 //! | `hostile` | the path chooses a misbehaviour: `/gzip-bomb?mib=64` |
 //! | `caldera` | MITRE Caldera 5.3.0: operations that run, agents that beacon, and every surprise of its API |
+//! | `oauth` | an authorization server that signs whatever it is asked to |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -19,6 +20,7 @@ pub mod echo;
 pub mod hostile;
 pub mod http;
 pub mod misbehaviour;
+pub mod oauth;
 pub mod record;
 pub mod script;
 mod serve;
@@ -143,6 +145,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(echo::Echo),
         Arc::new(hostile::Hostile),
         Arc::new(caldera),
+        Arc::new(oauth::OAuth::new()),
     ];
 
     let mut origins = BTreeMap::new();

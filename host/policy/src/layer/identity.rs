@@ -1,7 +1,7 @@
 //! Identity: an authenticated principal with a live grant.
 
 use super::{Case, Finding, Look};
-use crate::{Layer, Reason};
+use crate::{Layer, Reason, TokenScope};
 
 pub(super) struct Identity;
 
@@ -18,9 +18,27 @@ impl Look for Identity {
                 "ask the operator to renew the grant; retrying will not help",
                 format!("set a later `expires` under `{}`, held by `{}`", case.grant_table(), case.principal.id()),
             ),
-            _ => session(case),
+            _ => step_up(case).unwrap_or_else(|| session(case)),
         }
     }
+}
+
+/// What an access token was not issued for, its bearer may not do with it, whatever is granted.
+fn step_up(case: &Case<'_>) -> Option<Finding> {
+    let effect = case.rule().manifest_tool.effect;
+    let lacking = case.guards.lacking(case.principal, effect);
+    let list: Vec<&str> = lacking.iter().map(TokenScope::as_str).collect();
+    (!lacking.is_empty()).then(|| {
+        Finding::deny(
+            Reason::InsufficientScope,
+            format!("this call needs an access token with the scope `{}`", list.join(" ")),
+            "the client has to ask its authorization server for that scope; with the token it has now, retrying will not help",
+            format!(
+                "let the authorization server give `{}` that scope, or change `step_up` under `[http.oauth]`",
+                case.principal.id()
+            ),
+        )
+    })
 }
 
 /// A grant may last only so long from its first use.

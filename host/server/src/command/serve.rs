@@ -13,15 +13,23 @@ use crate::{
     config::{Config, HttpSettings},
     exit::{Exit, Failure, Outcome},
     house::{House, Opening, follow, store},
-    identity::{self, Identity},
+    identity::{
+        self, Identity,
+        oauth::{self, OAuth, OAuthSettings},
+        uses::Uses,
+    },
     mcp::{self, Shutdown, http::Acceptor},
     systemd,
 };
 
+/// A bundle of root certificates.
+const MAX_ROOTS: usize = 1 << 20;
+
 /// Serve MCP over standard input and output; with --http, Streamable HTTP with bearer tokens.
 ///
 /// Over stdio the caller is the person who started the program, principal `local`. Over HTTP every request carries a token
-/// made by `casemate token new`, principal `token:NAME`.
+/// made by `casemate token new`, principal `token:NAME`, or by the authorization server of `[http.oauth]`, principal `oidc:sub:SUBJECT` or
+/// `oidc:client:CLIENT`.
 ///
 /// Follows what is trusted and installed within a second; SIGHUP takes up the configuration, and one that makes no sense is refused while
 /// the old one stays in force. SIGTERM and SIGINT let running calls come to their end, a second one cancels them.
@@ -125,9 +133,18 @@ async fn http(
     let state = context.folders.state(house.environment());
     // Taken before the file is read: a change in between is seen as one.
     let known = store::tokens_changed(&state);
-    let identity = Arc::new(Identity::new(store::tokens(&state)?, clock::now as fn() -> Timestamp));
-    tokio::spawn(follow_tokens(state, known, Arc::clone(&identity), ended.clone()));
     let config = house.serving().config().http.clone();
+    let identity = Identity::new(store::tokens(&state)?, clock::now as fn() -> Timestamp)
+        .with_uses(Uses::of(&state))
+        .with_oauth(config.oauth.as_ref().map(oauth).transpose()?);
+    let identity = Arc::new(identity);
+    if let Some(oauth) = identity.oauth() {
+        // A server that cannot be reached now is asked again: tokens made here are good without it.
+        oauth.keys().tick().await;
+    }
+    tokio::spawn(follow_keys(Arc::clone(&identity), ended.clone()));
+    tokio::spawn(follow_refusals(Arc::clone(&identity), Arc::clone(house), ended.clone()));
+    tokio::spawn(follow_tokens(state, known, Arc::clone(&identity), ended.clone()));
     let listener = match (listen, passed) {
         (Listen::Address(address), _) => {
             config.may_listen_on(address.ip()).map_err(Failure::invalid)?;
@@ -152,7 +169,8 @@ async fn http(
     print::note(format_args!("casemate: serving {scheme}://{}/mcp", listener.local_addr()?));
     systemd::ready();
     let options = mcp::http::Options { limits: limits(house.serving().config()), settings, tls };
-    mcp::http::serve(listener, Arc::clone(house), identity, options, shutdown.clone()).await;
+    mcp::http::serve(listener, Arc::clone(house), Arc::clone(&identity), options, shutdown.clone()).await;
+    identity.refusals().finish(house).await;
     Ok(())
 }
 
@@ -194,6 +212,23 @@ async fn follow_settings(house: Arc<House>, settings: watch::Sender<Arc<HttpSett
             changed
         });
     }
+}
+
+/// The authorization server that the operator named, not asked yet.
+fn oauth(settings: &OAuthSettings) -> Result<OAuth, Failure> {
+    let roots = settings.ca.iter().map(|ca| store::file(ca, MAX_ROOTS)).collect::<Result<_, _>>()?;
+    let fetch = oauth::fetch(settings, roots).map_err(Failure::invalid)?;
+    Ok(OAuth::new(settings.clone(), fetch))
+}
+
+async fn follow_keys(identity: Arc<Identity>, shutdown: CancellationToken) {
+    if let Some(oauth) = identity.oauth() {
+        oauth.keys().follow(shutdown).await;
+    }
+}
+
+async fn follow_refusals(identity: Arc<Identity>, house: Arc<House>, shutdown: CancellationToken) {
+    identity.refusals().follow(&house, shutdown).await;
 }
 
 /// Take up a changed token file within a second, so that a revoked token ends without a restart.

@@ -1,6 +1,9 @@
 //! The configuration as a person types it. Unknown keys are errors.
 
-use std::{collections::BTreeMap, fmt};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+};
 
 use casemate_signing::{Environment, manifest::Effect};
 use serde::{
@@ -118,6 +121,37 @@ pub struct Mcp {
     /// The oldest revision of the protocol that is served; default: every one there is.
     #[serde(default)]
     pub oldest: crate::mcp::Revision,
+}
+
+/// `[http.oauth]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct OAuth {
+    /// The authorization server, exactly as it names itself in `iss`.
+    pub issuer: Spanned<String>,
+    /// This server's canonical URI, which has to be in a token's `aud`: another for every environment.
+    pub resource: Spanned<String>,
+    /// Where the issuer's keys are; default: where its metadata says, on its own origin.
+    pub jwks: Option<Spanned<String>>,
+    /// What a token must confer to be let in; default: `casemate`.
+    pub scopes: Option<Vec<Spanned<String>>>,
+    /// Which algorithms tokens may be signed by; default: RS256, ES256 and EdDSA.
+    pub algorithms: Option<Vec<Spanned<String>>>,
+    /// How far clocks may differ; default: `60s`.
+    pub clock_skew: Option<Spanned<String>>,
+    /// Networks that the issuer may be in although they are not public.
+    #[serde(default)]
+    pub allow_private: Vec<Spanned<String>>,
+    /// Root certificates that it is trusted by besides the system's, in PEM; relative to the configuration file.
+    pub ca: Option<std::path::PathBuf>,
+    /// The claim with the caller's groups or roles: its name, or a JSON Pointer.
+    pub roles_claim: Option<Spanned<String>>,
+    /// Roles, and the values of that claim which confer each.
+    #[serde(default)]
+    pub roles: BTreeMap<Spanned<String>, BTreeSet<String>>,
+    /// Scopes that a token needs besides, for tools of an effect and above.
+    #[serde(default)]
+    pub step_up: BTreeMap<Effect, Spanned<String>>,
 }
 
 /// `[registries."HOST"]`
@@ -390,7 +424,7 @@ pub struct Approver {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Grant {
-    /// `local` (stdio) or `token:NAME`.
+    /// `local` (stdio), `token:NAME`, `oidc:sub:SUBJECT`, `oidc:client:CLIENT`, or `role:NAME` for everyone who has the role.
     pub principals: Vec<Spanned<String>>,
     /// Served tool names; `*` stands for any run of characters.
     pub tools: Vec<Spanned<String>>,

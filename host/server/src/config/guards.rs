@@ -42,6 +42,8 @@ impl Resolver<'_> {
             policies: None,
             // Resolved beside the grants that name them.
             sources: Vec::new(),
+            // The authorization server's section says so.
+            step_up: BTreeMap::new(),
         }
     }
 

@@ -14,6 +14,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_ledger::LedgerError;
 use casemate_policy::{Principal, approval::ApprovalId};
 use futures_util::FutureExt;
+use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
@@ -21,8 +22,8 @@ use rmcp::{
         CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams,
         GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Resource, ResourceContents, ServerCapabilities, ServerConfig,
-        SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Resource, ResourceContents, ServerCapabilities,
+        ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter,
         SubscriptionsListenRequestParams, Tool, ToolAnnotations, UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
@@ -36,6 +37,7 @@ use super::{
     asking::{self, Asks},
     changes::{self, STREAMS},
     completion,
+    http::step_up,
     in_flight::busy,
     logging::Level,
     page::page,
@@ -53,6 +55,7 @@ Some tools answer with a plan of the requests they would send instead of sending
 /// Everything one principal needs to be served.
 pub(super) struct Handler<H> {
     house: Arc<H>,
+    /// Over HTTP without roles and scopes, see [`Handler::caller`].
     principal: Principal,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
@@ -92,8 +95,19 @@ impl<H: House> Handler<H> {
         Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false), watched, level }
     }
 
-    async fn listed(&self, cursor: Option<String>, revision: &ProtocolVersion) -> Result<ListToolsResult, ErrorData> {
-        let tools = self.house.tools(&self.principal);
+    /// Who makes this request. Over HTTP each request proves it anew: what its token confers is this request's alone.
+    fn caller(&self, context: &RequestContext<RoleServer>) -> Principal {
+        let proved = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Principal>());
+        proved.filter(|proved| proved.id() == self.principal.id()).unwrap_or(&self.principal).clone()
+    }
+
+    async fn listed(
+        &self,
+        caller: &Principal,
+        cursor: Option<String>,
+        revision: &ProtocolVersion,
+    ) -> Result<ListToolsResult, ErrorData> {
+        let tools = self.house.tools(caller);
         let page = page(&tools, cursor.as_deref(), self.limits.tools_per_page)
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
         let mut result = ListToolsResult::with_all_items(page.items.into_iter().map(wire_tool).collect());
@@ -113,18 +127,20 @@ impl<H: House> Handler<H> {
     ) -> Result<CallToolResponse, ErrorData> {
         let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
         let asks = Asks::of(&context, revision);
+        let (caller, refused) = (self.caller(&context), step_up::Refused::of(&context.extensions));
         let answer = asking::answer(&mut request, revision);
         let (tool, arguments) = (request.name.into_owned(), request.arguments.unwrap_or_default());
         let request = CallRequest { tool, arguments, answer, awaits: None };
         let (peer, tool) = (context.peer.clone(), request.tool.clone());
         let task = takes_tasks(&context, revision).then(|| request.clone());
         let mut reply = match context.meta.get_progress_token() {
-            None => self.conversation(request, &asks, context.ct, None).await,
+            None => self.conversation(&caller, request, &asks, context.ct, None).await,
             Some(token) => {
                 let (sink, feed) = progress::channel(context.peer, token);
-                feed.alongside(self.conversation(request, &asks, context.ct, Some(sink))).await
+                feed.alongside(self.conversation(&caller, request, &asks, context.ct, Some(sink))).await
             }
         };
+        refused.note(&reply);
         if revision.has_initialize() {
             self.level.tell(&peer, &tool, &reply);
         }
@@ -149,7 +165,7 @@ impl<H: House> Handler<H> {
             let revision = agreed_revision(&context)?;
             let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
             let (request, cancel) = turn.call();
-            let reply = self.house.call(self.principal.clone(), request, cancel, None).await;
+            let reply = self.house.call(self.caller(&context), request, cancel, None).await;
             if reply.waits.is_none() {
                 let refused_as_used = reply.is_error && reply.reason() == Some("approval-gone");
                 let result = serde_json::to_value(wire_reply(reply, &revision)).ok();
@@ -164,12 +180,13 @@ impl<H: House> Handler<H> {
     /// One call, and where the client is asked something in the middle of it, the same call with the answer.
     async fn conversation(
         &self,
+        caller: &Principal,
         request: CallRequest,
         asks: &Asks,
         cancel: CancellationToken,
         progress: Option<ProgressSink>,
     ) -> Reply {
-        let call = |request| self.house.call(self.principal.clone(), request, cancel.clone(), progress.clone());
+        let call = |request| self.house.call(caller.clone(), request, cancel.clone(), progress.clone());
         let Asks::Meanwhile(peer) = asks else { return call(request).await };
         let again = request.clone();
         let reply = call(request).await;
@@ -252,7 +269,7 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let revision = agreed_revision(&context)?;
-        caught(self.listed(cursor(request), &revision)).await
+        caught(self.listed(&self.caller(&context), cursor(request), &revision)).await
     }
 
     async fn call_tool(

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use casemate_ledger::Ledger;
-use casemate_policy::{Principal, approval::ApprovalId};
+use casemate_policy::{Principal, Reason, TokenScope, approval::ApprovalId};
 use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
@@ -20,6 +20,12 @@ pub trait House: Send + Sync + 'static {
     /// The tool of that list with this name. Asked on every call over HTTP, so a house that makes its lists anew looks for the one.
     fn tool(&self, principal: &Principal, name: &str) -> Option<ToolListing> {
         self.tools(principal).iter().find(|tool| tool.name == name).cloned()
+    }
+
+    /// The scopes that a call of this tool needs and the principal's access token was not issued for. The call is refused for them
+    /// anyhow; a transport that can tells the client what to ask for.
+    fn lacking(&self, _principal: &Principal, _tool: &str) -> Vec<TokenScope> {
+        Vec::new()
     }
 
     /// The oldest revision that is served.
@@ -198,6 +204,12 @@ impl Reply {
     /// A failed or denied call that says `text`.
     pub fn error(text: impl Into<String>) -> Self {
         Self { is_error: true, ..Self::text(text) }
+    }
+
+    /// Whether it was refused because the caller's access token was not issued for it.
+    pub(crate) fn lacks_scope(&self) -> bool {
+        let reason = self.structured.as_ref().and_then(|structured| structured.get("reason"));
+        self.is_error && reason.and_then(Value::as_str) == Some(Reason::InsufficientScope.code())
     }
 
     /// The id of the audit record that the call has.

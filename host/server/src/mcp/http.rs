@@ -12,12 +12,14 @@ mod bearer;
 mod connection;
 mod held;
 mod listener;
+mod metadata;
 mod sessions;
+pub(super) mod step_up;
 mod tls;
 mod watched;
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeSet, HashMap},
     sync::{Arc, Mutex, PoisonError, RwLock},
     time::Duration,
 };
@@ -84,6 +86,7 @@ pub async fn serve<H: House>(
 ) {
     let stop = CancellationToken::new();
     let (settings, under_way) = (options.settings.clone(), UnderWay::default());
+    let described = Arc::clone(&identity);
     let front = Arc::new(Front {
         house,
         identity,
@@ -94,7 +97,12 @@ pub async fn serve<H: House>(
         doors: Mutex::default(),
     });
     // Health is asked after by what holds no token: it says that the server answers, and nothing about it.
-    let router = Router::new().route("/mcp", any(mcp::<H>)).route("/healthz", get(async || "ok\n")).with_state(front);
+    let mut router = Router::new().route("/mcp", any(mcp::<H>)).route("/healthz", get(async || "ok\n"));
+    for path in metadata::paths(&described) {
+        let described = Arc::clone(&described);
+        router = router.route(&path, get(move || metadata::metadata(described)));
+    }
+    let router = router.with_state(front);
     let ground = Ground { router, settings, tls: options.tls, shutdown: shutdown.clone() };
     let mut connections = listener::accept(listener, &ground).await;
     let drain = ground.settings.borrow().drain;
@@ -119,7 +127,7 @@ struct Front<H> {
     stop: CancellationToken,
     /// Requests that are not answered yet, but for streams that only end with their client.
     under_way: UnderWay,
-    /// One door for each principal that ever came in.
+    /// One door for each principal that ever presented a good token. What a token confers is not the door's: it comes with each request.
     doors: Mutex<HashMap<PrincipalId, Arc<Door<H>>>>,
 }
 
@@ -138,13 +146,14 @@ struct Service<H> {
 type Rmcp<H> = StreamableHttpService<Handler<H>, Sessions>;
 
 impl<H: House> Front<H> {
-    fn door(&self, principal: Principal) -> Arc<Door<H>> {
+    fn door(&self, principal: &Principal) -> Arc<Door<H>> {
         let mut doors = self.doors.lock().unwrap_or_else(PoisonError::into_inner);
         if doors.len() >= DOORS && !doors.contains_key(principal.id()) {
             // Whoever has a session or a request under way keeps its door; the others get theirs anew.
             doors.retain(|_, door| Arc::strong_count(door) > 1 || !door.sessions.is_empty());
         }
-        Arc::clone(doors.entry(principal.id().clone()).or_insert_with(|| Arc::new(self.build(principal))))
+        let bare = || Principal::new(principal.id().clone()).with_scopes(BTreeSet::new());
+        Arc::clone(doors.entry(principal.id().clone()).or_insert_with(|| Arc::new(self.build(bare()))))
     }
 
     fn build(&self, principal: Principal) -> Door<H> {
@@ -192,28 +201,39 @@ async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> 
     if let Some(name) = given_twice(request.headers()) {
         return answer::text(StatusCode::BAD_REQUEST, name);
     }
-    let principal = match bearer::authenticate(&front.identity, request.uri(), request.headers()) {
+    let principal = match bearer::authenticate(&front.identity, &request).await {
         Ok(principal) => principal,
-        // Where no token is presented, a certificate may say who it is.
-        Err(refusal) => match request.extensions().get::<tls::ClientCertificate>().and_then(tls::ClientCertificate::principal) {
-            Some(principal) if refusal == bearer::Refusal::Missing => principal.clone(),
-            _ => return refusal.into(),
-        },
+        Err(answer) => return answer,
     };
-    let door = front.door(principal);
+    let door = front.door(&principal);
     let settings = Arc::clone(&front.settings.borrow());
     let ends = *request.method() == Method::DELETE;
-    let (request, awaited) = match door.admit(request, &settings).await {
+    let Admitted { mut request, awaited, tool } = match door.admit(request, &settings).await {
         Ok(admitted) => admitted,
         Err(answer) => return answer,
     };
     let begun = awaited.then(|| front.under_way.begin());
+    let lacking = tool.map(|tool| front.house.lacking(&principal, &tool)).unwrap_or_default();
+    let refused = step_up::Refused::default();
+    request.extensions_mut().insert(refused.clone());
+    // Who asks, for the handler: roles and scopes are this token's.
+    request.extensions_mut().insert(principal);
     let answer = match door.service(&settings).handle(request).await.map(Body::new) {
         // It has ended: "accepted" would say that it will, and makes the MCP Python SDK complain.
         answer if ends && answer.status() == StatusCode::ACCEPTED => answer::ended(),
-        answer => answer,
+        answer if lacking.is_empty() => answer,
+        answer => step_up::challenge(answer, &refused, lacking, &front.identity, settings.message_bytes).await,
     };
     held(answer, begun)
+}
+
+/// A request with its body read and known to be one message.
+struct Admitted {
+    request: Request,
+    /// Whether its answer is waited for when the server stops.
+    awaited: bool,
+    /// The tool that it calls.
+    tool: Option<String>,
 }
 
 /// A header that says where a request is going or comes from is there once: which of two counts, a proxy may see otherwise.
@@ -242,9 +262,8 @@ impl<H: House> Door<H> {
         Arc::clone(&known.service)
     }
 
-    /// The request with its body read and known to be one message, and whether its answer is waited for when the server stops; or the
-    /// answer to give instead.
-    async fn admit(&self, request: Request, settings: &HttpSettings) -> Result<(Request, bool), Response> {
+    /// The request, or the answer to give instead.
+    async fn admit(&self, request: Request, settings: &HttpSettings) -> Result<Admitted, Response> {
         match *request.method() {
             Method::POST => {
                 let (parts, body) = request.into_parts();
@@ -253,14 +272,15 @@ impl<H: House> Door<H> {
                 self.has_room(&message).await?;
                 let awaited = matches!(&message, ClientJsonRpcMessage::Request(request)
                     if !matches!(request.request, ClientRequest::SubscriptionsListenRequest(_)));
-                Ok((Request::from_parts(parts, Body::from(body)), awaited))
+                let request = Request::from_parts(parts, Body::from(body));
+                Ok(Admitted { request, awaited, tool: step_up::called(&message) })
             }
             // `rmcp` answers the deletion of any session with 202.
             Method::DELETE => match sessions::named(request.headers()) {
                 Some(id) if !self.sessions.has_session(&id).await.unwrap_or(false) => Err(answer::unknown_session()),
-                _ => Ok((request, false)),
+                _ => Ok(Admitted { request, awaited: false, tool: None }),
             },
-            _ => Ok((request, false)),
+            _ => Ok(Admitted { request, awaited: false, tool: None }),
         }
     }
 

@@ -105,7 +105,7 @@ fn held(
     arguments: Value,
     session: Option<SessionReading>,
 ) -> Option<Stop> {
-    let (policy, principal) = (range.own(), Principal::new(principal.clone()));
+    let (policy, principal) = (range.own(), Principal::standing_for(principal.clone()));
     let call = Call::new(tool.served.as_str(), arguments);
     let readings = readings(range, &principal, &call, session);
     let mut stop = None;

@@ -1,17 +1,20 @@
 //! The `Authorization` header of a request, and what is said to a request without a good one (RFC 6750).
 
-use axum::response::Response;
-use casemate_policy::Principal;
+use axum::{extract::Request, response::Response};
+use casemate_policy::{Principal, TokenScope};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
-use super::answer;
-use crate::{identity::Identity, token::PREFIX};
+use super::{answer, tls::ClientCertificate};
+use crate::{
+    identity::{Identity, Refused},
+    token::PREFIX,
+};
 
 /// Query parameters that clients have used to pass a token. URLs end up in logs and histories, so none is ever read.
 const TOKEN_PARAMETERS: [&str; 4] = ["access_token", "token", "bearer", "authorization"];
 
 /// Why a request is not let in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Refusal {
     /// No token was presented.
     Missing,
@@ -19,19 +22,57 @@ pub(super) enum Refusal {
     InQuery,
     /// The header is there, but is not one bearer token.
     Malformed,
-    /// The token opens nothing: never issued, revoked or expired. Which, is in the server's log only.
+    /// The token opens nothing. Why, is in the server's log only.
     Invalid,
+    /// The token is good, and was not issued for these scopes.
+    Insufficient(Vec<TokenScope>),
+    /// Whether the token is good cannot be said now.
+    Unknown,
 }
 
-/// The principal a request comes from.
-pub(super) fn authenticate(identity: &Identity, uri: &Uri, headers: &HeaderMap) -> Result<Principal, Refusal> {
-    let principal = presented(uri, headers).and_then(|token| {
-        identity.bearer(token).map_err(|refused| {
-            tracing::warn!(reason = %refused, "a bearer token was refused");
-            Refusal::Invalid
-        })
-    });
-    principal.inspect_err(|refusal| tracing::debug!(?refusal, "a request was not let in"))
+impl Refusal {
+    /// The word in the log; none for a request that claims nothing.
+    fn code(&self) -> Option<&'static str> {
+        match self {
+            Self::InQuery => Some("token-in-url"),
+            Self::Malformed => Some("header-malformed"),
+            Self::Missing | Self::Invalid | Self::Insufficient(_) | Self::Unknown => None,
+        }
+    }
+}
+
+/// The principal a request comes from, or the answer that says why there is none.
+pub(super) async fn authenticate(identity: &Identity, request: &Request) -> Result<Principal, Response> {
+    let certified = || request.extensions().get::<ClientCertificate>().and_then(ClientCertificate::principal);
+    let refusal = match presented(request.uri(), request.headers()) {
+        Ok(token) => match identity.bearer(token).await {
+            Ok(principal) => return Ok(principal),
+            Err(refused) => {
+                tracing::warn!(reason = %refused, "a bearer token was refused");
+                identity.refusals().note(refused.code());
+                match refused {
+                    Refused::NoKeys => Refusal::Unknown,
+                    _ if refused.is_for_less() => Refusal::Insufficient(needed(identity)),
+                    _ => Refusal::Invalid,
+                }
+            }
+        },
+        Err(refusal) => {
+            // Where no token is presented, a certificate may say who it is.
+            if let (Refusal::Missing, Some(principal)) = (&refusal, certified()) {
+                return Ok(principal.clone());
+            }
+            tracing::debug!(?refusal, "a request was not let in");
+            refusal.code().into_iter().for_each(|code| identity.refusals().note(code));
+            refusal
+        }
+    };
+    Err(refusal.answer(identity))
+}
+
+/// What lets a token in at all.
+fn needed(identity: &Identity) -> Vec<TokenScope> {
+    identity.oauth().map(|oauth| oauth.settings().rules.scopes.iter().cloned().collect()).unwrap_or_default()
 }
 
 fn presented<'a>(uri: &Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
@@ -59,32 +100,58 @@ fn carries_token(query: &str) -> bool {
         })
 }
 
-impl From<Refusal> for Response {
-    fn from(refusal: Refusal) -> Self {
-        let (status, challenge, sentence) = match refusal {
-            Refusal::Missing => (
+impl Refusal {
+    /// The answer, with a challenge that tells a client where to get a better token (RFC 6750 section 3, RFC 9728 section 5.1).
+    pub(super) fn answer(self, identity: &Identity) -> Response {
+        let (status, error, sentence) = match &self {
+            Self::Missing => (
                 StatusCode::UNAUTHORIZED,
-                r#"Bearer realm="casemate""#,
+                "",
                 "a bearer token is required\nhelp: make one with `casemate token new NAME` and send `Authorization: Bearer TOKEN`\n",
             ),
-            Refusal::Invalid => (
+            Self::Invalid => (
                 StatusCode::UNAUTHORIZED,
-                r#"Bearer realm="casemate", error="invalid_token", error_description="unknown, revoked or expired""#,
+                r#", error="invalid_token", error_description="unknown, revoked or expired""#,
                 "the bearer token is unknown, revoked or expired\nhelp: make a new one with `casemate token new NAME`\n",
             ),
-            Refusal::Malformed => (
+            Self::Malformed => (
                 StatusCode::BAD_REQUEST,
-                r#"Bearer realm="casemate", error="invalid_request", error_description="one bearer token is needed""#,
+                r#", error="invalid_request", error_description="one bearer token is needed""#,
                 "the Authorization header is not one bearer token\nhelp: send `Authorization: Bearer TOKEN` once\n",
             ),
-            Refusal::InQuery => (
+            Self::InQuery => (
                 StatusCode::BAD_REQUEST,
-                r#"Bearer realm="casemate", error="invalid_request", error_description="no token in the URL""#,
+                r#", error="invalid_request", error_description="no token in the URL""#,
                 "a token in the URL is never accepted\nhelp: send `Authorization: Bearer TOKEN`; revoke the token, it may be in logs\n",
             ),
+            Self::Insufficient(_) => (
+                StatusCode::FORBIDDEN,
+                r#", error="insufficient_scope", error_description="the token was not issued for this""#,
+                "the access token was not issued for this\nhelp: ask the authorization server for the scopes in WWW-Authenticate\n",
+            ),
+            Self::Unknown => {
+                let mut response = answer::text(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    "the authorization server's keys are not known now\nhelp: try again; the operator's log says why\n",
+                );
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+                return response;
+            }
         };
+        let mut challenge = format!(r#"Bearer realm="casemate"{error}"#);
+        if let Some(oauth) = identity.oauth() {
+            let scopes = if let Self::Insufficient(scopes) = self { scopes } else { needed(identity) };
+            let scopes: Vec<&str> = scopes.iter().map(TokenScope::as_str).collect();
+            if !scopes.is_empty() {
+                challenge.push_str(&format!(r#", scope="{}""#, scopes.join(" ")));
+            }
+            challenge.push_str(&format!(r#", resource_metadata="{}""#, oauth.metadata_url()));
+        }
         let mut response = answer::text(status, sentence);
-        response.headers_mut().insert(header::WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
+        // Scopes and addresses have no character that ends a quoted string or a header.
+        if let Ok(challenge) = HeaderValue::try_from(challenge) {
+            response.headers_mut().insert(header::WWW_AUTHENTICATE, challenge);
+        }
         response
     }
 }
