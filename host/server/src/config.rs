@@ -39,8 +39,6 @@ pub use place::{Located, Place, distance, nearest};
 pub use secret::{SecretError, SecretSource};
 pub use sources::SourceConfig;
 
-use crate::identity::oauth::OAuthSettings;
-
 /// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.
 #[derive(Debug)]
 pub struct Config {
@@ -270,7 +268,8 @@ impl Resolver<'_> {
             .filter_map(|(name, grant)| Some((name.get_ref().parse().ok()?, grant.sources.clone())))
             .collect::<sources::Readers>();
         let sources = self.sources(file.sources, &readers);
-        let (oauth, step_up) = file.http.oauth.take().map(|oauth| self.oauth(oauth)).unwrap_or_default();
+        let mut http = file.http;
+        let (oauth, step_up) = http.oauth.take().map(|oauth| self.oauth(oauth)).unwrap_or_default();
         let guards = self.guards(file.flow, &file.without_flows, file.breaker, file.session, file.approvers);
         let guards = Guards { sources: sources.values().map(|source| source.value.rule.clone()).collect(), step_up, ..guards };
         let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
@@ -281,7 +280,7 @@ impl Resolver<'_> {
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
             oldest: file.mcp.oldest,
-            http: HttpSettings { oauth, ..self.http(file.http) },
+            http: HttpSettings { oauth, ..self.http(http) },
             calls: self.calls(file.calls),
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),

@@ -8,7 +8,8 @@ use casemate_policy::Window;
 use serde::Deserialize;
 use toml::Spanned;
 
-use super::Resolver;
+use super::{Resolver, file::OAuth};
+use crate::identity::oauth::OAuthSettings;
 
 /// `[http]`, as typed.
 #[derive(Debug, Default, Deserialize)]
@@ -25,6 +26,8 @@ pub struct HttpFile {
     pub plaintext: bool,
     /// TLS; default: none.
     pub tls: Option<TlsFile>,
+    /// An authorization server whose tokens are believed; default: none.
+    pub oauth: Option<OAuth>,
     /// Connections in all; default: 2048.
     pub connections: Option<Spanned<u64>>,
     /// Connections from one address; default: 256.
@@ -99,6 +102,8 @@ pub struct HttpSettings {
     pub plaintext: bool,
     /// TLS, where the server speaks it.
     pub tls: Option<TlsSettings>,
+    /// The authorization server whose tokens are believed.
+    pub oauth: Option<OAuthSettings>,
     /// Connections at once, in all.
     pub connections: usize,
     /// Connections at once from one address.
@@ -130,6 +135,7 @@ impl Default for HttpSettings {
             origins: Vec::new(),
             plaintext: false,
             tls: None,
+            oauth: None,
             connections: 2048,
             connections_per_address: 256,
             // A bearer token that is a JWT with many claims, and a proxy's headers, with room to spare.
@@ -214,6 +220,8 @@ impl Resolver<'_> {
             origins: file.origins,
             plaintext: file.plaintext,
             tls: file.tls.and_then(|tls| self.tls(tls)),
+            // Resolved beside the guards, which hold a part of it.
+            oauth: None,
             connections: self.count(file.connections, default.connections, 1..=65_536, 1),
             connections_per_address: self.count(file.connections_per_address, default.connections_per_address, 1..=65_536, 1),
             header_bytes: self.count(file.header_kib, default.header_bytes, 8..=1024, 1024),

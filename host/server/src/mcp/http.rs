@@ -201,7 +201,8 @@ async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> 
     if let Some(name) = given_twice(request.headers()) {
         return answer::text(StatusCode::BAD_REQUEST, name);
     }
-    let principal = match bearer::authenticate(&front.identity, &request).await {
+    let certificate = request.extensions().get::<tls::ClientCertificate>();
+    let principal = match bearer::authenticate(&front.identity, request.uri(), request.headers(), certificate).await {
         Ok(principal) => principal,
         Err(answer) => return answer,
     };

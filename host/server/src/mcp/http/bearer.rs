@@ -1,6 +1,6 @@
 //! The `Authorization` header of a request, and what is said to a request without a good one (RFC 6750).
 
-use axum::{extract::Request, response::Response};
+use axum::response::Response;
 use casemate_policy::{Principal, TokenScope};
 use http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 
@@ -42,9 +42,15 @@ impl Refusal {
 }
 
 /// The principal a request comes from, or the answer that says why there is none.
-pub(super) async fn authenticate(identity: &Identity, request: &Request) -> Result<Principal, Response> {
-    let certified = || request.extensions().get::<ClientCertificate>().and_then(ClientCertificate::principal);
-    let refusal = match presented(request.uri(), request.headers()) {
+///
+/// Where no token is presented, the certificate of the connection may name one.
+pub(super) async fn authenticate(
+    identity: &Identity,
+    uri: &Uri,
+    headers: &HeaderMap,
+    certificate: Option<&ClientCertificate>,
+) -> Result<Principal, Response> {
+    let refusal = match presented(uri, headers) {
         Ok(token) => match identity.bearer(token).await {
             Ok(principal) => return Ok(principal),
             Err(refused) => {
@@ -58,8 +64,7 @@ pub(super) async fn authenticate(identity: &Identity, request: &Request) -> Resu
             }
         },
         Err(refusal) => {
-            // Where no token is presented, a certificate may say who it is.
-            if let (Refusal::Missing, Some(principal)) = (&refusal, certified()) {
+            if let (Refusal::Missing, Some(principal)) = (&refusal, certificate.and_then(ClientCertificate::principal)) {
                 return Ok(principal.clone());
             }
             tracing::debug!(?refusal, "a request was not let in");
