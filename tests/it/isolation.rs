@@ -92,8 +92,7 @@ fn a_session_of_another_does_not_exist() {
     let mut two = Two::sharing(House::new(&guest()));
     let of_ann = two.session(Ann);
     let list = json!({ "jsonrpc": "2.0", "id": 2, "method": "tools/list", "params": {} });
-    let answer = two.http(Ben).send(&of_ann, &list).next();
-    assert!(answer["result"].is_null(), "{answer:#}");
+    assert_eq!(two.http(Ben).send(&of_ann, &list).status(), 404);
     let answer = two.http(Ann).send(&of_ann, &list).next();
     assert!(!answer["result"]["tools"].as_array().unwrap().is_empty(), "{answer:#}");
 }
@@ -217,12 +216,12 @@ fn a_call_of_another_is_not_cancelled() {
     let _held = two.http(Ann).send(&of_ann, &call);
     until("the call is under way", || two.house.records("intent").len() == 1);
     let cancel = json!({ "jsonrpc": "2.0", "method": "notifications/cancelled", "params": { "requestId": 7 } });
-    for headers in [of_ben.as_str(), of_ann.as_str()] {
-        drop(two.http(Ben).send(headers, &cancel));
+    for (headers, status) in [(of_ben.as_str(), 202), (of_ann.as_str(), 404)] {
+        assert_eq!(two.http(Ben).send(headers, &cancel).status(), status);
     }
     thread::sleep(Duration::from_millis(700));
     assert!(two.house.records("outcome").is_empty(), "{:?}", two.house.records("outcome"));
-    drop(two.http(Ann).send(&of_ann, &cancel));
+    assert_eq!(two.http(Ann).send(&of_ann, &cancel).status(), 202);
     until("its own caller ends it", || two.house.records("outcome").len() == 1);
     assert_eq!(said(&two.house.records("outcome")[0], "ending"), "cancelled");
 }

@@ -5,6 +5,7 @@ mod logging;
 mod prompts;
 mod resources;
 mod revisions;
+mod schemas;
 mod sources;
 mod watching;
 
