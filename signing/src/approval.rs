@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     digest::Digest,
     manifest::{
-        ArgumentPlace, ContractName, Dimension, DimensionName, Effect, Labels, Limits, Manifest, PluginId, SecretDeclaration,
-        SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
+        ArgumentPlace, ContractName, Dimension, DimensionName, Effect, Labels, Limits, Manifest, PluginId, Prompt, PromptName,
+        SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
     },
 };
 
@@ -39,7 +39,7 @@ impl Approval {
 }
 
 /// The digest over everything a plugin may ever do: imports, limits, secrets, settings, sources, scope, upstreams with
-/// their contracts, and of each tool its effect, contracts, scope and labels.
+/// their contracts, and of each tool its effect, contracts, scope and labels. Prompts too, with every word: they speak to the model.
 ///
 /// Not what it is made of: component, dependencies and build change with every release and add no authority, whatever is in
 /// them. Were they in here, a person would be asked at every update, and learn to say yes.
@@ -56,6 +56,7 @@ pub fn capability_digest(manifest: &Manifest) -> Digest {
         scope: &manifest.scope,
         upstream: &manifest.upstream,
         tool: manifest.tool.iter().map(|(name, tool)| (name, ToolAuthority::of(tool))).collect(),
+        prompt: &manifest.prompt,
     })
 }
 
@@ -77,6 +78,9 @@ struct Authority<'a> {
     scope: &'a BTreeMap<DimensionName, Dimension>,
     upstream: &'a BTreeMap<UpstreamName, Upstream>,
     tool: BTreeMap<&'a ToolName, ToolAuthority<'a>>,
+    /// Left out where there are none, as in digests from before there were any.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    prompt: &'a BTreeMap<PromptName, Prompt>,
 }
 
 #[derive(Serialize)]
@@ -142,6 +146,7 @@ mod tests {
             ("/tool/agents/requests", json!(["agent"])),
             ("/tool/replay/scope/target/argument", json!("/other")),
             ("/tool/agents/labels", json!({ "produces": ["sensitive"] })),
+            ("/prompt", json!({ "triage": { "title": "Triage", "description": "x", "text": "Look." } })),
         ] {
             assert_ne!(changed(place, value).capabilities, before.capabilities, "{place}");
         }

@@ -9,6 +9,7 @@ mod effect;
 mod name;
 pub mod pattern;
 pub mod pointer;
+mod prompt;
 pub mod schema;
 pub mod text;
 mod upstream;
@@ -24,9 +25,10 @@ pub use contract::{
 };
 pub use effect::Effect;
 pub use name::{
-    ContractName, DimensionName, InvalidName, Label, PluginId, PluginName, PublisherName, SecretName, SourceName, ToolName,
-    UpstreamName,
+    ArgumentName, ContractName, DimensionName, InvalidName, Label, PluginId, PluginName, PromptName, PublisherName, SecretName,
+    SourceName, ToolName, UpstreamName,
 };
+pub use prompt::{Piece, Prompt, PromptArgument, StrayBrace};
 pub use upstream::{BasicCredential, Credential, HeaderCredential, Origin, QueryCredential, SchemeCredential, Upstream};
 
 /// The in-toto predicate type of a Casemate manifest.
@@ -70,6 +72,9 @@ pub struct Manifest {
     pub upstream: BTreeMap<UpstreamName, Upstream>,
     /// Its tools, by name.
     pub tool: BTreeMap<ToolName, Tool>,
+    /// Prompts it ships, by name.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub prompt: BTreeMap<PromptName, Prompt>,
 }
 
 impl Manifest {
@@ -81,6 +86,11 @@ impl Manifest {
     /// What clients call a tool: `plugin_tool`. It splits in one way, since a plugin's name holds no `_`.
     pub fn served_name(&self, tool: &ToolName) -> String {
         format!("{}_{tool}", self.plugin.name)
+    }
+
+    /// What clients call a prompt: `plugin_prompt`.
+    pub fn served_prompt(&self, prompt: &PromptName) -> String {
+        prompt::served(&self.plugin.name, prompt)
     }
 
     /// The dimensions that a grant can limit a tool by: those that its arguments name, and those that its requests touch, wherever

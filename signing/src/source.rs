@@ -18,7 +18,7 @@ use crate::{
     digest::Digest,
     manifest::{
         ArgumentPlace, Build, ComponentFacts, ContractName, Dimension, DimensionName, Effect, Identity, Labels, Limits, Manifest,
-        SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
+        Prompt, PromptName, SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
         check::{RuleError, check},
     },
     strict_json::{self, StrictJsonError},
@@ -54,6 +54,9 @@ pub struct PluginToml {
     pub upstream: BTreeMap<UpstreamName, Upstream>,
     /// Its tools, by name.
     pub tool: BTreeMap<ToolName, DeclaredTool>,
+    /// Prompts it ships, by name.
+    #[serde(default)]
+    pub prompt: BTreeMap<PromptName, Prompt>,
 }
 
 /// What an author decides about a tool.
@@ -194,6 +197,7 @@ pub fn assemble(
         scope: source.scope.clone(),
         upstream,
         tool,
+        prompt: source.prompt.clone(),
     };
     check(&manifest).map_err(|errors| errors.into_iter().map(AssembleError::from).collect::<Vec<_>>())?;
     Ok(manifest)

@@ -151,6 +151,8 @@ pub enum EventKind {
     TokenCreated,
     /// A token was revoked.
     TokenRevoked,
+    /// A caller read something that takes no call.
+    ResourceRead,
     /// A caller was paused.
     BreakerOpened,
     /// A person resumed a caller.
@@ -185,6 +187,7 @@ impl EventKind {
             Self::AuthRefused => "auth.refused",
             Self::TokenCreated => "auth.token-created",
             Self::TokenRevoked => "auth.token-revoked",
+            Self::ResourceRead => "resource.read",
             Self::BreakerOpened => "breaker.opened",
             Self::BreakerResumed => "breaker.resumed",
             Self::ApprovalVoted => "approval.voted",

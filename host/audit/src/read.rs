@@ -9,7 +9,7 @@ use serde_json::Value;
 use crate::{
     EventId, Place,
     record::OURS,
-    segment::{Found, Lines},
+    segment::{Found, Lines, list},
 };
 
 /// Which entries to give; what is absent does not filter.
@@ -125,6 +125,14 @@ pub struct Entries<'d> {
 /// Read the entries that fit `filter`.
 pub fn read(dir: &Dir, filter: Filter) -> Result<Entries<'_>, ReadError> {
     Ok(Entries { lines: Lines::from(dir, 0)?, filter, buffer: Vec::new(), ended: false })
+}
+
+/// The same of the last files of the log alone: so many of them, however long it has become.
+pub fn read_recent(dir: &Dir, filter: Filter, segments: usize) -> Result<Entries<'_>, ReadError> {
+    let all = list(dir)?;
+    let first = all.len().saturating_sub(segments);
+    let first = all.get(first).copied().unwrap_or_default();
+    Ok(Entries { lines: Lines::from(dir, first)?, filter, buffer: Vec::new(), ended: false })
 }
 
 impl Entries<'_> {

@@ -16,6 +16,8 @@ const MAX_SAFE_INTEGER: u64 = (1 << 53) - 1;
 pub struct Call {
     tool: String,
     arguments: Arc<Value>,
+    /// Whether it reads a log source: no tool is called that, whatever its name.
+    reads: bool,
 }
 
 /// What is wrong with arguments as such, before any schema.
@@ -29,7 +31,17 @@ pub(crate) enum ArgumentsFault {
 impl Call {
     /// Any text as the tool's name and any value as arguments: judging them is the layers' work.
     pub fn new(tool: impl Into<String>, arguments: Value) -> Self {
-        Self { tool: tool.into(), arguments: Arc::new(arguments) }
+        Self { tool: tool.into(), arguments: Arc::new(arguments), reads: false }
+    }
+
+    /// The same as a read of a log source.
+    pub(crate) fn reading(self) -> Self {
+        Self { reads: true, ..self }
+    }
+
+    /// Whether it reads a log source.
+    pub fn reads_source(&self) -> bool {
+        self.reads
     }
 
     /// The tool's name as it was asked for.

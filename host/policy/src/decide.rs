@@ -25,7 +25,7 @@ use decision::Asked;
 /// permits; else the first under which a person must agree defers; else the call is denied, with the answer of the
 /// grant under which the fewest layers said no.
 pub fn decide(policy: &Policy, principal: &Principal, call: &Call, readings: &Readings, now: Timestamp) -> Decision {
-    let covers = policy.covering(principal, call.tool());
+    let covers = policy.covering(principal, call);
     if covers.is_empty() {
         return Decision::Denied(uncovered(policy, principal, call));
     }
@@ -82,7 +82,7 @@ pub fn explain(policy: &Policy, principal: &Principal, call: &Call, readings: &R
         let case = under.case(&question);
         Explained { grant: cover.grant.clone(), words: LAYERS.iter().map(|look| word(look.layer(), look.look(&case))).collect() }
     };
-    policy.covering(principal, call.tool()).iter().map(explained).collect()
+    policy.covering(principal, call).iter().map(explained).collect()
 }
 
 fn word(layer: Layer, finding: Finding) -> Word {
@@ -255,17 +255,20 @@ fn undigestible(case: &Case<'_>, verdicts: Vec<Verdict>) -> Denied {
 /// Nothing covers the call. Whether the tool exists shows in what the operator reads, and nowhere else.
 fn uncovered(policy: &Policy, principal: &Principal, call: &Call) -> Denied {
     let shown = quote(call.tool(), 64);
+    let what = if call.reads_source() { "source" } else { "tool" };
     let known = policy.holds_any(principal);
     let (layer, objection) = if known {
-        let for_operator = if policy.installed(call.tool()) {
+        let for_operator = if call.reads_source() {
+            format!("name the source in `sources` of a grant that `{}` holds, if it is to be read", principal.id())
+        } else if policy.installed(call.tool()) {
             format!("{shown} is installed: add it to `tools` of a grant that `{}` holds", principal.id())
         } else {
             format!("no installed tool is called {shown}: `casemate list` shows the installed tools")
         };
         let objection = Objection {
             reason: Reason::UnknownTool,
-            message: format!("there is no tool {shown}"),
-            for_model: "use one of the tools in the list".to_owned(),
+            message: format!("there is no {what} {shown}"),
+            for_model: format!("use one of the {what}s in the list"),
             for_operator,
             retry_after_ms: None,
         };

@@ -26,6 +26,7 @@ use crate::{
     schema::Schema,
     scope::GrantedScope,
     session::{SessionReading, SessionRules, provenance},
+    source::SourceRule,
 };
 
 use check::{check_flows, check_grant, misspelt};
@@ -43,6 +44,8 @@ pub struct Guards {
     pub approvers: Approvers,
     /// The operator's own policies, if there are any.
     pub policies: Option<Arc<Rules>>,
+    /// What may be read beside what tools give, and under which grants.
+    pub sources: Vec<SourceRule>,
 }
 
 /// As where the operator says nothing.
@@ -54,6 +57,7 @@ impl Default for Guards {
             session: SessionRules::default(),
             approvers: Approvers::default(),
             policies: None,
+            sources: Vec::new(),
         }
     }
 }
@@ -82,6 +86,8 @@ pub(crate) struct PreparedTool {
 struct Holder {
     /// Per tool, in the order of the grants' names; never empty.
     covers: HashMap<ServedName, Vec<Cover>>,
+    /// The same of log sources.
+    sources: HashMap<ServedName, Vec<Cover>>,
 }
 
 /// One grant over one tool, for one principal.
@@ -112,6 +118,7 @@ impl Policy {
     ) -> Result<Self, Vec<PolicyError>> {
         let mut errors = Vec::new();
         let tools = prepare_tools(tools, &mut errors);
+        let sources = prepare_tools(guards.sources.iter().map(|source| source.rule.clone()).collect(), &mut errors);
         check_flows(&guards.flows, &mut errors);
         let mut grants = grants;
         grants.sort_by(|a, b| a.name.cmp(&b.name));
@@ -122,8 +129,12 @@ impl Policy {
                 errors.push(PolicyError::DuplicateGrant { grant: grant.name.clone() });
             }
             previous = Some(&grant.name);
-            check_grant(grant, &tools, &mut errors);
+            let reads: Vec<_> = guards.sources.iter().filter(|source| source.grants.contains(&grant.name)).collect();
+            check_grant(grant, &tools, !reads.is_empty(), &mut errors);
             prepare_grant(grant, &tools, &mut holders, &mut errors);
+            for tool in reads.into_iter().filter_map(|source| sources.get(&source.rule.served)) {
+                prepare_source(grant, tool, &mut holders);
+            }
         }
         errors.extend(guards.breaker.fault().map(|(setting, fault)| PolicyError::Breaker { setting, fault }));
         errors.dedup();
@@ -144,7 +155,8 @@ impl Policy {
     /// mistakes.
     pub fn misspelt(&self) -> Vec<PolicyError> {
         let mut errors = Vec::new();
-        misspelt(&self.guards.flows, &self.tools, &mut errors);
+        let rules: Vec<&ToolRule> = self.tools().chain(self.sources()).collect();
+        misspelt(&self.guards.flows, &rules, &mut errors);
         errors
     }
 
@@ -161,6 +173,11 @@ impl Policy {
     /// The installed tools, in the order of their served names.
     pub fn tools(&self) -> impl Iterator<Item = &ToolRule> {
         self.tools.values().map(|tool| &tool.rule)
+    }
+
+    /// What reads of the log sources are decided by, as of tools.
+    pub fn sources(&self) -> impl Iterator<Item = &ToolRule> {
+        self.guards.sources.iter().map(SourceRule::as_tool)
     }
 
     /// Whether a grant lasts for so long from its first use.
@@ -215,9 +232,11 @@ impl Policy {
         self.tools.contains_key(tool)
     }
 
-    /// The grants of a principal that cover a tool.
-    pub(crate) fn covering(&self, principal: &Principal, tool: &str) -> &[Cover] {
-        self.holders.get(principal.id()).and_then(|holder| holder.covers.get(tool)).map_or(&[], Vec::as_slice)
+    /// The grants of a principal that cover what is called.
+    pub(crate) fn covering(&self, principal: &Principal, call: &Call) -> &[Cover] {
+        let Some(holder) = self.holders.get(principal.id()) else { return &[] };
+        let covers = if call.reads_source() { &holder.sources } else { &holder.covers };
+        covers.get(call.tool()).map_or(&[], Vec::as_slice)
     }
 }
 
@@ -291,29 +310,50 @@ fn prepare_grant(
             }
         };
         for principal in &grant.principals {
-            let budgets = grant
-                .budgets
-                .iter()
-                .filter(|budget| budget.counts(&tool.rule.served, tool.rule.manifest_tool.effect))
-                .map(|budget| (budget.key(principal, &grant.name), budget.measure.clone()))
-                .collect();
-            holders.entry(principal.clone()).or_default().covers.entry(tool.rule.served.clone()).or_default().push(Cover {
-                grant: grant.name.clone(),
-                max_effect: grant.max_effect,
-                expires: grant.expires,
-                session: grant.session,
-                roles: Arc::clone(&roles),
-                max_result: grant.max_result_kib.map(|kib| usize::try_from(kib).unwrap_or(usize::MAX).saturating_mul(1024)),
-                scope: Arc::clone(&scope),
-                tool: Arc::clone(tool),
-                budgets,
-                known: Arc::clone(&known),
-            });
+            let cover = Cover::of(grant, principal, tool, &roles, &scope, &known);
+            holders.entry(principal.clone()).or_default().covers.entry(tool.rule.served.clone()).or_default().push(cover);
         }
     }
 }
 
+/// The same for a log source that the grant names: nothing of its arguments is a target.
+fn prepare_source(grant: &Grant, source: &Arc<PreparedTool>, holders: &mut HashMap<PrincipalId, Holder>) {
+    let (roles, scope, known) = (Arc::new(grant.roles.clone()), Arc::default(), Arc::default());
+    for principal in &grant.principals {
+        let cover = Cover::of(grant, principal, source, &roles, &scope, &known);
+        holders.entry(principal.clone()).or_default().sources.entry(source.rule.served.clone()).or_default().push(cover);
+    }
+}
+
 impl Cover {
+    fn of(
+        grant: &Grant,
+        principal: &PrincipalId,
+        tool: &Arc<PreparedTool>,
+        roles: &Arc<BTreeSet<RoleName>>,
+        scope: &Arc<GrantedScope>,
+        known: &Arc<BTreeSet<String>>,
+    ) -> Self {
+        let budgets = grant
+            .budgets
+            .iter()
+            .filter(|budget| budget.counts(&tool.rule.served, tool.rule.manifest_tool.effect))
+            .map(|budget| (budget.key(principal, &grant.name), budget.measure.clone()))
+            .collect();
+        Self {
+            grant: grant.name.clone(),
+            max_effect: grant.max_effect,
+            expires: grant.expires,
+            session: grant.session,
+            roles: Arc::clone(roles),
+            max_result: grant.max_result_kib.map(|kib| usize::try_from(kib).unwrap_or(usize::MAX).saturating_mul(1024)),
+            scope: Arc::clone(scope),
+            tool: Arc::clone(tool),
+            budgets,
+            known: Arc::clone(known),
+        }
+    }
+
     /// Whether the grant has not ended.
     pub(crate) fn is_live(&self, now: Timestamp) -> bool {
         self.expires.is_none_or(|end| now < end)
@@ -365,4 +405,30 @@ pub fn visible<'a>(policy: &'a Policy, principal: &Principal, now: Timestamp) ->
         .collect();
     rules.sort_by(|a, b| a.served.cmp(&b.served));
     rules
+}
+
+/// The log sources a principal is shown, in the order of their names.
+pub fn visible_sources<'a>(policy: &'a Policy, principal: &Principal, now: Timestamp) -> Vec<&'a SourceRule> {
+    let Some(holder) = policy.holders.get(principal.id()) else { return Vec::new() };
+    let shows = |source: &&SourceRule| {
+        holder.sources.get(&source.rule.served).is_some_and(|covers| covers.iter().any(|cover| cover.shows(now)))
+    };
+    let mut sources: Vec<&SourceRule> = policy.guards.sources.iter().filter(shows).collect();
+    sources.sort_by(|a, b| a.name().cmp(b.name()));
+    sources
+}
+
+/// The values that a principal's own grants allow in a dimension of a tool it is shown: what an operator wrote there, in order.
+pub fn grantable(
+    policy: &Policy,
+    principal: &Principal,
+    tool: &ServedName,
+    dimension: &DimensionName,
+    now: Timestamp,
+) -> BTreeSet<String> {
+    let covers = policy.holders.get(principal.id()).and_then(|holder| holder.covers.get(tool));
+    let shown: Vec<&GrantName> =
+        covers.into_iter().flatten().filter(|cover| cover.shows(now)).map(|cover| &cover.grant).collect();
+    let grants = policy.grants.iter().filter(|grant| shown.contains(&&grant.name));
+    grants.filter_map(|grant| grant.scope.get(dimension)).flatten().cloned().collect()
 }

@@ -32,7 +32,7 @@ pub struct Needs {
 
 /// What to find out before [`crate::decide`] can permit a call.
 pub fn needs(policy: &Policy, principal: &Principal, call: &Call) -> Needs {
-    let covers = policy.covering(principal, call.tool());
+    let covers = policy.covering(principal, call);
     let mut charges: Vec<Charge> = Vec::new();
     for charge in covers.iter().flat_map(|cover| cover.charges(call)) {
         if !charges.iter().any(|known| known.key() == charge.key()) {

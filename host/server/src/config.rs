@@ -7,6 +7,7 @@ pub mod file;
 mod guards;
 mod place;
 mod secret;
+mod sources;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -27,10 +28,13 @@ use casemate_signing::{
 use semver::VersionReq;
 use serde_json::Value;
 
+use crate::mcp::Revision;
+
 pub use advisories::{AdvisoryRules, Waiver};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
 pub use secret::{SecretError, SecretSource};
+pub use sources::SourceConfig;
 
 /// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.
 #[derive(Debug)]
@@ -45,6 +49,8 @@ pub struct Config {
     pub maxima: Maxima,
     /// Whether every audit record is synced before the call goes on.
     pub audit_sync_always: bool,
+    /// The oldest revision of the protocol that is served.
+    pub oldest: Revision,
     /// What HTTP clients may name in `Host` and `Origin` besides loopback.
     pub http: HttpSettings,
     /// What is known of registries, by host and port.
@@ -53,6 +59,8 @@ pub struct Config {
     pub advisories: AdvisoryRules,
     /// Plugins by their short name.
     pub plugins: BTreeMap<PluginName, PluginConfig>,
+    /// Log sources, by name.
+    pub sources: BTreeMap<SourceName, Located<SourceConfig>>,
     /// Grants, in name order.
     pub grants: Vec<Located<Grant>>,
     /// What holds for every grant.
@@ -258,7 +266,14 @@ impl Resolver<'_> {
         };
         let plugins =
             file.plugins.into_iter().filter_map(|(name, plugin)| Some((self.form(&name)?, self.plugin(&name, plugin)))).collect();
+        let readers = file
+            .grants
+            .iter()
+            .filter_map(|(name, grant)| Some((name.get_ref().parse().ok()?, grant.sources.clone())))
+            .collect::<sources::Readers>();
+        let sources = self.sources(file.sources, &readers);
         let guards = self.guards(file.flow, &file.without_flows, file.breaker, file.session, file.approvers);
+        let guards = Guards { sources: sources.values().map(|source| source.value.rule.clone()).collect(), ..guards };
         let grants = file.grants.into_iter().filter_map(|(name, grant)| self.grant(&name, grant)).collect();
         Config {
             path: self.path.to_owned(),
@@ -266,10 +281,12 @@ impl Resolver<'_> {
             environment: file.environment,
             maxima,
             audit_sync_always: file.audit.sync == file::AuditSync::Always,
+            oldest: file.mcp.oldest,
             http: HttpSettings { hosts: file.http.hosts, origins: file.http.origins },
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),
             plugins,
+            sources,
             grants,
             guards,
             flow_places: std::mem::take(&mut self.flow_places),

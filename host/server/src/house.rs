@@ -4,11 +4,16 @@ pub(crate) mod heads;
 pub(crate) mod pending;
 pub(crate) mod store;
 
+mod address;
+mod completing;
 mod facts;
+mod offers;
 mod open;
+mod own_audit;
 mod reload;
 mod rules;
 mod serving;
+pub(crate) mod source;
 
 use std::sync::{Arc, PoisonError, RwLock};
 
@@ -25,7 +30,10 @@ use crate::{
     clock,
     config::HttpSettings,
     folders::Folders,
-    mcp::{self, Annotations, CallRequest, ProgressSink, Reply, ToolListing},
+    mcp::{
+        self, Annotations, CallRequest, Completing, Contents, ProgressSink, PromptListing, PromptText, Reply, ResourceListing,
+        Revision, ToolListing, Unserved,
+    },
     pipeline::{self, Entry},
     reply,
 };
@@ -53,6 +61,8 @@ pub struct House {
     serving: RwLock<Arc<Serving>>,
     /// Counts the replacements.
     changes: watch::Sender<u64>,
+    /// What becomes of whose calls, counted.
+    pub(crate) activity: own_audit::Activity,
     /// The files that `serving` was made from.
     made_from: store::Marks,
 }
@@ -107,6 +117,38 @@ impl mcp::House for House {
             .map(listing)
     }
 
+    fn oldest(&self) -> Revision {
+        self.serving().config().oldest
+    }
+
+    fn prompts(&self, principal: &Principal) -> Vec<PromptListing> {
+        offers::prompts(&self.serving(), principal)
+    }
+
+    fn prompt(&self, principal: &Principal, name: &str, arguments: &Map<String, Value>) -> Result<PromptText, Unserved> {
+        offers::prompt(&self.serving(), principal, name, arguments)
+    }
+
+    fn resources(&self, principal: &Principal) -> Vec<ResourceListing> {
+        offers::resources(&self.serving(), principal)
+    }
+
+    fn templates(&self, principal: &Principal) -> Vec<ResourceListing> {
+        offers::templates(&self.serving(), principal)
+    }
+
+    async fn read(&self, principal: Principal, uri: String, cancel: CancellationToken) -> Result<Contents, Unserved> {
+        self.give(principal, uri, cancel).await
+    }
+
+    fn stamp(&self, principal: &Principal, uri: &str) -> Option<u64> {
+        self.stamp_of(principal, uri)
+    }
+
+    fn complete(&self, principal: &Principal, what: &Completing) -> Vec<String> {
+        completing::values(self, &self.serving(), principal, what)
+    }
+
     fn changes(&self) -> watch::Receiver<u64> {
         self.changes.subscribe()
     }
@@ -126,7 +168,9 @@ impl mcp::House for House {
         let entry = Entry { via: self.via, answer: request.answer, awaits: request.awaits };
         let call = Call::new(request.tool, Value::Object(request.arguments));
         let settings = CallSettings { cancel, progress: reports, ..CallSettings::default() };
-        pipeline::pass(self, &principal, call, entry, settings).await
+        let reply = pipeline::pass(self, &principal, call, entry, settings).await;
+        self.activity.note(principal.id());
+        reply
     }
 }
 

@@ -1,7 +1,7 @@
 //! Speak the Model Context Protocol, and know nothing of policy.
 //!
-//! Everything a client says ends up in one of two questions to a [`House`]: which tools does this principal see, and
-//! what happens when it calls one. Who the principal is was settled before (see [`crate::identity`]); what may happen
+//! Everything a client says ends up in a question to a [`House`]: which tools, prompts and resources does this principal see, and
+//! what happens when it calls, fills in or reads one. Who the principal is was settled before (see [`crate::identity`]); what may happen
 //! is settled after, by the house. This module decides neither, and no word a client sends here changes either.
 //!
 //! Protocol revisions served, on both transports: 2026-07-28 (stateless requests, `server/discover`) and the
@@ -24,6 +24,7 @@
 
 mod asking;
 mod changes;
+mod completion;
 mod decode;
 mod handler;
 mod house;
@@ -31,8 +32,13 @@ pub mod http;
 mod in_flight;
 mod limits;
 mod lines;
+mod logging;
+mod offers;
 mod page;
 mod progress;
+mod prompts;
+mod resources;
+mod revision;
 mod stdio;
 mod tasks;
 #[cfg(test)]
@@ -42,5 +48,7 @@ mod tests;
 pub use asking::FORGED;
 pub use house::{Annotations, Answer, CallRequest, Content, House, Question, Reply, Said, ToolListing};
 pub use limits::Limits;
+pub use offers::{Completing, Contents, PromptArgumentListing, PromptListing, PromptText, ResourceListing, Unserved};
 pub use progress::ProgressSink;
+pub use revision::Revision;
 pub use stdio::{StdioError, serve_stdio};

@@ -4,6 +4,7 @@ mod answer;
 mod conduct;
 mod cost;
 mod ending;
+mod source;
 
 use std::ops::ControlFlow;
 
@@ -75,6 +76,9 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
 
     // policy: every layer looks at the call, and one no is enough
     match way.judge() {
+        // A log source: the same steps, and a file in place of the sandbox.
+        Ok(Decision::Permit(permit)) if call.reads_source() => way.read_source(permit, facts, settings.cancel).await,
+        Ok(Decision::Deferred(deferred)) if call.reads_source() => way.refused_source(&deferred, facts).await,
         Ok(Decision::Permit(permit)) => match &entry.awaits {
             Some(awaited) if permit.agreed().is_none_or(|agreed| agreed.id != *awaited) => way.not_awaited(awaited, facts).await,
             _ => way.walk(permit, facts, settings, None).await,

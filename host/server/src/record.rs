@@ -21,6 +21,8 @@ const HIDDEN: &str = "‹x-secret›";
 /// tool that is not known, there is no schema that could say so, and all of them are.
 pub(crate) fn call(serving: &Serving, call: &Call, via: &'static str) -> CallFacts {
     let arguments = match serving.tool(call.tool()) {
+        // Numbers, that this host took from an address.
+        _ if call.reads_source() => call.arguments().clone(),
         Some((schema, served)) => {
             let shown = redacted(call.arguments(), schema);
             // A caller may know a credential of the plugin's and send it along: it is no less a secret for that.
@@ -46,21 +48,32 @@ fn redacted(arguments: &Value, schema: &Value) -> Value {
     without_secrets(arguments, schema, HIDDEN)
 }
 
-/// What a call used and sent; how it ended is filled in by whoever knows.
-pub(crate) fn outcome(call_id: &str, facts: &RunFacts) -> OutcomeFacts {
+/// A read that used and sent nothing; how it ended is filled in by whoever knows.
+pub(crate) fn nothing_sent(call_id: &str) -> OutcomeFacts {
     OutcomeFacts {
         call_id: call_id.to_owned(),
         outcome: Outcome::Error,
         ending: Cow::Borrowed("fault"),
         detail: None,
-        requests: facts.exchanges.iter().map(request).collect(),
+        requests: Vec::new(),
         labels: Vec::new(),
-        fuel: facts.spent.fuel,
-        memory_bytes: count(facts.spent.memory),
-        duration_us: u64::try_from(facts.spent.wall.as_micros()).unwrap_or(u64::MAX),
+        fuel: 0,
+        memory_bytes: 0,
+        duration_us: 0,
         output_bytes: 0,
         redactions: 0,
         plan_digest: None,
+    }
+}
+
+/// What a call used and sent; how it ended is filled in by whoever knows.
+pub(crate) fn outcome(call_id: &str, facts: &RunFacts) -> OutcomeFacts {
+    OutcomeFacts {
+        requests: facts.exchanges.iter().map(request).collect(),
+        fuel: facts.spent.fuel,
+        memory_bytes: count(facts.spent.memory),
+        duration_us: u64::try_from(facts.spent.wall.as_micros()).unwrap_or(u64::MAX),
+        ..nothing_sent(call_id)
     }
 }
 

@@ -31,6 +31,7 @@ pub fn page(manifest: &Manifest, provenance: &Provenance) -> String {
     page.worst(manifest);
     page.network(manifest);
     page.tools(manifest);
+    page.prompts(manifest);
     page.operator(manifest);
     page.limits(manifest);
     page.never(manifest);
@@ -166,9 +167,7 @@ impl Page {
         let again = if tool.idempotent { ", idempotent" } else { "" };
         self.line(format_args!("  {served} ({}{again})", tool.effect));
         self.line(format_args!("    title       {}", visible(&tool.title)));
-        for (at, line) in tool.description.lines().enumerate() {
-            self.line(format_args!("    {:<12}{}", if at == 0 { "description" } else { "" }, visible(line)));
-        }
+        self.lines("description", &tool.description);
         let requests: Vec<&str> = tool.requests.iter().map(|name| name.as_str()).collect();
         self.line(format_args!("    requests    {}", if requests.is_empty() { "none".to_owned() } else { requests.join(", ") }));
         for (dimension, place) in &tool.scope {
@@ -180,6 +179,32 @@ impl Page {
         self.fields("arguments", &tool.input_schema);
         if let Some(schema) = &tool.output_schema {
             self.fields("result", schema);
+        }
+    }
+
+    fn prompts(&mut self, manifest: &Manifest) {
+        if manifest.prompt.is_empty() {
+            return;
+        }
+        self.head("Prompts: every word that a person may send to the model");
+        for (name, prompt) in &manifest.prompt {
+            self.line(format_args!("  {}", manifest.served_prompt(name)));
+            self.line(format_args!("    title       {}", visible(&prompt.title)));
+            self.lines("description", &prompt.description);
+            for argument in &prompt.argument {
+                let need = if argument.required { ", required" } else { "" };
+                let values =
+                    if argument.values.is_empty() { String::new() } else { format!(", one of: {}", argument.values.join(", ")) };
+                let line = format!("{{{}}}{need}{values}: {}", argument.name, argument.description);
+                self.line(format_args!("    argument    {}", visible(&line)));
+            }
+            self.lines("text", &prompt.text);
+        }
+    }
+
+    fn lines(&mut self, title: &str, text: &str) {
+        for (at, line) in text.lines().enumerate() {
+            self.line(format_args!("    {:<12}{}", if at == 0 { title } else { "" }, visible(line)));
         }
     }
 

@@ -1,8 +1,11 @@
 //! Everything of a manifest but its contracts and tools. Every field is named, so that a new one has to be compared.
 
+use std::collections::BTreeMap;
+
 use super::{Verdict, contract, found::Found, settings, tool};
 use crate::manifest::{
-    Dimension, Identity, Limits, Manifest, Origin, RequestContract, SecretDeclaration, SourceDeclaration, Upstream,
+    Dimension, Identity, Limits, Manifest, Origin, Prompt, PromptName, RequestContract, SecretDeclaration, SourceDeclaration,
+    Upstream,
 };
 
 pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {
@@ -19,6 +22,7 @@ pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {
         scope,
         upstream,
         tool,
+        prompt,
         sbom: _,
         build: _,
     } = after;
@@ -51,6 +55,17 @@ pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {
         upstream_of(&at, before, after, found);
     }
     tool::compare(&before.tool, tool, found);
+    prompts(&before.prompt, prompt, found);
+}
+
+/// What a prompt says is said to a model: any other word needs a person, as a tool's description does.
+fn prompts(before: &BTreeMap<PromptName, Prompt>, after: &BTreeMap<PromptName, Prompt>, found: &mut Found) {
+    for (at, before, Prompt { title, description, argument, text }) in found.entries("prompt", before, after) {
+        found.equal(format!("{at}.title"), &before.title, title);
+        found.equal(format!("{at}.description"), &before.description, description);
+        found.equal(format!("{at}.argument"), &before.argument, argument);
+        found.equal(format!("{at}.text"), &before.text, text);
+    }
 }
 
 fn identity(before: &Identity, after: &Identity, found: &mut Found) {

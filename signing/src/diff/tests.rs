@@ -337,3 +337,24 @@ fn every_word_needs_consent() {
 fn the_manifest_of_these_tests_is_one_that_loads() {
     assert_eq!(check::check(&read(&value())), Ok(()));
 }
+
+#[test]
+fn a_prompt_is_words_to_a_model_and_every_change_of_it_needs_a_person() {
+    let prompt = |text: &str| json!({ "triage": { "title": "Triage", "description": "Look.", "text": text } });
+    check(&[("/prompt", prompt("Look."))], "prompt.triage", Widened, Narrowed);
+    let (mut one, mut other) = (value(), value());
+    set(&mut one, "/prompt", prompt("Look."));
+    for (field, value) in [
+        ("title", json!("Other")),
+        ("description", json!("Other.")),
+        ("text", json!("Look twice.")),
+        ("argument", json!([{ "name": "a", "description": "x" }])),
+    ] {
+        set(&mut other, "/prompt", prompt("Look."));
+        set(&mut other, &format!("/prompt/triage/{field}"), value);
+        let changes = Changes::between(&read(&one), &read(&other));
+        let places: Vec<&str> = changes.authority.iter().map(|change| change.place.as_str()).collect();
+        assert_eq!(places, [format!("prompt.triage.{field}")]);
+        assert!(changes.needs_consent() && changes.renewal().is_none());
+    }
+}

@@ -16,15 +16,18 @@ const FEW_WORDS: usize = 4;
 
 /// Ways of telling a model what to do. Attacks on tool descriptions that were seen in the wild use these words; honest descriptions
 /// rarely need them.
-const ORDERS: [&str; 11] = [
-    r"\b(ignore|disregard|forget|override|bypass)\b[^.]{0,40}\b(previous|prior|earlier|above|other|all|any|your|these|safety)\b[^.]{0,20}\b(instructions?|rules?|prompts?|messages?|guidelines?|polic(y|ies)|tools?)\b",
-    r"\b(ignore|disregard|forget) (everything|anything|all|the above|previous|prior)\b",
+const ORDERS: [&str; 4] = [
     r"\byou (must|should|shall|have to|need to|are required to|will|may not|cannot|are now)\b",
     r"\b(always|never|only|first|immediately|please) (call|use|run|invoke|execute|respond|answer|reply|prefer|choose)\b",
     r"\b(before|after|instead of) (calling|using|running|invoking) (this|any|every|each|all|another|other)\b",
+    r"\b(the|an?|dear|hey|as an?) (assistant|ai|ai model|ai agent|language model|llm|chatbot)\b",
+];
+/// Told to go against somebody: no text of a plugin has a reason to say so, a prompt's neither.
+const OVERREACH: [&str; 7] = [
+    r"\b(ignore|disregard|forget|override|bypass)\b[^.]{0,40}\b(previous|prior|earlier|above|other|all|any|your|these|safety)\b[^.]{0,20}\b(instructions?|rules?|prompts?|messages?|guidelines?|polic(y|ies)|tools?)\b",
+    r"\b(ignore|disregard|forget) (everything|anything|all|the above|previous|prior)\b",
     r"\b(do not|don't|never|without) (tell|telling|mention|mentioning|show|showing|inform|informing|ask|asking|reveal|revealing|warn|warning)\b",
     r"\b(system|developer|hidden|initial) (prompt|message|instructions?)\b",
-    r"\b(the|an?|dear|hey|as an?) (assistant|ai|ai model|ai agent|language model|llm|chatbot)\b",
     r"\b(chain of thought|conversation history|chat history|previous messages|full context|context window)\b",
     r"\b(read|send|include|attach|append|pass|put|copy)\b[^.]{0,40}(~/|\.ssh|\.env\b|id_rsa|/etc/|private key|environment variables|credentials?\b[^.]{0,20}\b(argument|parameter|field))",
     r"\b(this|it) (is|has) (the )?(highest|top|higher) priority\b|\btakes precedence over\b",
@@ -45,6 +48,7 @@ const TOOL: &str =
 /// The patterns, compiled once.
 struct Patterns {
     orders: Vec<Regex>,
+    overreach: Vec<Regex>,
     link: Option<Regex>,
     example: Option<Regex>,
     markup: Option<Regex>,
@@ -55,6 +59,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
     let any_case = |pattern: &str| RegexBuilder::new(pattern).case_insensitive(true).build().ok();
     Patterns {
         orders: ORDERS.into_iter().filter_map(any_case).chain(Regex::new(CAPITALS).ok()).collect(),
+        overreach: OVERREACH.into_iter().filter_map(any_case).collect(),
         link: Regex::new(LINK).ok(),
         example: Regex::new(EXAMPLE).ok(),
         markup: Regex::new(MARKUP).ok(),
@@ -68,6 +73,8 @@ struct Text<'a> {
     text: &'a str,
     /// Whether clients show it to a model.
     listed: bool,
+    /// Whether it is there to tell the model what to do.
+    spoken: bool,
 }
 
 pub(super) fn check(manifest: &Manifest, neighbours: &[PluginId], warnings: &mut Warnings) {
@@ -78,9 +85,9 @@ pub(super) fn check(manifest: &Manifest, neighbours: &[PluginId], warnings: &mut
         }
     }
     let own = own_names(manifest);
-    for Text { culprit, text, listed } in texts(manifest) {
+    for Text { culprit, text, listed, spoken } in texts(manifest) {
         let mut add = |lint, what: &str| warnings.add_at(lint, culprit.clone(), format!("`{}`", what.trim()));
-        for order in orders(text) {
+        for order in orders(text, spoken) {
             add(Lint::AddressesModel, order);
         }
         for found in PATTERNS.markup.iter().filter_map(|markup| markup.find(text)) {
@@ -103,9 +110,10 @@ pub(super) fn check(manifest: &Manifest, neighbours: &[PluginId], warnings: &mut
     }
 }
 
-/// What tells the model what to do; where two ways of saying it overlap, the first.
-fn orders(text: &str) -> Vec<&str> {
-    let mut found: Vec<_> = PATTERNS.orders.iter().filter_map(|order| order.find(text)).collect();
+/// What tells the model what to do; where two ways of saying it overlap, the first. In what is `spoken` to it, only what goes too far.
+fn orders(text: &str, spoken: bool) -> Vec<&str> {
+    let orders = PATTERNS.orders.iter().filter(|_| !spoken).chain(&PATTERNS.overreach);
+    let mut found: Vec<_> = orders.filter_map(|order| order.find(text)).collect();
     found.sort_by_key(|order| order.start());
     let mut end = 0;
     found.retain(|order| {
@@ -123,7 +131,7 @@ fn words(text: &str) -> usize {
 /// Every text of the manifest.
 fn texts(manifest: &Manifest) -> Vec<Text<'_>> {
     let mut texts = Vec::new();
-    let source = |at: String, text| Text { culprit: Culprit::Source(at), text, listed: false };
+    let source = |at: String, text| Text { culprit: Culprit::Source(at), text, listed: false, spoken: false };
     texts.push(source("plugin.description".to_owned(), manifest.plugin.description.as_str()));
     texts.extend(manifest.secrets.iter().map(|(name, it)| source(format!("secrets.{name}.description"), &it.description)));
     texts.extend(manifest.sources.iter().map(|(name, it)| source(format!("sources.{name}.description"), &it.description)));
@@ -135,8 +143,31 @@ fn texts(manifest: &Manifest) -> Vec<Text<'_>> {
     for (at, text) in manifest.settings.iter().flat_map(shown) {
         texts.push(source(format!("settings{}", at.replace('/', ".")), text));
     }
+    for (name, prompt) in &manifest.prompt {
+        // Read by a model as well, but a prompt is there to address it.
+        let source = |part: &str, text| Text {
+            culprit: Culprit::Source(format!("prompt.{name}.{part}")),
+            text,
+            listed: true,
+            spoken: false,
+        };
+        texts.push(source("title", prompt.title.as_str()));
+        texts.push(source("description", prompt.description.as_str()));
+        texts.push(Text { spoken: true, ..source("text", prompt.text.as_str()) });
+        for argument in &prompt.argument {
+            texts.push(source(&format!("argument.{}.description", argument.name), argument.description.as_str()));
+            let values =
+                argument.values.iter().map(|value| source(&format!("argument.{}.values", argument.name), value.as_str()));
+            texts.extend(values.collect::<Vec<_>>());
+        }
+    }
     for (name, tool) in &manifest.tool {
-        let listed = |part: String, text| Text { culprit: Culprit::Tool { tool: name.to_string(), part }, text, listed: true };
+        let listed = |part: String, text| Text {
+            culprit: Culprit::Tool { tool: name.to_string(), part },
+            text,
+            listed: true,
+            spoken: false,
+        };
         texts.push(listed("title".to_owned(), tool.title.as_str()));
         texts.push(listed("description".to_owned(), tool.description.as_str()));
         texts.extend(shown(&tool.input_schema).into_iter().map(|(at, text)| listed(part("argument", &at), text)));
@@ -192,7 +223,11 @@ fn own_names(manifest: &Manifest) -> Vec<String> {
     let schemas = manifest.tool.values().flat_map(|tool| [Some(&tool.input_schema), tool.output_schema.as_ref()]).flatten();
     let properties =
         schemas.flat_map(nodes).filter_map(|(at, _)| at.rsplit_once("/properties/").map(|(_, name)| name.to_owned()));
-    tools.chain(properties).collect()
+    let prompts = manifest.prompt.iter().flat_map(|(name, prompt)| {
+        let arguments = prompt.argument.iter().map(|argument| argument.name.to_string());
+        arguments.chain([name.to_string(), manifest.served_prompt(name)]).collect::<Vec<_>>()
+    });
+    tools.chain(properties).chain(prompts).collect()
 }
 
 /// Names in a text that are or look like another plugin's tools.
@@ -220,6 +255,7 @@ mod tests {
     #[test]
     fn every_pattern_compiles() {
         assert_eq!(PATTERNS.orders.len(), ORDERS.len() + 1);
+        assert_eq!(PATTERNS.overreach.len(), OVERREACH.len());
         let Patterns { link, example, markup, tool, .. } = &*PATTERNS;
         assert!([link, example, markup, tool].iter().all(|pattern| pattern.is_some()));
     }

@@ -9,6 +9,7 @@ mod identity;
 mod overlap;
 mod place;
 mod planned;
+mod prompt;
 mod rule;
 mod tool;
 mod upstream;
@@ -16,6 +17,7 @@ mod upstream;
 use std::collections::BTreeMap;
 
 pub(crate) use contract::{FORM, JSON};
+pub use prompt::MAX_PROMPTS;
 pub use rule::{PathFault, Rule, RuleError};
 
 use super::{ContractName, DimensionName, Manifest, RequestContract, Requirement, UpstreamName, schema, text};
@@ -60,6 +62,7 @@ pub fn check(manifest: &Manifest) -> Result<(), Vec<RuleError>> {
     identity::check(manifest, &mut findings);
     let contracts = upstream::check(manifest, &mut findings);
     tool::check(manifest, &contracts, &mut findings);
+    prompt::check(manifest, &mut findings);
     unused(manifest, &contracts, &mut findings);
     // Every other number has a bound of its own.
     exact("upstream", &serde_json::json!(manifest.upstream), &mut findings);

@@ -79,6 +79,12 @@ name!(
     /// A tool's name inside its plugin. Served as `plugin_tool`.
     ToolName, "tool name", b'_', 2..=40, "it has the form ^[a-z][a-z0-9_]{1,39}$");
 name!(
+    /// A prompt's name inside its plugin. Served as `plugin_prompt`.
+    PromptName, "prompt name", b'_', 2..=40, "it has the form ^[a-z][a-z0-9_]{1,39}$");
+name!(
+    /// The name of a prompt's argument.
+    ArgumentName, "prompt argument name", b'_', 1..=39, "it has the form ^[a-z][a-z0-9_]{0,38}$");
+name!(
     /// An upstream's name inside its plugin.
     UpstreamName, "upstream name", b'-', 1..=39, "it has the form ^[a-z][a-z0-9-]{0,38}$");
 name!(

@@ -78,7 +78,7 @@ fn of_every_set(environment: Environment, grant: Grant, rule: ToolRule, argument
     let (principal, call) = (Principal::new("local".parse().unwrap()), Call::new("eye_look", arguments));
     let readings = if known { Readings::fresh(&needs(&policy, &principal, &call)) } else { Readings::none() };
     let question = Question::new(&policy, &principal, &call, &readings, NOW);
-    let under = question.under(policy.covering(&principal, "eye_look").first().unwrap());
+    let under = question.under(policy.covering(&principal, &Call::new("eye_look", Value::Null)).first().unwrap());
     let case = under.case(&question);
     (0..1_usize << LAYERS.len())
         .map(|set| {

@@ -22,19 +22,19 @@ pub(super) fn check_flows(flows: &[FlowRule], errors: &mut Vec<PolicyError>) {
 }
 
 /// A rule that names what is not there is a misspelt rule, and would protect nothing.
-pub(super) fn misspelt(flows: &[FlowRule], tools: &BTreeMap<ServedName, Arc<PreparedTool>>, errors: &mut Vec<PolicyError>) {
+pub(super) fn misspelt(flows: &[FlowRule], tools: &[&ToolRule], errors: &mut Vec<PolicyError>) {
     let built_in: BTreeSet<String> = flow::defaults().iter().map(|rule| rule.when.label().to_string()).collect();
     for rule in flows {
         let mut fault = |fault: String| errors.push(PolicyError::Flow { flow: rule.name.clone(), fault });
         let label = rule.when.label();
-        let produced = tools.values().any(|tool| tool.rule.manifest_tool.labels.produces.contains(label));
+        let produced = tools.iter().any(|tool| tool.manifest_tool.labels.produces.contains(label));
         if !produced && !built_in.contains(label.as_str()) {
             fault(format!(
                 "is about the label `{label}`, and no installed tool's results carry it\nhelp: `casemate inspect` shows a tool's labels"
             ));
         }
         for pattern in &rule.forbids.tools {
-            if !tools.keys().any(|tool| pattern.matches(tool)) {
+            if !tools.iter().any(|tool| pattern.matches(&tool.served)) {
                 fault(format!(
                     "names `{pattern}`, and no installed tool is called that\nhelp: `casemate list` shows the installed tools"
                 ));
@@ -44,12 +44,18 @@ pub(super) fn misspelt(flows: &[FlowRule], tools: &BTreeMap<ServedName, Arc<Prep
 }
 
 /// What is wrong with a grant as such.
-pub(super) fn check_grant(grant: &Grant, tools: &BTreeMap<ServedName, Arc<PreparedTool>>, errors: &mut Vec<PolicyError>) {
+pub(super) fn check_grant(
+    grant: &Grant,
+    tools: &BTreeMap<ServedName, Arc<PreparedTool>>,
+    reads: bool,
+    errors: &mut Vec<PolicyError>,
+) {
     let name = || grant.name.clone();
     if grant.principals.is_empty() {
         errors.push(PolicyError::Empty { grant: name(), what: "principals" });
     }
-    if grant.tools.is_empty() {
+    // One that is there for log sources needs no tool.
+    if grant.tools.is_empty() && !reads {
         errors.push(PolicyError::Empty { grant: name(), what: "tools" });
     }
     for pattern in &grant.tools {
@@ -69,7 +75,7 @@ pub(super) fn check_grant(grant: &Grant, tools: &BTreeMap<ServedName, Arc<Prepar
         let shown = format!("{} per {}", if tools.is_empty() { "*".to_owned() } else { tools.join(", ") }, budget.per);
         let mut fault = |fault: String| errors.push(PolicyError::Budget { grant: name(), budget: shown.clone(), fault });
         let counted: Vec<_> = covered.iter().filter(|rule| budget.counts(&rule.served, rule.manifest_tool.effect)).collect();
-        if counted.is_empty() {
+        if counted.is_empty() && !(reads && budget.tools.is_empty()) {
             fault("counts none of the grant's tools".to_owned());
         }
         if let Measure::Distinct(dimension, _) = &budget.measure {

@@ -108,7 +108,7 @@ fn text_of(path: &Path) -> Result<String, Failure> {
 }
 
 fn schema(book: &Rulebook) -> String {
-    let tools: Vec<&ToolRule> = book.policy.tools().collect();
+    let tools: Vec<&ToolRule> = book.policy.tools().chain(book.policy.sources()).collect();
     Rules::schema(&tools, &Known::of(book.policy.grants()))
 }
 

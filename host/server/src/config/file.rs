@@ -24,6 +24,9 @@ pub struct File {
     /// How the audit log is written.
     #[serde(default)]
     pub audit: Audit,
+    /// The protocol.
+    #[serde(default)]
+    pub mcp: Mcp,
     /// The HTTP transport.
     #[serde(default)]
     pub http: Http,
@@ -36,6 +39,9 @@ pub struct File {
     /// Installed plugins, by short name.
     #[serde(default)]
     pub plugins: BTreeMap<Spanned<String>, Plugin>,
+    /// Files that grants may name.
+    #[serde(default)]
+    pub sources: BTreeMap<Spanned<String>, LogSource>,
     /// Who may do what.
     #[serde(default)]
     pub grants: BTreeMap<Spanned<String>, Grant>,
@@ -98,6 +104,15 @@ pub enum AuditSync {
     Group,
     /// Every record before the call goes on.
     Always,
+}
+
+/// `[mcp]`
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Mcp {
+    /// The oldest revision of the protocol that is served; default: every one there is.
+    #[serde(default)]
+    pub oldest: crate::mcp::Revision,
 }
 
 /// `[http]`
@@ -223,6 +238,21 @@ pub enum Secret {
 pub struct Source {
     /// The file; relative to the configuration file.
     pub file: std::path::PathBuf,
+}
+
+/// `[sources.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogSource {
+    /// The file; relative to the configuration file. It need not exist yet: logs rotate.
+    pub path: std::path::PathBuf,
+    /// What it is, for callers.
+    pub description: Spanned<String>,
+    /// What its reads carry besides `untrusted`.
+    #[serde(default)]
+    pub labels: Vec<Spanned<String>>,
+    /// The most bytes of one read; default: 64 KiB.
+    pub max_bytes: Option<Spanned<u64>>,
 }
 
 /// `[plugins.NAME.tools.TOOL]`
@@ -371,6 +401,9 @@ pub struct Grant {
     pub principals: Vec<Spanned<String>>,
     /// Served tool names; `*` stands for any run of characters.
     pub tools: Vec<Spanned<String>>,
+    /// Log sources, by their names in `[sources]`; default: none.
+    #[serde(default)]
+    pub sources: Vec<Spanned<String>>,
     /// The worst a granted tool may do.
     pub max_effect: Effect,
     /// Values of each scope dimension; none means every target is refused.

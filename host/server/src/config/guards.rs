@@ -40,6 +40,8 @@ impl Resolver<'_> {
             approvers: self.approvers(approvers),
             // Read beside the configuration, and compiled when the tools are known.
             policies: None,
+            // Resolved beside the grants that name them.
+            sources: Vec::new(),
         }
     }
 

@@ -25,7 +25,7 @@ use tokio::sync::watch;
 use super::{
     House, facts,
     heads::{self, Heads, Keeper},
-    pending,
+    own_audit, pending,
     rules::{Names, rules},
     serving::{Ended, GrantLives, MadeOf, Plugins, Served, Serving, manifests},
     store::{self, Keys},
@@ -108,6 +108,7 @@ impl House {
             runtime,
             serving: RwLock::new(Arc::new(serving)),
             changes: watch::Sender::default(),
+            activity: own_audit::Activity::default(),
             made_from,
         })
     }

@@ -6,7 +6,7 @@ use std::{
 };
 
 use casemate_policy::{
-    Grant, GrantName, Guards, Policy, PolicyError, ServedName, ToolRule,
+    Grant, GrantName, Guards, Policy, PolicyError, ServedName, SourceRule, ToolRule,
     cedar::{Known, Rules},
     default_approval, default_dry_run, default_enabled,
 };
@@ -138,8 +138,11 @@ pub(super) fn rules(
         return Err(ConfigError::new(faults));
     }
     let grants = config.grants.iter().map(|grant| &grant.value);
-    let grants: Vec<Grant> =
-        if complete { grants.cloned().collect() } else { grants.filter_map(|grant| served_part(grant, &tools)).collect() };
+    let grants: Vec<Grant> = if complete {
+        grants.cloned().collect()
+    } else {
+        grants.filter_map(|grant| served_part(grant, &tools, config)).collect()
+    };
     let fault = |errors: Vec<PolicyError>| {
         let place =
             |name: &GrantName| config.grants.iter().find(|grant| grant.value.name == *name).map(|grant| grant.place.to_string());
@@ -168,7 +171,9 @@ fn policies(
     if config.policies.is_empty() {
         return Ok(None);
     }
-    let tools: Vec<&ToolRule> = tools.iter().collect();
+    // A read of a source is a call, of which policies may speak.
+    let sources = config.guards.sources.iter().map(SourceRule::as_tool);
+    let tools: Vec<&ToolRule> = tools.iter().chain(sources).collect();
     match (Rules::new(&config.policies, &tools, &Known::of(grants)), before) {
         (Ok(rules), _) => Ok(Some(Arc::new(rules))),
         (Err(_), Some(before)) if before.guards().policies.is_some() => Ok(before.guards().policies.clone()),
@@ -177,14 +182,17 @@ fn policies(
 }
 
 /// What is left of a grant while some plugins are not served: less, or the same.
-fn served_part(grant: &Grant, tools: &[ToolRule]) -> Option<Grant> {
+fn served_part(grant: &Grant, tools: &[ToolRule], config: &Config) -> Option<Grant> {
     let mut grant = grant.clone();
     grant.tools.retain(|pattern| tools.iter().any(|tool| pattern.matches(&tool.served)));
     let covered: Vec<&ToolRule> =
         tools.iter().filter(|tool| grant.tools.iter().any(|pattern| pattern.matches(&tool.served))).collect();
     grant.scope.retain(|dimension, _| covered.iter().any(|tool| tool.dimensions.contains_key(dimension)));
-    grant.budgets.retain(|budget| covered.iter().any(|tool| budget.counts(&tool.served, tool.manifest_tool.effect)));
-    (!grant.tools.is_empty()).then_some(grant)
+    let read: Vec<&ToolRule> =
+        config.guards.sources.iter().filter(|source| source.grants().contains(&grant.name)).map(SourceRule::as_tool).collect();
+    let counted = || covered.iter().chain(&read);
+    grant.budgets.retain(|budget| counted().any(|tool| budget.counts(&tool.served, tool.manifest_tool.effect)));
+    (!grant.tools.is_empty() || !read.is_empty()).then_some(grant)
 }
 
 /// Names in a plugin's section that its manifest does not have.

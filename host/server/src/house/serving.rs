@@ -7,11 +7,15 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-use casemate_policy::{Grant, GrantName, Policy, output::OutputRules, text::visible};
+use casemate_policy::{
+    Grant, GrantName, Policy, ServedName,
+    output::{OutputRules, Redactor},
+    text::visible,
+};
 use casemate_sandbox::{Dependencies, Loaded, LogLevel, LogLine};
 use casemate_signing::{
     digest::Digest,
-    manifest::{Manifest, PluginId},
+    manifest::{Manifest, PluginId, SourceName},
 };
 use serde_json::Value;
 use tokio_util::sync::CancellationToken;
@@ -19,7 +23,7 @@ use tokio_util::sync::CancellationToken;
 use super::open::Refused;
 use crate::{
     advisories::{Advisories, Finding},
-    config::Config,
+    config::{Config, Located, SourceConfig},
     exit::Failure,
 };
 
@@ -103,6 +107,22 @@ impl Serving {
             token.cancel();
             token
         })
+    }
+
+    /// A log source by the name that its reads are decided under.
+    pub(crate) fn source(&self, served: &ServedName) -> Option<(&SourceName, &SourceConfig)> {
+        let named = |(_, source): &(&SourceName, &Located<SourceConfig>)| source.value.rule.as_tool().served == *served;
+        self.config.sources.iter().find(named).map(|(name, source)| (name, &source.value))
+    }
+
+    /// What takes the secrets of this host out of a text, plugin by plugin.
+    pub(crate) fn redactors(&self) -> impl Iterator<Item = &Redactor> {
+        self.plugins.values().map(|served| served.plugin.redactor())
+    }
+
+    /// What the plugins that are served are.
+    pub(crate) fn manifests(&self) -> impl Iterator<Item = &Manifest> {
+        self.plugins.values().map(|served| served.plugin.manifest().as_ref())
     }
 
     /// A tool's signed input schema and its plugin, by served name.

@@ -152,7 +152,11 @@ fn check_params(method: &str, params: &RawValue) -> Result<(), &'static str> {
     match params.get() {
         "null" => Ok(()),
         object if object.starts_with('{') => match method {
-            "tools/list" if serde_json::from_str::<Paged<'_>>(object).is_err() => Err("`cursor` must be text"),
+            "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list"
+                if serde_json::from_str::<Paged<'_>>(object).is_err() =>
+            {
+                Err("`cursor` must be text")
+            }
             _ => Ok(()),
         },
         _ => Err("`params` must be an object"),

@@ -1,4 +1,5 @@
 //! From `rmcp`'s requests to the house, and back. One handler serves one principal.
+#![expect(deprecated, reason = "subscriptions and log messages of the revisions of 2025")]
 
 use std::{
     borrow::Cow,
@@ -16,14 +17,16 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
-        CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetTaskParams, GetTaskResult,
-        Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult, ListResourceTemplatesResult,
-        ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams, ProtocolVersion, Resource, ResourceContents,
-        ServerCapabilities, ServerConfig, SubscriptionFilter, SubscriptionsListenRequestParams, Tool, ToolAnnotations,
-        UpdateTaskParams,
+        CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams,
+        GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
+        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
+        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Resource, ResourceContents, ServerCapabilities,
+        ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter,
+        SubscriptionsListenRequestParams, Tool, ToolAnnotations, UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
+use serde_json::Map;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -31,18 +34,14 @@ use super::{
     CallRequest, Content, House, Limits, ProgressSink, Reply, ToolListing,
     asking::{self, Asks},
     changes::{self, STREAMS},
+    completion,
     in_flight::busy,
+    logging::Level,
     page::page,
-    progress,
+    progress, prompts,
+    resources::{self, LIST_TTL_MS, Watched},
     tasks::Tasks,
 };
-
-/// The revisions served, oldest first.
-static REVISIONS: [ProtocolVersion; 3] =
-    [ProtocolVersion::V_2025_06_18, ProtocolVersion::V_2025_11_25, ProtocolVersion::V_2026_07_28];
-
-/// How long a client may keep a tool list (2026-07-28). Calls are checked when they are made, so an old list does no harm.
-const TOOL_LIST_TTL_MS: u64 = 60_000;
 
 /// What a model is told about this server as a whole.
 const INSTRUCTIONS: &str = "Casemate gives access to security tools within limits an operator has set. \
@@ -60,6 +59,10 @@ pub(super) struct Handler<H> {
     limits: Limits,
     /// Whether the client of this session is being told of changes; a session has a handler of its own.
     told: AtomicBool,
+    /// What it watches.
+    watched: Arc<Watched>,
+    /// From which level on it is told of its calls.
+    level: Arc<Level>,
 }
 
 impl<H> Clone for Handler<H> {
@@ -72,6 +75,8 @@ impl<H> Clone for Handler<H> {
             tasks: Arc::clone(&self.tasks),
             limits: self.limits,
             told: AtomicBool::new(false),
+            watched: Arc::default(),
+            level: Arc::default(),
         }
     }
 }
@@ -81,18 +86,19 @@ impl<H: House> Handler<H> {
     pub(super) fn new(house: Arc<H>, principal: Principal, limits: Limits) -> Self {
         let calls = Arc::new(Semaphore::new(limits.calls_in_flight.min(Semaphore::MAX_PERMITS)));
         let (streams, tasks) = (Arc::new(Semaphore::new(STREAMS)), Arc::default());
-        Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false) }
+        let (watched, level) = (Arc::default(), Arc::default());
+        Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false), watched, level }
     }
 
     async fn listed(&self, cursor: Option<String>, revision: &ProtocolVersion) -> Result<ListToolsResult, ErrorData> {
         let tools = self.house.tools(&self.principal);
         let page = page(&tools, cursor.as_deref(), self.limits.tools_per_page)
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
-        let mut result = ListToolsResult::with_all_items(page.tools.into_iter().map(wire_tool).collect());
+        let mut result = ListToolsResult::with_all_items(page.items.into_iter().map(wire_tool).collect());
         result.next_cursor = page.next;
         if !revision.has_initialize() {
             // The list depends on the principal.
-            result = result.with_ttl_ms(TOOL_LIST_TTL_MS).with_cache_scope(CacheScope::Private);
+            result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private);
         }
         Ok(result)
     }
@@ -108,6 +114,7 @@ impl<H: House> Handler<H> {
         let answer = asking::answer(&mut request, revision);
         let (tool, arguments) = (request.name.into_owned(), request.arguments.unwrap_or_default());
         let request = CallRequest { tool, arguments, answer, awaits: None };
+        let (peer, tool) = (context.peer.clone(), request.tool.clone());
         let task = takes_tasks(&context, revision).then(|| request.clone());
         let mut reply = match context.meta.get_progress_token() {
             None => self.conversation(request, &asks, context.ct, None).await,
@@ -118,6 +125,9 @@ impl<H: House> Handler<H> {
         };
         if let Some(fault) = asking::forged(&reply) {
             return Err(fault);
+        }
+        if revision.has_initialize() {
+            self.level.tell(&peer, &tool, &reply);
         }
         match (asks, reply.question.take()) {
             (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
@@ -168,14 +178,25 @@ impl<H: House> ServerHandler for Handler<H> {
         let server = Implementation::new("casemate", env!("CARGO_PKG_VERSION"))
             .with_title("Casemate")
             .with_description("Security tools for AI agents, within limits an operator has set");
-        ServerConfig::new(ServerCapabilities::builder().enable_tools().enable_tool_list_changed().enable_tasks().build())
+        let capabilities = ServerCapabilities::builder()
+            .enable_tools()
+            .enable_tool_list_changed()
+            .enable_prompts()
+            .enable_prompts_list_changed()
+            .enable_resources()
+            .enable_resources_list_changed()
+            .enable_resources_subscribe()
+            .enable_completions()
+            .enable_tasks()
+            .build();
+        ServerConfig::new(capabilities)
             .with_server_info(server)
             .with_instructions(INSTRUCTIONS)
-            .with_protocol_version(ProtocolVersion::LATEST_WITH_INITIALIZE)
+            .with_protocol_version(self.house.oldest().for_initialize())
     }
 
     fn supported_protocol_versions(&self) -> Cow<'static, [ProtocolVersion]> {
-        Cow::Borrowed(&REVISIONS)
+        Cow::Borrowed(self.house.oldest().and_later())
     }
 
     async fn initialize(
@@ -186,6 +207,8 @@ impl<H: House> ServerHandler for Handler<H> {
         let mut result = self.negotiate_initialize(&request)?;
         // There are none before 2026-07-28: that revision's results say what they are.
         result.capabilities.extensions = None;
+        // And log messages only there.
+        result.capabilities.logging = Some(Map::new());
         // What was agreed, not what was asked for: later requests are answered in this revision.
         context.peer.set_peer_info(request.with_protocol_version(result.protocol_version.clone()));
         Ok(result)
@@ -194,18 +217,24 @@ impl<H: House> ServerHandler for Handler<H> {
     /// From here on the client may be told things.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if context.peer.peer_info().is_some() && !self.told.swap(true, Ordering::Relaxed) {
-            tokio::spawn(changes::tell(context.peer, self.house.changes()));
+            let (house, principal, watched) = (Arc::clone(&self.house), self.principal.clone(), Arc::clone(&self.watched));
+            tokio::spawn(changes::tell(context.peer, house, principal, self.house.changes(), watched));
         }
     }
 
-    /// Changes of the tool list, and no others: there is nothing else here that changes.
-    fn accepted_subscription_filter(&self, _: &SubscriptionFilter) -> Option<SubscriptionFilter> {
-        Some(SubscriptionFilter::builder().tools_list_changed().build())
+    /// Changes of the lists, and of what this principal can read, as much of it as there may be.
+    fn accepted_subscription_filter(&self, requested: &SubscriptionFilter) -> Option<SubscriptionFilter> {
+        let lists = SubscriptionFilter::builder().tools_list_changed().prompts_list_changed().resources_list_changed();
+        let watched = requested.resource_subscriptions.as_deref().unwrap_or_default();
+        // Outside any request's task, so a panic here would take the connection down.
+        let uris = std::panic::catch_unwind(AssertUnwindSafe(|| Watched::of(&*self.house, &self.principal, watched).uris()));
+        let uris = uris.unwrap_or_default();
+        Some(if uris.is_empty() { lists.build() } else { lists.resource_subscriptions(uris).build() })
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let _place = self.streams.try_acquire().map_err(|_| busy("streams of changes", STREAMS))?;
-        changes::stream(context, self.house.changes()).await;
+        changes::stream(context, &*self.house, &self.principal, self.house.changes()).await;
         Ok(())
     }
 
@@ -215,8 +244,7 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListToolsResult, ErrorData> {
         let revision = agreed_revision(&context)?;
-        let cursor = request.and_then(|request| request.cursor);
-        caught(self.listed(cursor, &revision)).await
+        caught(self.listed(cursor(request), &revision)).await
     }
 
     async fn call_tool(
@@ -261,7 +289,16 @@ impl<H: House> ServerHandler for Handler<H> {
         let modern = context.protocol_version().is_some_and(|revision| !revision.has_initialize());
         let fault = match request.method.as_str() {
             "tools/call" => serde_json::from_value::<CallToolRequestParams>(params).err(),
-            "tools/list" => serde_json::from_value::<Option<PaginatedRequestParams>>(params).err(),
+            "tools/list" | "prompts/list" | "resources/list" | "resources/templates/list" => {
+                serde_json::from_value::<Option<PaginatedRequestParams>>(params).err()
+            }
+            "prompts/get" => serde_json::from_value::<GetPromptRequestParams>(params).err(),
+            "resources/read" => serde_json::from_value::<ReadResourceRequestParams>(params).err(),
+            "completion/complete" => serde_json::from_value::<CompleteRequestParams>(params).err(),
+            "resources/subscribe" | "resources/unsubscribe" if of_2025(&context) => {
+                serde_json::from_value::<SubscribeRequestParams>(params).err()
+            }
+            "logging/setLevel" if of_2025(&context) => serde_json::from_value::<SetLevelRequestParams>(params).err(),
             // Gone since 2026-07-28, whatever the params are.
             "initialize" if modern => return Err(ErrorData::new(ErrorCode::METHOD_NOT_FOUND, request.method, None)),
             "initialize" => serde_json::from_value::<InitializeRequestParams>(params).err(),
@@ -277,35 +314,101 @@ impl<H: House> ServerHandler for Handler<H> {
         Err(ErrorData::invalid_params(format!("invalid params for `{}`: {reason}", request.method), None))
     }
 
-    // Not among this server's capabilities. `rmcp` would answer these with empty lists.
-
-    async fn complete(&self, _: CompleteRequestParams, _: RequestContext<RoleServer>) -> Result<CompleteResult, ErrorData> {
-        Err(unserved::<rmcp::model::CompleteRequestMethod>())
-    }
-
     async fn list_prompts(
         &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
-        Err(unserved::<rmcp::model::ListPromptsRequestMethod>())
+        let (revision, cursor, size) = (agreed_revision(&context)?, cursor(request), self.limits.tools_per_page);
+        caught(async { prompts::listed(&self.house.prompts(&self.principal), cursor.as_deref(), size, &revision) }).await
+    }
+
+    async fn get_prompt(
+        &self,
+        request: GetPromptRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<GetPromptResponse, ErrorData> {
+        agreed_revision(&context)?;
+        let filled = async {
+            let arguments = request.arguments.unwrap_or_default();
+            prompts::got(self.house.prompt(&self.principal, &request.name, &arguments), &request.name)
+        };
+        Ok(caught(filled).await?.into())
     }
 
     async fn list_resources(
         &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
-        Err(unserved::<rmcp::model::ListResourcesRequestMethod>())
+        let (revision, cursor, size) = (agreed_revision(&context)?, cursor(request), self.limits.tools_per_page);
+        caught(async { resources::listed(&self.house.resources(&self.principal), cursor.as_deref(), size, &revision) }).await
     }
 
     async fn list_resource_templates(
         &self,
-        _: Option<PaginatedRequestParams>,
-        _: RequestContext<RoleServer>,
+        request: Option<PaginatedRequestParams>,
+        context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
-        Err(unserved::<rmcp::model::ListResourceTemplatesRequestMethod>())
+        let (revision, cursor, size) = (agreed_revision(&context)?, cursor(request), self.limits.tools_per_page);
+        caught(async { resources::templates(&self.house.templates(&self.principal), cursor.as_deref(), size, &revision) }).await
     }
+
+    async fn read_resource(
+        &self,
+        request: ReadResourceRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<ReadResourceResponse, ErrorData> {
+        let revision = agreed_revision(&context)?;
+        let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
+        let read = async {
+            let read = self.house.read(self.principal.clone(), request.uri.clone(), context.ct).await;
+            resources::contents(read, request.uri, &revision)
+        };
+        Ok(caught(read).await?.into())
+    }
+
+    async fn complete(
+        &self,
+        request: CompleteRequestParams,
+        context: RequestContext<RoleServer>,
+    ) -> Result<CompleteResult, ErrorData> {
+        agreed_revision(&context)?;
+        let values = async {
+            let known = completion::asked(&request).map(|what| self.house.complete(&self.principal, &what));
+            Ok(completion::answer(known.unwrap_or_default(), &request.argument.value))
+        };
+        caught(values).await
+    }
+
+    /// In the revisions of 2025: `rmcp` refuses it in later ones.
+    async fn subscribe(&self, request: SubscribeRequestParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        caught(async { self.watched.begin(&*self.house, &self.principal, &request.uri) }).await
+    }
+
+    /// In the revisions of 2025: `rmcp` refuses it in later ones.
+    async fn unsubscribe(&self, request: UnsubscribeRequestParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        self.watched.end(&request.uri);
+        Ok(())
+    }
+
+    /// In the revisions of 2025; it is deprecated since.
+    async fn set_level(&self, request: SetLevelRequestParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        if !of_2025(&context) {
+            return Err(unserved::<SetLevelRequestMethod>());
+        }
+        self.level.set(request.level);
+        Ok(())
+    }
+}
+
+fn cursor(request: Option<PaginatedRequestParams>) -> Option<String> {
+    request.and_then(|request| request.cursor)
+}
+
+/// Whether a request belongs to a revision with `initialize`.
+fn of_2025(context: &RequestContext<RoleServer>) -> bool {
+    context.protocol_version().is_some_and(|revision| revision.has_initialize())
 }
 
 /// Whether a call may be answered with a task: the revision has them, and the client said that it can follow one.

@@ -1,4 +1,4 @@
-//! The house as the protocol sees it: a list of tools, and calls.
+//! The house as the protocol sees it: what a principal is shown, and calls.
 
 use std::sync::Arc;
 
@@ -7,9 +7,9 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
-use super::ProgressSink;
+use super::{Completing, Contents, ProgressSink, PromptListing, PromptText, ResourceListing, Revision, Unserved};
 
-/// What answers the protocol's two questions. The server's pipeline is one; tests have another.
+/// What answers the protocol's questions. The server's pipeline is one; tests have another. A house offers nothing but tools, unless it says so.
 pub trait House: Send + Sync + 'static {
     /// The tools `principal` may see. Asked on every listing, so it should be prepared and cheap.
     ///
@@ -21,7 +21,56 @@ pub trait House: Send + Sync + 'static {
         self.tools(principal).iter().find(|tool| tool.name == name).cloned()
     }
 
-    /// Changes whenever what [`House::tools`] answers may have become another.
+    /// The oldest revision that is served.
+    fn oldest(&self) -> Revision {
+        Revision::default()
+    }
+
+    /// The prompts `principal` may see.
+    fn prompts(&self, _principal: &Principal) -> Vec<PromptListing> {
+        Vec::new()
+    }
+
+    /// One of them, filled in.
+    ///
+    /// # Errors
+    /// When there is none of that name for this principal, or the arguments do not fit.
+    fn prompt(&self, _principal: &Principal, _name: &str, _arguments: &Map<String, Value>) -> Result<PromptText, Unserved> {
+        Err(Unserved::NotFound)
+    }
+
+    /// What `principal` may read.
+    fn resources(&self, _principal: &Principal) -> Vec<ResourceListing> {
+        Vec::new()
+    }
+
+    /// The templates of what else it may read.
+    fn templates(&self, _principal: &Principal) -> Vec<ResourceListing> {
+        Vec::new()
+    }
+
+    /// Reads one resource. `cancel` fires when nobody waits for it any more.
+    fn read(
+        &self,
+        _principal: Principal,
+        _uri: String,
+        _cancel: CancellationToken,
+    ) -> impl Future<Output = Result<Contents, Unserved>> + Send {
+        async { Err(Unserved::NotFound) }
+    }
+
+    /// Something that differs whenever a resource may have: none where this principal cannot read it. Asked once a second while
+    /// somebody watches, so it reads nothing.
+    fn stamp(&self, _principal: &Principal, _uri: &str) -> Option<u64> {
+        None
+    }
+
+    /// Values that what is typed could become, in order; none where none are known. Values of others are not among them.
+    fn complete(&self, _principal: &Principal, _what: &Completing) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Changes whenever what [`House::tools`] and the other lists answer may have become another.
     fn changes(&self) -> watch::Receiver<u64>;
 
     /// Makes one call and gives what the client is told.

@@ -1,19 +1,49 @@
-//! Pages of the tool list: in the order of the names, with cursors that only this module reads.
+//! Pages of lists: in the order of the names, with cursors that only this module reads.
 //!
-//! A cursor names the last tool of the page before, not a position: a list that changes between two pages
-//! neither repeats nor skips a tool that was there all along.
+//! A cursor names the last item of the page before, not a position: a list that changes between two pages
+//! neither repeats nor skips what was there all along. It is of one list; it opens nothing, since each page is of what the
+//! principal sees now.
 
 use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
-use super::ToolListing;
+use super::{PromptListing, ResourceListing, ToolListing};
 
-/// Tells our cursors from other text, and this form of them from later ones.
-const CURSOR_PREFIX: &[u8] = b"tools-after:";
+/// What is listed, by a name that is unique in its list.
+pub(super) trait Listed {
+    /// Tells this list's cursors from other text, and this form of them from later ones.
+    const CURSOR: &'static str;
+
+    fn name(&self) -> &str;
+}
+
+impl Listed for ToolListing {
+    const CURSOR: &'static str = "tools-after:";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Listed for PromptListing {
+    const CURSOR: &'static str = "prompts-after:";
+
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
+impl Listed for ResourceListing {
+    const CURSOR: &'static str = "resources-after:";
+
+    fn name(&self) -> &str {
+        &self.uri
+    }
+}
 
 /// One page and the cursor of the next, if there is one.
 #[derive(Debug, PartialEq)]
-pub(super) struct Page<'a> {
-    pub(super) tools: Vec<&'a ToolListing>,
+pub(super) struct Page<'a, T> {
+    pub(super) items: Vec<&'a T>,
     pub(super) next: Option<String>,
 }
 
@@ -22,28 +52,28 @@ pub(super) struct Page<'a> {
 #[error("the cursor is not one this server gave out\nhelp: list again without a cursor")]
 pub(super) struct UnknownCursor;
 
-/// The page of `tools` that `cursor` asks for, `size` tools long.
-pub(super) fn page<'a>(tools: &'a [ToolListing], cursor: Option<&str>, size: usize) -> Result<Page<'a>, UnknownCursor> {
-    let mut sorted: Vec<&ToolListing> = tools.iter().collect();
-    sorted.sort_by(|left, right| left.name.cmp(&right.name));
+/// The page of `items` that `cursor` asks for, `size` long.
+pub(super) fn page<'a, T: Listed>(items: &'a [T], cursor: Option<&str>, size: usize) -> Result<Page<'a, T>, UnknownCursor> {
+    let mut sorted: Vec<&T> = items.iter().collect();
+    sorted.sort_by(|left, right| left.name().cmp(right.name()));
     let mut rest = sorted;
     if let Some(cursor) = cursor {
-        let after = decode(cursor)?;
-        rest.retain(|tool| tool.name.as_str() > after.as_str());
+        let after = decode::<T>(cursor)?;
+        rest.retain(|item| item.name() > after.as_str());
     }
     let more = rest.len() > size;
     rest.truncate(size);
-    let next = if more { rest.last().map(|tool| encode(&tool.name)) } else { None };
-    Ok(Page { tools: rest, next })
+    let next = if more { rest.last().map(|item| encode(*item)) } else { None };
+    Ok(Page { items: rest, next })
 }
 
-fn encode(name: &str) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode([CURSOR_PREFIX, name.as_bytes()].concat())
+fn encode<T: Listed>(item: &T) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode([T::CURSOR.as_bytes(), item.name().as_bytes()].concat())
 }
 
-fn decode(cursor: &str) -> Result<String, UnknownCursor> {
+fn decode<T: Listed>(cursor: &str) -> Result<String, UnknownCursor> {
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).map_err(|_| UnknownCursor)?;
-    let name = bytes.strip_prefix(CURSOR_PREFIX).ok_or(UnknownCursor)?;
+    let name = bytes.strip_prefix(T::CURSOR.as_bytes()).ok_or(UnknownCursor)?;
     String::from_utf8(name.to_vec()).map_err(|_| UnknownCursor)
 }
 
@@ -51,10 +81,10 @@ fn decode(cursor: &str) -> Result<String, UnknownCursor> {
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
     use super::{Page, UnknownCursor, page};
-    use crate::mcp::tests::listing;
+    use crate::mcp::{ToolListing, tests::listing};
 
-    fn names(page: &Page<'_>) -> Vec<String> {
-        page.tools.iter().map(|tool| tool.name.clone()).collect()
+    fn names(page: &Page<'_, ToolListing>) -> Vec<String> {
+        page.items.iter().map(|tool| tool.name.clone()).collect()
     }
 
     #[test]
@@ -86,7 +116,7 @@ mod tests {
     #[test]
     fn foreign_cursors_are_refused() {
         for cursor in ["", "2", "not base64!", "YWJj", "dG9vbHMtYWZ0ZXI6_w"] {
-            assert_eq!(page(&[], Some(cursor), 2).unwrap_err(), UnknownCursor, "`{cursor}`");
+            assert_eq!(page::<ToolListing>(&[], Some(cursor), 2).unwrap_err(), UnknownCursor, "`{cursor}`");
         }
     }
 }

@@ -18,10 +18,14 @@ use crate::{
 
 impl Way<'_> {
     pub(super) fn charge(&self, permit: &Permit, served: &Served) -> Result<Receipt, ChargeError> {
+        let limits = served.plugin.limits();
+        self.charge_up_to(permit, u64::try_from(limits.response_bytes).unwrap_or(u64::MAX).saturating_mul(limits.requests))
+    }
+
+    /// The same where `most` is the most bytes that come of it.
+    pub(super) fn charge_up_to(&self, permit: &Permit, most: u64) -> Result<Receipt, ChargeError> {
         let now = clock::now();
         let ledger = &self.house.ledger;
-        let limits = served.plugin.limits();
-        let most = u64::try_from(limits.response_bytes).unwrap_or(u64::MAX).saturating_mul(limits.requests);
         let writes = permit.effect() > Effect::Read && permit.mode() == Mode::Real;
         // Where there is nothing to write there is nothing to wait for, and the thread keeps its work.
         if permit.charges().is_empty()

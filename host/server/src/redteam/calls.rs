@@ -116,7 +116,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     }),
     Attack::new("permitting-policy", "slip policies that permit everything among the operator's", |range| {
         let stage = range.stage(Whose::Default, |_| {})?;
-        let tools: Vec<_> = stage.policy.tools().collect();
+        let tools: Vec<_> = stage.policy.tools().chain(stage.policy.sources()).collect();
         let load = |text: &str| {
             let sources = [("policies/evil.cedar".to_owned(), text.to_owned())];
             Rules::new(&sources, &tools, &Known::of(stage.policy.grants()))

@@ -135,7 +135,8 @@ impl<'a> Range<'a> {
         };
         // Whatever windows attacks budget by, policies may ask about.
         setup.calls(1);
-        let tools: Vec<&ToolRule> = setup.tools.iter().chain(self.book.policy.tools()).collect();
+        let tools: Vec<&ToolRule> =
+            setup.tools.iter().chain(self.book.policy.tools()).chain(self.book.policy.sources()).collect();
         let known = Known::of(self.book.policy.grants().chain([&setup.grant]));
         let rules = Rules::new(policies, &tools, &known);
         let told = |errors: Vec<RulesError>| errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n");

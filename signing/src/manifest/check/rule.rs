@@ -1,7 +1,7 @@
 //! What the loader demands of a manifest: one variant for each rule.
 
 use crate::manifest::{
-    ContractName, DimensionName, Effect, SecretName, UpstreamName, pattern::PatternError, pointer::InvalidPointer,
+    ArgumentName, ContractName, DimensionName, Effect, SecretName, UpstreamName, pattern::PatternError, pointer::InvalidPointer,
     schema::SchemaError, text::TextError,
 };
 
@@ -346,6 +346,30 @@ pub enum Rule {
     /// The settings' schema.
     #[error("settings: {0}")]
     Settings(SchemaError),
+
+    // Prompts.
+    /// Longer than clients accept.
+    #[error("the prompt is served as `{0}`, which is longer than 64 characters")]
+    ServedPrompt(String),
+    /// Two arguments with one name.
+    #[error("the argument `{0}` is declared twice")]
+    DuplicateArgument(ArgumentName),
+    /// A place that nothing fills.
+    #[error(
+        "`{{{0}}}` stands in the text, and no argument has that name\nhelp: declare it, or write `{{{{` and `}}}}` for braces"
+    )]
+    UndeclaredArgument(String),
+    /// A person would be asked for what is not used.
+    #[error("the argument `{0}` does not stand in the text\nhelp: write `{{{0}}}` where it belongs, or remove it")]
+    UnusedArgument(String),
+    /// A text that falls into no parts.
+    #[error(
+        "a brace in the text is neither doubled nor around the name of an argument\nhelp: write `{{{{` for `{{` and `}}}}` for `}}`"
+    )]
+    StrayBrace,
+    /// The same value twice.
+    #[error("the value `{0}` is given twice")]
+    DuplicateValue(String),
 }
 
 /// What is wrong with a path template.

@@ -4,6 +4,7 @@
 
 mod established;
 mod planned;
+mod prompt;
 
 use serde_json::{Value, json};
 

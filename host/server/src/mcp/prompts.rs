@@ -1,0 +1,51 @@
+//! Prompts, from the house to the wire.
+
+use rmcp::model::{
+    CacheScope, ErrorData, GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage, ProtocolVersion, Role,
+};
+
+use super::{PromptListing, PromptText, Unserved, page::page, resources::LIST_TTL_MS};
+
+/// One page of the list.
+pub(super) fn listed(
+    prompts: &[PromptListing],
+    cursor: Option<&str>,
+    size: usize,
+    revision: &ProtocolVersion,
+) -> Result<ListPromptsResult, ErrorData> {
+    let page = page(prompts, cursor, size).map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
+    let mut result = ListPromptsResult::with_all_items(page.items.into_iter().map(wire).collect());
+    result.next_cursor = page.next;
+    if !revision.has_initialize() {
+        result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private);
+    }
+    Ok(result)
+}
+
+/// One prompt, filled in: what the person at the client says.
+pub(super) fn got(prompt: Result<PromptText, Unserved>, name: &str) -> Result<GetPromptResult, ErrorData> {
+    match prompt {
+        Ok(PromptText { description, text }) => {
+            let mut result = GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)]);
+            result.description = Some(description);
+            Ok(result)
+        }
+        Err(Unserved::Invalid(message)) => Err(ErrorData::invalid_params(message, None)),
+        Err(Unserved::Denied { message, data }) => Err(ErrorData::invalid_params(message, data)),
+        Err(Unserved::NotFound) => Err(ErrorData::invalid_params(
+            format!(
+                "there is no prompt `{}`; `prompts/list` names those there are",
+                name.escape_debug().take(80).collect::<String>()
+            ),
+            None,
+        )),
+    }
+}
+
+fn wire(listing: &PromptListing) -> Prompt {
+    let arguments = listing.arguments.iter().map(|argument| {
+        PromptArgument::new(argument.name.clone()).with_description(argument.description.clone()).with_required(argument.required)
+    });
+    Prompt::new(listing.name.clone(), Some(listing.description.clone()), Some(arguments.collect()))
+        .with_title(listing.title.clone())
+}
