@@ -17,7 +17,7 @@ setup: ## What the build needs: the wasm target
 	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
 
 build: setup ## The programs, and the plugins as components
-	cargo build --locked -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo
+	cargo build --locked -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo -p casemate-rmcp-client
 
 demo: build ## A publisher, an operator and an agent on one terminal
 	@$(BIN)/casemate-demo
@@ -44,11 +44,17 @@ nextest:
 	@tests/interop/debian.sh ssh-agent:openssh-client
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
-interop-setup: $(VENV)/.ready $(NODE)/.ready $(NODE)/languages/.ready
+interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(NODE)/.ready $(NODE)/languages/.ready
 
 $(VENV)/.ready: tests/interop/requirements.txt plugins/examples/python/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -r $<
+	@touch $@
+
+# Clients that cannot stand beside the others, each alone.
+$(VENV)-%/.ready: tests/interop/clients/%.txt
+	python3 -m venv $(VENV)-$*
+	$(VENV)-$*/bin/pip install --quiet -r $<
 	@touch $@
 
 $(NODE)/.ready: tests/interop/package.json tests/interop/package-lock.json
@@ -64,7 +70,7 @@ $(NODE)/languages/.ready: plugins/examples/javascript/package.json plugins/examp
 	npm ci --prefix $(NODE)/languages --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
-interop: build interop-setup ## Clients that the tests did not write: vt-py, the MCP Python SDK, the MCP Inspector; plugins in other languages
+interop: build interop-setup ## What the tests did not write: the MCP conformance suite, every promised client, vt-py, oras; plugins in other languages
 	tests/interop/run.sh $(BIN) $(VENV) $(NODE)
 
 lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows between crates

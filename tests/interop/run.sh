@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Clients that the tests did not write, against a configured casemate and the VirusTotal fake: run.sh BIN VENV NODE
 #
-# BIN holds the programs `casemate`, `casemate-close` and `casemate-upstreams`, VENV the packages of requirements.txt, NODE those of
-# package.json, and in `languages` what builds the plugin in JavaScript.
+# BIN holds the programs of `make build`, VENV the packages of requirements.txt, beside it VENV-mcp1 and VENV-fastmcp those of clients/*.txt,
+# NODE those of package.json, and in `languages` what builds the plugin in JavaScript.
 # Everything is set up as a publisher and an operator would, in a folder that is gone afterwards. The last line is the sum.
 set -euo pipefail
 
@@ -142,6 +142,8 @@ many "the MCP Inspector over HTTP" "${inspector[@]}" --http "$url"
 unset CASEMATE_TOKEN
 
 many "a real registry, and clients of others" "$here/registry.sh" "$bin/casemate" "$venv"
+many "the conformance suite, at both revisions" "$here/../conformance/run.sh" "$bin" "$venv" "$node"
+many "every client, in every mode, over both transports" "$here/clients.sh" "$bin" "$venv" "$node"
 many "plugins in Python and JavaScript" "$here/languages.sh" "$bin" "$venv" "$node/languages"
 
 echo "── afterwards"

@@ -223,7 +223,8 @@ fn unavailable() -> Unserved {
 fn contents(reply: Reply) -> Result<Contents, Unserved> {
     let texts = reply.content.into_iter().filter_map(|content| match content {
         Content::Text(text) => Some(text),
-        Content::Image { .. } | Content::Audio { .. } | Content::Embedded { .. } | Content::Link { .. } => None,
+        Content::Embedded { text, .. } => Some(text),
+        Content::Image { .. } | Content::Audio { .. } | Content::Link { .. } => None,
     });
     let text = texts.collect::<Vec<_>>().join("\n");
     if reply.is_error {

@@ -141,11 +141,11 @@ impl<H: House> Handler<H> {
             }
         };
         refused.note(&reply);
-        if revision.has_initialize() {
-            self.level.tell(&peer, &tool, &reply);
-        }
         if let Some(fault) = asking::forged(&reply) {
             return Err(fault);
+        }
+        if revision.has_initialize() {
+            self.level.tell(&peer, &tool, &reply);
         }
         match (asks, reply.question.take()) {
             (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
