@@ -33,3 +33,4 @@ mod stopping;
 mod tampering;
 mod terminal;
 mod threats;
+mod transport;

@@ -167,7 +167,7 @@ async fn over_http_both_revisions_are_told() {
 
     shutdown.hurry();
     let ended = tokio::time::timeout(PATIENCE, serving).await.expect("the server ends although streams are open");
-    ended.expect("no panic").expect("a clean end");
+    ended.expect("no panic");
 }
 
 #[tokio::test]
