@@ -37,3 +37,4 @@ mod surface;
 mod tampering;
 mod terminal;
 mod threats;
+mod transport;

@@ -6,6 +6,7 @@
 
 mod call;
 mod http;
+mod load;
 mod native;
 mod process;
 mod report;
@@ -39,9 +40,18 @@ struct Args {
     /// A tenth of the calls: to see that it works, not to read the figures.
     #[arg(long)]
     quick: bool,
+    /// Do something else instead.
+    #[command(subcommand)]
+    instead: Option<Instead>,
     /// Be the native server.
     #[arg(long, hide = true)]
     native: Option<Transport>,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum Instead {
+    /// Keep many connections busy for a while; fails where an answer is lost or memory grows.
+    Load(load::Args),
 }
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
@@ -79,6 +89,9 @@ fn main() -> ExitCode {
 fn measure(args: &Args) -> Result<()> {
     let me = env::current_exe()?;
     let casemate = args.casemate.clone().unwrap_or_else(|| me.with_file_name("casemate"));
+    if let Some(Instead::Load(load)) = &args.instead {
+        return load::run(&Stage::new(&casemate)?, load);
+    }
     let mut bench = Bench { report: Report::new(&casemate)?, me, scale: if args.quick { 10 } else { 1 } };
     let mut stage = Stage::new(&casemate)?;
     bench.start_and_memory(&stage, "start and memory, 1 plugin", (None, None))?;

@@ -65,7 +65,28 @@ impl Stage {
 
     /// A bearer token for the principal `token:bench`.
     pub(crate) fn token(&self) -> Result<String> {
-        member(&self.json(&["token", "new", "bench"])?, "token")
+        self.token_of("bench")
+    }
+
+    /// A bearer token for the principal `token:NAME`.
+    pub(crate) fn token_of(&self, name: &str) -> Result<String> {
+        member(&self.json(&["token", "new", name])?, "token")
+    }
+
+    /// `casemate serve` for these principals on a port of its own, with room for so many connections from one address.
+    pub(crate) fn serve_loaded(&self, names: &[String], connections: usize) -> Result<Command> {
+        let path = Path::new(&self.dir()).join("loaded.toml");
+        let principals: Vec<_> = names.iter().map(|name| format!("\"token:{name}\"")).collect();
+        let text = format!(
+            "environment = \"dev\"\n[breaker]\nburst = false\n[http]\nconnections = {0}\nconnections_per_address = {0}\n\
+             [grants.load]\nprincipals = [{1}]\ntools = [\"echo_*\"]\nmax_effect = \"read\"\n",
+            connections + 8,
+            principals.join(", ")
+        );
+        fs::write(&path, text)?;
+        let mut command = self.command();
+        command.arg("--config").arg(path).args(["serve", "--log", "error", "--http", "127.0.0.1:0"]);
+        Ok(command)
     }
 
     /// `casemate serve` in this house, with more arguments.

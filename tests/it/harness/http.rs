@@ -1,7 +1,7 @@
 //! A server that listens, and a client of revision 2026-07-28 that keeps nothing between two requests.
 
 use std::{
-    io::{BufRead, BufReader, Write},
+    io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
@@ -56,6 +56,41 @@ impl Http {
         &self.address
     }
 
+    /// The process.
+    pub(crate) fn child(&mut self) -> &mut Child {
+        &mut self.child
+    }
+
+    /// Its id.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Whether it takes connections.
+    pub(crate) fn accepts(&self) -> bool {
+        TcpStream::connect(&self.address).is_ok()
+    }
+
+    /// The status of a call under another name of the host.
+    pub(crate) fn status_for(&self, host: &str, tool: &str) -> u16 {
+        let mut renamed = self.post_to(host, "tools/call", Some(tool), json!({ "name": tool, "arguments": {} }));
+        let mut status = String::new();
+        renamed.stream.read_line(&mut status).unwrap();
+        status.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
+    /// A call that may not be answered: the server may be gone before or meanwhile.
+    pub(crate) fn try_call(&self, tool: &str, arguments: Value) -> Option<Value> {
+        let mut stream = TcpStream::connect(&self.address).ok()?;
+        let bytes = self.request(&self.address, "tools/call", Some(tool), json!({ "name": tool, "arguments": arguments }));
+        stream.write_all(bytes.as_bytes()).ok()?;
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).ok()?;
+        answer.lines().find_map(|line| {
+            serde_json::from_str(line.strip_prefix("data:").unwrap_or(line).trim()).ok().filter(Value::is_object)
+        })
+    }
+
     /// Say of the client that it can do this.
     pub(crate) fn able(mut self, capabilities: Value) -> Self {
         self.capabilities = capabilities;
@@ -68,7 +103,16 @@ impl Http {
     }
 
     /// Send a request and read as far as the first message of its answer, whenever that comes.
-    pub(crate) fn post(&self, method: &str, name: Option<&str>, mut params: Value) -> Messages {
+    pub(crate) fn post(&self, method: &str, name: Option<&str>, params: Value) -> Messages {
+        self.post_to(&self.address, method, name, params)
+    }
+
+    fn post_to(&self, host: &str, method: &str, name: Option<&str>, params: Value) -> Messages {
+        self.write(&self.request(host, method, name, params))
+    }
+
+    /// A request in the way of 2026.
+    fn request(&self, host: &str, method: &str, name: Option<&str>, mut params: Value) -> String {
         params["_meta"] = json!({
             "io.modelcontextprotocol/protocolVersion": "2026-07-28",
             "io.modelcontextprotocol/clientCapabilities": self.capabilities,
@@ -76,21 +120,29 @@ impl Http {
         });
         let body = json!({ "jsonrpc": "2.0", "id": 1, "method": method, "params": params });
         let name = name.map(|name| format!("mcp-name: {name}\r\n")).unwrap_or_default();
-        self.send(&format!("mcp-protocol-version: 2026-07-28\r\nmcp-method: {method}\r\n{name}"), &body)
+        self.bytes(host, &format!("mcp-protocol-version: 2026-07-28\r\nmcp-method: {method}\r\n{name}"), &body)
     }
 
     /// Send a message with these header lines.
     pub(crate) fn send(&self, headers: &str, message: &Value) -> Messages {
+        self.write(&self.bytes(&self.address, headers, message))
+    }
+
+    fn bytes(&self, host: &str, headers: &str, message: &Value) -> String {
         let body = message.to_string();
         let head = format!(
             "POST /mcp HTTP/1.1\r\nhost: {}\r\nauthorization: Bearer {}\r\n{headers}accept: application/json, text/event-stream\r\ncontent-type: application/json\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
-            self.address,
+            host,
             self.token,
             body.len()
         );
+        format!("{head}{body}")
+    }
+
+    fn write(&self, request: &str) -> Messages {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         stream.set_read_timeout(Some(HANGS)).unwrap();
-        stream.write_all(format!("{head}{body}").as_bytes()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
         Messages { stream: BufReader::new(stream) }
     }
 

@@ -109,9 +109,19 @@ impl Raw {
         rustix::process::kill_process(server, rustix::process::Signal::HUP).unwrap();
     }
 
+    /// The process.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
     /// Hang up and take what is left.
     pub(crate) fn stop(mut self) -> Remains {
         drop(self.stdin.take());
+        self.wait()
+    }
+
+    /// Wait for it to end by itself and take what is left.
+    pub(crate) fn wait(mut self) -> Remains {
         let status = self.child.wait().unwrap();
         let stderr = self.stderr.take().unwrap().join().unwrap();
         self.stdout.extend(self.lines.iter().flatten());

@@ -114,6 +114,10 @@ impl House for FakeHouse {
                 self.cancelled.fetch_add(1, Ordering::SeqCst);
                 Reply::error("cancelled")
             }
+            "long" => {
+                tokio::time::sleep(Duration::from_millis(800)).await;
+                Reply::text("done")
+            }
             "stubborn" => {
                 tokio::time::sleep(Duration::from_secs(60)).await;
                 Reply::text("done")

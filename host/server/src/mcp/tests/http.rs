@@ -1,5 +1,9 @@
 //! The endpoint over loopback, in bytes as they are on the wire.
 
+mod connections;
+mod stopping;
+mod tls;
+
 use std::{
     net::SocketAddr,
     sync::{Arc, atomic::Ordering},

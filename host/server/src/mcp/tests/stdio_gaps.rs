@@ -229,6 +229,31 @@ async fn shutdown_cancels_calls_and_ends_the_session() {
 }
 
 #[tokio::test]
+async fn a_call_that_runs_is_answered_before_the_session_ends() {
+    let mut client = Client::initialized().await;
+    client.say(call(1, "long", json!({})).to_string()).await;
+    reaches(&client.house.started, 1).await;
+    client.shutdown.ask();
+    // What comes after is not begun.
+    client.say(call(2, "hang", json!({})).to_string()).await;
+    assert_eq!(text(&client.hear().await), "done");
+    tokio::time::timeout(PATIENCE, client.server).await.expect("in time").expect("no panic").expect("a clean end");
+    assert_eq!(client.house.started.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
+async fn a_call_that_outlasts_the_drain_is_cancelled() {
+    let limits = Limits { drain: Duration::from_millis(100), ..Limits::default() };
+    let mut client = Client::with(FakeHouse::default(), limits);
+    client.ask(&initialize("2025-11-25")).await;
+    client.say(call(1, "hang", json!({})).to_string()).await;
+    reaches(&client.house.started, 1).await;
+    client.shutdown.ask();
+    tokio::time::timeout(PATIENCE, client.server).await.expect("in time").expect("no panic").expect("a clean end");
+    assert_eq!(client.house.cancelled.load(Ordering::SeqCst), 1);
+}
+
+#[tokio::test]
 async fn a_client_that_stops_reading_for_good_ends_the_session() {
     let mut client = Client::initialized().await;
     client.say(call(1, "hang", json!({})).to_string()).await;
