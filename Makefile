@@ -44,7 +44,7 @@ nextest:
 	@tests/interop/debian.sh ssh-agent:openssh-client
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
-interop-setup: $(VENV)/.ready $(NODE)/.ready $(NODE)/languages/.ready
+interop-setup: $(VENV)/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready
 
 $(VENV)/.ready: tests/interop/requirements.txt plugins/examples/python/requirements.txt
 	python3 -m venv $(VENV)
@@ -62,6 +62,12 @@ $(NODE)/languages/.ready: plugins/examples/javascript/package.json plugins/examp
 	mkdir -p $(NODE)/languages
 	cp $^ $(NODE)/languages/
 	npm ci --prefix $(NODE)/languages --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+$(NODE)/oauth/.ready: tests/interop/oauth/package.json tests/interop/oauth/package-lock.json
+	mkdir -p $(NODE)/oauth
+	cp $^ $(NODE)/oauth/
+	npm ci --prefix $(NODE)/oauth --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 interop: build interop-setup ## Clients that the tests did not write: vt-py, the MCP Python SDK, the MCP Inspector; plugins in other languages
