@@ -44,7 +44,7 @@ nextest:
 	@tests/interop/debian.sh ssh-agent:openssh-client
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
-interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(NODE)/.ready $(NODE)/languages/.ready
+interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready
 
 $(VENV)/.ready: tests/interop/requirements.txt plugins/examples/python/requirements.txt
 	python3 -m venv $(VENV)
@@ -68,6 +68,12 @@ $(NODE)/languages/.ready: plugins/examples/javascript/package.json plugins/examp
 	mkdir -p $(NODE)/languages
 	cp $^ $(NODE)/languages/
 	npm ci --prefix $(NODE)/languages --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+$(NODE)/oauth/.ready: tests/interop/oauth/package.json tests/interop/oauth/package-lock.json
+	mkdir -p $(NODE)/oauth
+	cp $^ $(NODE)/oauth/
+	npm ci --prefix $(NODE)/oauth --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
 interop: build interop-setup ## What the tests did not write: the MCP conformance suite, every promised client, vt-py, oras; plugins in other languages

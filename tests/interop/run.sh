@@ -2,7 +2,8 @@
 # Clients that the tests did not write, against a configured casemate and the VirusTotal fake: run.sh BIN VENV NODE
 #
 # BIN holds the programs of `make build`, VENV the packages of requirements.txt, beside it VENV-mcp1 and VENV-fastmcp those of clients/*.txt,
-# NODE those of package.json, and in `languages` what builds the plugin in JavaScript.
+# NODE those of package.json, in `languages` what builds the plugin in JavaScript, and in `oauth`
+# those of oauth/package.json.
 # Everything is set up as a publisher and an operator would, in a folder that is gone afterwards. The last line is the sum.
 set -euo pipefail
 
@@ -141,6 +142,8 @@ many "the MCP Python SDK over HTTP" "$python" "$here/mcp_py_check.py" --http "$u
 many "the MCP Inspector over HTTP" "${inspector[@]}" --http "$url"
 unset CASEMATE_TOKEN
 
+CASEMATE_UPSTREAMS_VIRUSTOTAL_KEY=$vt_key many "oidc-provider as the authorization server, the MCP Python SDK, and attacks" \
+  "$here/oauth.sh" "$bin" "$venv" "$node/oauth" "$package" "$work/publisher.pem.pub" "$origin"
 many "a real registry, and clients of others" "$here/registry.sh" "$bin/casemate" "$venv"
 many "the conformance suite, at both revisions" "$here/../conformance/run.sh" "$bin" "$venv" "$node"
 many "every client, in every mode, over both transports" "$here/clients.sh" "$bin" "$venv" "$node"
