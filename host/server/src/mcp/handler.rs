@@ -26,7 +26,7 @@ use rmcp::{
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
-use serde_json::Map;
+use serde_json::{Map, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -414,7 +414,8 @@ fn takes_tasks(context: &RequestContext<RoleServer>, revision: &ProtocolVersion)
 
 /// There is no such task of this principal; whether there is one of another is not said.
 fn unknown_task() -> ErrorData {
-    ErrorData::invalid_params("there is no such task; the same call, made again, finds what became of it", None)
+    let message = "there is no such task; the same call, made again, finds what became of it";
+    ErrorData::invalid_params(message, Some(json!({ "reason": "task-not-found" })))
 }
 
 /// What a model would have read.
