@@ -28,7 +28,7 @@ use rmcp::{
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
-use serde_json::Map;
+use serde_json::{Map, json};
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -443,7 +443,8 @@ fn takes_tasks(context: &RequestContext<RoleServer>, revision: &ProtocolVersion)
 
 /// There is no such task of this principal; whether there is one of another is not said.
 fn unknown_task() -> ErrorData {
-    ErrorData::invalid_params("there is no such task; the same call, made again, finds what became of it", None)
+    let message = "there is no such task; the same call, made again, finds what became of it";
+    ErrorData::invalid_params(message, Some(json!({ "reason": "task-not-found" })))
 }
 
 /// Tasks cannot be kept or looked up just now. No call was made but by whoever is told so.

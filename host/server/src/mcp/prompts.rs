@@ -4,6 +4,8 @@ use rmcp::model::{
     CacheScope, ErrorData, GetPromptResult, ListPromptsResult, Prompt, PromptArgument, PromptMessage, ProtocolVersion, Role,
 };
 
+use serde_json::json;
+
 use super::{PromptListing, PromptText, Unserved, page::page, resources::LIST_TTL_MS};
 
 /// One page of the list.
@@ -30,15 +32,15 @@ pub(super) fn got(prompt: Result<PromptText, Unserved>, name: &str) -> Result<Ge
             result.description = Some(description);
             Ok(result)
         }
-        Err(Unserved::Invalid(message)) => Err(ErrorData::invalid_params(message, None)),
+        Err(Unserved::Invalid(message)) => {
+            Err(ErrorData::invalid_params(message, Some(json!({ "reason": "arguments-invalid" }))))
+        }
         Err(Unserved::Denied { message, data }) => Err(ErrorData::invalid_params(message, data)),
-        Err(Unserved::NotFound) => Err(ErrorData::invalid_params(
-            format!(
-                "there is no prompt `{}`; `prompts/list` names those there are",
-                name.escape_debug().take(80).collect::<String>()
-            ),
-            None,
-        )),
+        Err(Unserved::NotFound) => {
+            let shown: String = name.escape_debug().take(80).collect();
+            let message = format!("there is no prompt `{shown}`; `prompts/list` names those there are");
+            Err(ErrorData::invalid_params(message, Some(json!({ "reason": "prompt-not-found" }))))
+        }
     }
 }
 

@@ -100,7 +100,7 @@ pub(super) fn not_found(uri: &str) -> ErrorData {
     let shown: String = uri.chars().take(URI_BYTES).collect();
     ErrorData::resource_not_found(
         "there is no such resource; `resources/list` names those there are",
-        Some(json!({ "uri": shown })),
+        Some(json!({ "uri": shown, "reason": "resource-not-found" })),
     )
 }
 
