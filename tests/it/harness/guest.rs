@@ -108,6 +108,13 @@ impl Guest {
         self
     }
 
+    /// Ship a prompt; `declared` is its table.
+    pub(crate) fn prompt(mut self, name: &str, declared: &str) -> Self {
+        let prompts = self.manifest.entry("prompt").or_insert_with(|| Table::new().into());
+        prompts.as_table_mut().unwrap().insert(name.to_owned(), declared.parse::<Table>().unwrap().into());
+        self
+    }
+
     /// Declare fewer imports than the component has.
     pub(crate) fn undeclared(mut self, interface: &str) -> Self {
         let before = self.imports.len();

@@ -140,6 +140,14 @@ impl Session<'_> {
 }
 
 impl Messages {
+    /// The status line's number.
+    #[track_caller]
+    pub(crate) fn status(&mut self) -> u16 {
+        let mut line = String::new();
+        self.stream.read_line(&mut line).unwrap();
+        line.split(' ').nth(1).unwrap().parse().unwrap()
+    }
+
     /// The value of a header of the answer. What stands before it is passed over.
     #[track_caller]
     pub(crate) fn header(&mut self, name: &str) -> String {

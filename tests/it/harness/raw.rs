@@ -103,6 +103,12 @@ impl Raw {
         }
     }
 
+    /// Tell the server to take up its configuration.
+    pub(crate) fn hang_up(&self) {
+        let server = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
+        rustix::process::kill_process(server, rustix::process::Signal::HUP).unwrap();
+    }
+
     /// Hang up and take what is left.
     pub(crate) fn stop(mut self) -> Remains {
         drop(self.stdin.take());

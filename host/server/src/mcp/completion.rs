@@ -27,8 +27,6 @@ pub(super) fn answer(values: Vec<String>, typed: &str) -> CompleteResult {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
-
     #[test]
     fn what_begins_as_typed_is_offered_and_no_more_than_fits() {
         let values = |count: usize| (0..count).map(|number| format!("v{number:03}")).collect::<Vec<_>>();

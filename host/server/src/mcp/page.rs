@@ -8,18 +8,18 @@ use base64::{Engine, prelude::BASE64_URL_SAFE_NO_PAD};
 
 use super::{PromptListing, ResourceListing, ToolListing};
 
-/// What is listed, by a name that is unique in its list.
+/// What is listed, by what is unique in its list.
 pub(super) trait Listed {
     /// Tells this list's cursors from other text, and this form of them from later ones.
     const CURSOR: &'static str;
 
-    fn name(&self) -> &str;
+    fn key(&self) -> &str;
 }
 
 impl Listed for ToolListing {
     const CURSOR: &'static str = "tools-after:";
 
-    fn name(&self) -> &str {
+    fn key(&self) -> &str {
         &self.name
     }
 }
@@ -27,7 +27,7 @@ impl Listed for ToolListing {
 impl Listed for PromptListing {
     const CURSOR: &'static str = "prompts-after:";
 
-    fn name(&self) -> &str {
+    fn key(&self) -> &str {
         &self.name
     }
 }
@@ -35,7 +35,7 @@ impl Listed for PromptListing {
 impl Listed for ResourceListing {
     const CURSOR: &'static str = "resources-after:";
 
-    fn name(&self) -> &str {
+    fn key(&self) -> &str {
         &self.uri
     }
 }
@@ -55,11 +55,11 @@ pub(super) struct UnknownCursor;
 /// The page of `items` that `cursor` asks for, `size` long.
 pub(super) fn page<'a, T: Listed>(items: &'a [T], cursor: Option<&str>, size: usize) -> Result<Page<'a, T>, UnknownCursor> {
     let mut sorted: Vec<&T> = items.iter().collect();
-    sorted.sort_by(|left, right| left.name().cmp(right.name()));
+    sorted.sort_by(|left, right| left.key().cmp(right.key()));
     let mut rest = sorted;
     if let Some(cursor) = cursor {
         let after = decode::<T>(cursor)?;
-        rest.retain(|item| item.name() > after.as_str());
+        rest.retain(|item| item.key() > after.as_str());
     }
     let more = rest.len() > size;
     rest.truncate(size);
@@ -68,7 +68,7 @@ pub(super) fn page<'a, T: Listed>(items: &'a [T], cursor: Option<&str>, size: us
 }
 
 fn encode<T: Listed>(item: &T) -> String {
-    BASE64_URL_SAFE_NO_PAD.encode([T::CURSOR.as_bytes(), item.name().as_bytes()].concat())
+    BASE64_URL_SAFE_NO_PAD.encode([T::CURSOR.as_bytes(), item.key().as_bytes()].concat())
 }
 
 fn decode<T: Listed>(cursor: &str) -> Result<String, UnknownCursor> {

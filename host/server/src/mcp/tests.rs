@@ -27,7 +27,7 @@ use super::{Annotations, CallRequest, House, ProgressSink, Question, Reply, Tool
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A schema whose keys are in no order that a map would choose, with members that only some clients know.
-const SCHEMA: &str = r##"{"type":"object","properties":{"zeta":{"type":"string"},"alpha":{"$ref":"#/$defs/n"}},"required":["zeta"],"additionalProperties":false,"$defs":{"n":{"$anchor":"n","type":"integer","maximum":9007199254740993}},"x-vendor":[1,{"b":1,"a":2}]}"##;
+const SCHEMA: &str = r##"{"type":"object","properties":{"zeta":{"type":"string"},"alpha":{"$ref":"#/$defs/n"},"beta":{"x-mcp-header":"Beta","type":"string"}},"required":["zeta"],"additionalProperties":false,"$defs":{"n":{"$anchor":"n","type":"integer","maximum":9007199254740993}},"x-vendor":[1,{"b":1.0,"a":0.25}]}"##;
 
 /// Tools named after what they do. Any other name is answered as a denied tool would be.
 #[derive(Default)]

@@ -52,7 +52,7 @@ async fn a_client_of_2026_is_told_on_the_stream_it_asked_for_and_nowhere_else() 
     let params = modern(json!({"name": "echo", "arguments": {}}));
     assert_eq!(text(&client.ask(&request(1, "tools/call", params)).await), "{}");
     client.house.take_guest_in();
-    client.say(listen(2, json!({"toolsListChanged": true, "promptsListChanged": true})).to_string()).await;
+    client.say(listen(2, json!({"toolsListChanged": true, "resourceSubscriptions": ["casemate://nothing"]})).to_string()).await;
     let accepted = client.hear().await;
     assert_eq!(accepted["method"], "notifications/subscriptions/acknowledged");
     assert_eq!(accepted["params"]["notifications"], json!({"toolsListChanged": true}), "what is not served is not promised");

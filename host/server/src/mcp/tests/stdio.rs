@@ -94,6 +94,13 @@ fn message(line: &str) -> Value {
     message
 }
 
+/// What every revision has.
+fn lists() -> Value {
+    let changes = json!({"listChanged": true});
+    let resources = json!({"listChanged": true, "subscribe": true});
+    json!({"tools": changes, "prompts": changes, "resources": resources, "completions": {}})
+}
+
 #[tokio::test]
 async fn initialize_agrees_on_a_revision_both_sides_know() {
     for (asked, agreed) in [
@@ -109,7 +116,9 @@ async fn initialize_agrees_on_a_revision_both_sides_know() {
         assert_eq!(result["protocolVersion"], agreed, "asked for {asked}");
         assert_eq!(result["serverInfo"]["name"], "casemate");
         assert_eq!(result["serverInfo"]["version"], env!("CARGO_PKG_VERSION"));
-        assert_eq!(result["capabilities"], json!({"tools": {"listChanged": true}}));
+        let mut capabilities = lists();
+        capabilities["logging"] = json!({});
+        assert_eq!(result["capabilities"], capabilities);
         assert!(result["instructions"].is_string());
         assert!(result.get("resultType").is_none());
         assert_eq!(client.ask(&request(2, "ping", json!({}))).await["result"], json!({}));
@@ -124,10 +133,9 @@ async fn discover_names_what_is_served_and_is_private() {
     assert_eq!(result["supportedVersions"], json!(["2025-06-18", "2025-11-25", "2026-07-28"]));
     assert_eq!(result["resultType"], "complete");
     assert_eq!(result["cacheScope"], "private");
-    assert_eq!(
-        result["capabilities"],
-        json!({"extensions": {"io.modelcontextprotocol/tasks": {}}, "tools": {"listChanged": true}})
-    );
+    let mut capabilities = lists();
+    capabilities["extensions"] = json!({"io.modelcontextprotocol/tasks": {}});
+    assert_eq!(result["capabilities"], capabilities);
     assert_eq!(result["_meta"]["io.modelcontextprotocol/serverInfo"]["name"], "casemate");
 }
 
