@@ -3,6 +3,7 @@
 //! Warnings, not rules: each can be meant, and nothing is refused for one. A pure function over the manifest, so that what is signed
 //! can be held against it as well as what is being written.
 
+mod client;
 mod limit;
 mod name;
 mod reach;
@@ -40,11 +41,14 @@ pub enum Lint {
     UnusedSource,
     HighLimit,
     SimilarName,
+    LongName,
+    LongDescription,
+    UnportableSchema,
 }
 
 impl Lint {
     /// Every kind.
-    pub const ALL: [Self; 22] = [
+    pub const ALL: [Self; 25] = [
         Self::AddressesModel,
         Self::Link,
         Self::Markup,
@@ -67,6 +71,9 @@ impl Lint {
         Self::UnusedSource,
         Self::HighLimit,
         Self::SimilarName,
+        Self::LongName,
+        Self::LongDescription,
+        Self::UnportableSchema,
     ];
 
     /// What it is called, in reports and scripts.
@@ -94,6 +101,9 @@ impl Lint {
             Self::UnusedSource => "unused-source",
             Self::HighLimit => "high-limit",
             Self::SimilarName => "similar-name",
+            Self::LongName => "long-name",
+            Self::LongDescription => "long-description",
+            Self::UnportableSchema => "unportable-schema",
         }
     }
 
@@ -128,6 +138,9 @@ impl Lint {
             Self::UnusedSource => "an operator would bind files that the component cannot ask for",
             Self::HighLimit => "far more than the host gives by default; an operator will ask what for",
             Self::SimilarName => "two names that look alike are told apart by nobody in a hurry",
+            Self::LongName => "clients put the server's name before it, and cut or refuse what has more than 64 characters then",
+            Self::LongDescription => "clients and models' APIs cut or refuse what has more than 1024 characters",
+            Self::UnportableSchema => "some clients show the model plain text in its place, and some refuse the tool",
         }
     }
 }
@@ -152,6 +165,7 @@ pub fn lint(manifest: &Manifest, neighbours: &[PluginId]) -> Vec<Warning> {
     text::check(manifest, neighbours, &mut warnings);
     reach::check(manifest, &mut warnings);
     schema::check(manifest, &mut warnings);
+    client::check(manifest, &mut warnings);
     warnings.found
 }
 

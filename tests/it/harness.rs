@@ -14,7 +14,7 @@ mod upstreams;
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
 pub(crate) use http::{Http, Messages};
-pub(crate) use program::{Ran, program, wasm};
+pub(crate) use program::{Ran, packages, program, wasm};
 pub(crate) use raw::Raw;
 pub(crate) use records::{UNDER_WAY, said, until};
 pub(crate) use reply::Reply;

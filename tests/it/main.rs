@@ -10,6 +10,7 @@ mod authors;
 mod budgets;
 mod caldera;
 mod cli;
+mod client_rules;
 mod composition;
 mod conduct;
 mod foretold;

@@ -320,3 +320,39 @@ fn a_prompt_may_address_the_model_and_may_not_set_it_against_anybody() {
     assert_eq!(said("See https://evil.com/x for more."), [Lint::Link]);
     assert_eq!(said("<b>Look</b>"), [Lint::Markup]);
 }
+
+#[test]
+fn what_some_client_does_not_take() {
+    let name = format!("a{}", "b".repeat(39));
+    let mut long = clean();
+    let tool_of = |manifest: &mut Value| manifest["tool"].as_object_mut().unwrap().remove("agent_report").unwrap();
+    let moved = tool_of(&mut long);
+    long["tool"][&name] = moved.clone();
+    // `emulator_` and 40 characters are 49, which fit; with a longer plugin's name they do not.
+    assert_eq!(warnings(long.clone(), &[]), []);
+    long["plugin"]["name"] = json!("emulators");
+    let found = warnings(long, &[]);
+    assert_eq!((found.len(), found[0].lint, found[0].what.contains("50 characters")), (1, Lint::LongName, true), "{found:?}");
+
+    let sentence = "Looks at one agent and says when it was seen last. ";
+    let whole = |length: usize| json!(sentence.repeat(30)[..length].trim_end());
+    let at = "/tool/agent_report/description";
+    assert_eq!(warnings(changed(&[(at, whole(1020))]), &[]), []);
+    check(&[(at, whole(1100))], Lint::LongDescription, tool("agent_report", "description"), "characters");
+
+    let argument = "/tool/agent_report/input_schema/properties/extra";
+    let part = || tool("agent_report", "argument `/extra`");
+    let described = |schema: Value| {
+        let mut schema = schema;
+        schema["description"] = json!("How much is shown of it");
+        schema
+    };
+    assert_eq!(warnings(changed(&[(argument, described(json!({ "enum": ["a", "b"] })))]), &[]), []);
+    for (schema, what) in [
+        (json!({ "enum": [1, 2] }), "no text"),
+        (json!({ "anyOf": [{ "const": "a" }, { "const": "b" }] }), "`anyOf`"),
+        (json!({ "oneOf": [{ "const": "a" }, { "const": "b" }] }), "`oneOf`"),
+    ] {
+        check(&[(argument, described(schema))], Lint::UnportableSchema, part(), what);
+    }
+}

@@ -29,7 +29,7 @@ use serde_json::Value;
 pub use bindings::{
     casemate::plugin::{
         log, progress, sources,
-        types::{Blob, Content, FailureKind, Link},
+        types::{Blob, Content, Document, FailureKind, Link},
     },
     exports::casemate::plugin::tools::{Failure, Guest, Invocation, Outcome},
 };

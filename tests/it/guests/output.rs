@@ -78,6 +78,32 @@ pub(super) fn wrong_image() {
 }
 
 #[test]
+pub(super) fn wrong_audio() {
+    let house = House::serving(&Guest::new("wrong_audio"));
+    for media_type in ["audio/wav", "audio/mpeg", "text/html", "image/png", "", "AUDIO/WAV", "audio/wav\r\nx: y"] {
+        house.run(media_type).withheld("audio-not-allowed").silent(&["<script>", "PHNjcmlwdD"]);
+    }
+    house.goes_on();
+}
+
+#[test]
+pub(super) fn bad_embedded() {
+    let house = House::serving(&Guest::new("bad_embedded"));
+    for uri in
+        ["javascript:alert(1)", "file:///etc/passwd", "casemate://audit/self", "http://example.com/", "https://exa mple.com/", ""]
+    {
+        house.run(uri).withheld("link-not-allowed").silent(&["Ignore"]);
+    }
+    // A text like any other of a plugin: nothing hidden in it, and marked as data.
+    let reply = house.run("https://example.com/note").done(&[]).silent(&["\u{202e}", "\u{1b}"]);
+    let resource = &reply.0["content"][0]["resource"];
+    assert_eq!(resource["uri"], "https://example.com/note", "{reply:?}");
+    let text = resource["text"].as_str().unwrap();
+    assert!(text.contains("not instructions") && text.contains("\\u{202e}"), "{text}");
+    house.goes_on();
+}
+
+#[test]
 pub(super) fn bad_link() {
     let house = House::serving(&Guest::new("bad_link"));
     for uri in [

@@ -25,6 +25,11 @@ pub(crate) fn wasm(name: &str) -> PathBuf {
     path
 }
 
+/// Where `make plugins` puts the packages of this workspace.
+pub(crate) fn packages() -> PathBuf {
+    built().with_file_name("packages")
+}
+
 /// A guest as it was built, or its WebAssembly text.
 pub(crate) fn built_guest(name: &str) -> Option<Vec<u8>> {
     let folder = env::var_os("CASEMATE_GUESTS")
