@@ -241,9 +241,15 @@ impl<'a> Walk<'a> {
         };
         if what == "tool" && stand == Stand::Compared && names.contains(&name) && !tools().any(|tool| tool == name) {
             self.find(name, RulesFault::Group { name: name.to_owned() });
-        } else if !names.contains(&name) {
+        } else if !names.contains(&name) && (what != "principal" || !self.may_come_by_role(name)) {
             self.find(name, RulesFault::NoSuch { what, name: name.to_owned(), near: nearest(name, names), help });
         }
+    }
+
+    /// Whether a caller of this id may hold a grant that does not name it.
+    fn may_come_by_role(&self, name: &str) -> bool {
+        let kinds = ["token:", "oidc:sub:", "oidc:client:"];
+        self.shapes.by_role && kinds.iter().any(|kind| name.len() > kind.len() && name.starts_with(kind))
     }
 
     /// Keep a fault, at the first place where the name stands.

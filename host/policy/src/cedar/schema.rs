@@ -31,6 +31,8 @@ const KINDS: [&str; 3] = ["local", "token", "oidc"];
 pub struct Known {
     /// Who may hold a grant.
     pub principals: BTreeSet<PrincipalId>,
+    /// Whether others may, by a role: then their ids are known to whoever authenticates them.
+    pub by_role: bool,
     /// The roles that grants give.
     pub roles: BTreeSet<String>,
     /// The grants.
@@ -44,7 +46,9 @@ impl Known {
     pub fn of<'a>(grants: impl IntoIterator<Item = &'a Grant>) -> Self {
         let mut known = Self::default();
         for grant in grants {
-            known.principals.extend(grant.principals.iter().cloned());
+            // A role is nobody's id: a policy about one as a principal would never hold.
+            known.principals.extend(grant.principals.iter().filter(|holder| !holder.is_role()).cloned());
+            known.by_role |= grant.principals.iter().any(PrincipalId::is_role);
             known.grants.insert(grant.name.clone());
             let counts_calls = |budget: &&Budget| matches!(budget.measure, Measure::Calls(_));
             known.windows.extend(grant.budgets.iter().filter(counts_calls).map(|budget| budget.per));
@@ -60,6 +64,7 @@ pub(super) struct Shapes {
     pub(super) tool: Record,
     pub(super) tools: BTreeMap<ServedName, Shape>,
     pub(super) principals: BTreeSet<PrincipalId>,
+    pub(super) by_role: bool,
 }
 
 /// What calls of one tool look like.
@@ -85,6 +90,7 @@ impl Shapes {
             tool: tool(tools, &labels),
             tools: tools.iter().map(|rule| (rule.served.clone(), Shape::of(rule, known, &labels))).collect(),
             principals: known.principals.clone(),
+            by_role: known.by_role,
         }
     }
 

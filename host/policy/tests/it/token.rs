@@ -3,11 +3,14 @@
 use std::collections::BTreeSet;
 
 use casemate_policy::{
-    Call, Decision, Layer, Principal, Readings, TokenScope, approval::RoleName, decide, explain, needs, visible,
+    Call, Decision, Layer, Principal, Readings, TokenScope,
+    approval::RoleName,
+    cedar::{Known, Rules},
+    decide, explain, needs, visible,
 };
 use casemate_signing::manifest::Effect;
 
-use crate::fixture::{House, NOW, budget, code, good_arguments, grant, principal};
+use crate::fixture::{House, NOW, budget, code, good_arguments, grant, principal, rules};
 
 fn names<T: std::str::FromStr<Err: std::fmt::Debug> + Ord>(names: &[&str]) -> BTreeSet<T> {
     names.iter().map(|name| name.parse().unwrap()).collect()
@@ -124,4 +127,24 @@ fn what_is_lacking_is_told_of_tools_that_are_granted_and_no_others() {
     assert_eq!(lacking("lab_none", &with_scopes(&[])), 0);
     assert_eq!(lacking("lab_tag", &principal("local")), 0);
     assert_eq!(lacking("lab_tag", &principal("token:other").with_scopes(BTreeSet::new())), 0);
+}
+
+/// A policy that names nobody forbids nothing, so it does not load.
+#[test]
+fn a_policy_names_those_who_come_by_a_role_and_never_the_role() {
+    let rules = rules();
+    let tools: Vec<_> = rules.iter().collect();
+    let load = |holders: &[&str], who: &str| {
+        let mut grant = grant("a");
+        grant.principals = names(holders);
+        let policy = format!("forbid(principal == Principal::\"{who}\", action, resource);");
+        Rules::new(&[("a.cedar".to_owned(), policy)], &tools, &Known::of([&grant])).is_ok()
+    };
+    for who in ["oidc:sub:bob", "oidc:client:bot", "token:ci", "local"] {
+        assert!(load(&["local", "role:soc"], who), "{who}");
+        assert_eq!(load(&["local"], who), who == "local", "{who}");
+    }
+    for nobody in ["role:soc", "soc", "oidc:bob", "oidc:sub:", "bob"] {
+        assert!(!load(&["local", "role:soc"], nobody), "{nobody}");
+    }
 }

@@ -35,8 +35,14 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     let now = clock::now();
     let mut rows = Vec::new();
     for grant in config.grants.iter().map(|grant| &grant.value) {
-        let asked = |principal: &&PrincipalId| args.principal.as_ref().is_none_or(|asked| asked == *principal);
-        for principal in grant.principals.iter().filter(asked) {
+        // Who holds a grant by a role is known when they call: they are shown where they are asked for.
+        let by_role = grant.principals.iter().any(PrincipalId::is_role);
+        let holds = |principal: &PrincipalId| by_role || grant.principals.contains(principal);
+        let shown: Vec<&PrincipalId> = match &args.principal {
+            Some(asked) => Some(asked).into_iter().filter(|asked| holds(asked)).collect(),
+            None => grant.principals.iter().filter(|principal| !principal.is_role()).collect(),
+        };
+        for principal in shown {
             for budget in &grant.budgets {
                 let charge = budget.charge(principal, &grant.name);
                 let reading = ledger.spent(&charge, now)?;

@@ -20,6 +20,8 @@ const STALE: Duration = Duration::from_secs(60 * 60);
 const UNKNOWN: Duration = Duration::from_secs(60);
 /// How soon a server that did not answer is asked again: doubled with each failure, up to [`UNKNOWN`].
 const RETRY: Duration = Duration::from_secs(1);
+/// How long one asking may take, metadata and keys together: requests may wait for it.
+const PATIENCE: Duration = Duration::from_secs(15);
 /// How often it is looked whether it is time.
 const TICK: Duration = Duration::from_millis(500);
 
@@ -104,7 +106,8 @@ impl Keys {
 
     /// Ask now. What is fetched takes the place of all that was known: a key that is not among it is gone.
     async fn ask(&self, asking: &mut Asking) {
-        let pause = match (self.fetch)().await {
+        let asked = tokio::time::timeout(PATIENCE, (self.fetch)()).await;
+        let pause = match asked.unwrap_or_else(|_| Err(format!("no answer within {PATIENCE:?}"))) {
             Ok(keys) => {
                 tracing::debug!(keys = keys.len(), left_out = keys.left_out(), "the authorization server's keys were fetched");
                 let mut known = self.known.write().unwrap_or_else(PoisonError::into_inner);

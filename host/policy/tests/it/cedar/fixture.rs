@@ -90,6 +90,7 @@ pub(super) fn tools() -> Vec<ToolRule> {
 pub(super) fn known() -> Known {
     Known {
         principals: ["local", "token:ci", "oidc:sub:7"].map(|id| id.parse().unwrap()).into(),
+        by_role: false,
         roles: ["analyst", "red-team"].map(str::to_owned).into(),
         grants: ["lab", "night"].map(|name| name.parse().unwrap()).into(),
         windows: ["1h", "1d"].map(|window| window.parse().unwrap()).into(),
