@@ -167,7 +167,7 @@ fn a_call_that_finds_no_place_uses_nothing_up() {
     let id = waiting.structured()["approval_id"].as_str().unwrap().to_owned();
     house.casemate(&["approvals", "approve", &id, "--key", &key, "--yes"]).done();
     // The second of three takes the only place.
-    let (_, _) = house.during("run", lab.clone(), || {
+    let (_, _) = house.during("run", json!({ "case": "lab" }), || {
         for _ in 0..3 {
             let busy = house.call("change", lab.clone()).ended("error", "busy", &["1 of your own places"]);
             assert!(busy.structured()["retry_after_ms"].as_u64().is_some());
@@ -177,7 +177,7 @@ fn a_call_that_finds_no_place_uses_nothing_up() {
     // The third, under the approval.
     house.call("change", lab.clone()).done(&["200"]);
     assert_eq!(house.received().len(), before + 1);
-    assert_eq!(house.call("run", lab).decision(), "denied", "the budget is spent now");
+    assert_eq!(house.call("run", json!({ "case": "lab" })).decision(), "denied", "the budget is spent now");
 }
 
 /// Whatever one principal has running, another is served.

@@ -277,7 +277,8 @@ mod tests {
         assert!(matches!(busy, Fault::Busy { whose: "the host's", places: 1 }), "{busy:?}");
         drop(place);
         assert!(places.take(&who("b"), &plugin, 1, SHORT).await.is_ok());
-        assert_eq!((places.lock().free, places.lock().running.len(), plugin.taken()), (1, 0, 0));
+        let state = places.lock();
+        assert_eq!((state.free, state.running.len(), plugin.taken()), (1, 0, 0));
     }
 
     /// Sixty-four calls of one principal wait; the one call of another that comes last is second.

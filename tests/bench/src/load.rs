@@ -30,7 +30,7 @@ pub(crate) struct Args {
     principals: usize,
     /// Calls that each principal has in flight.
     #[arg(long, default_value_t = 64)]
-    in_flight: usize,
+    in_flight: u64,
     /// Seconds after the warm-up.
     #[arg(long, default_value_t = 20)]
     seconds: u64,
@@ -161,31 +161,39 @@ impl Counts {
     }
 }
 
-/// The calls that one principal may have in flight.
+/// The calls that one principal may have in flight. Its connections take turns, so that none is idle for long.
 #[derive(Debug)]
 struct Turns {
-    free: Mutex<usize>,
-    freed: Condvar,
+    many: u64,
+    state: Mutex<Tickets>,
+    over: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct Tickets {
+    drawn: u64,
+    over: u64,
 }
 
 struct Turn<'a>(&'a Turns);
 
 impl Turns {
-    fn new(free: usize) -> Self {
-        Self { free: Mutex::new(free), freed: Condvar::new() }
+    fn new(many: u64) -> Self {
+        Self { many, state: Mutex::default(), over: Condvar::new() }
     }
 
     fn take(&self) -> Turn<'_> {
-        let free = self.free.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut free = self.freed.wait_while(free, |free| *free == 0).unwrap_or_else(PoisonError::into_inner);
-        *free -= 1;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let ticket = state.drawn;
+        state.drawn += 1;
+        drop(self.over.wait_while(state, |state| ticket >= state.over + self.many).unwrap_or_else(PoisonError::into_inner));
         Turn(self)
     }
 }
 
 impl Drop for Turn<'_> {
     fn drop(&mut self) {
-        *self.0.free.lock().unwrap_or_else(PoisonError::into_inner) += 1;
-        self.0.freed.notify_one();
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner).over += 1;
+        self.0.over.notify_all();
     }
 }

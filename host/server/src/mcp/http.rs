@@ -199,6 +199,7 @@ fn has_port(host: &str) -> bool {
 /// Every request to the endpoint: who is it, is it a message, and on to `rmcp`.
 async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> Response {
     if let Some(name) = given_twice(request.headers()) {
+        tracing::warn!(reason = "header-twice", "a request was refused");
         return answer::text(StatusCode::BAD_REQUEST, name);
     }
     let certificate = request.extensions().get::<tls::ClientCertificate>();
@@ -298,7 +299,10 @@ impl<H: House> Door<H> {
 
 /// The body, if it is no larger than `limit` and arrives in time. More than `limit` is never held.
 async fn read(body: Body, limit: usize, within: Duration) -> Result<bytes::Bytes, Response> {
-    let too_large = || answer::json_rpc(StatusCode::PAYLOAD_TOO_LARGE, &Refused::too_large(limit));
+    let too_large = || {
+        tracing::debug!(limit = "message_kib", "a request's body is too large");
+        answer::json_rpc(StatusCode::PAYLOAD_TOO_LARGE, &Refused::too_large(limit))
+    };
     if usize::try_from(body.size_hint().lower()).is_ok_and(|announced| announced > limit) {
         return Err(too_large());
     }

@@ -39,7 +39,7 @@ pub(super) async fn serve(stream: TcpStream, ground: Ground, settings: Arc<HttpS
     match accepted {
         Ok(Ok((stream, certificate))) => speak(stream, certificate, activity, &ground, &settings).await,
         Ok(Err(error)) => tracing::debug!(%error, "a TLS handshake failed"),
-        Err(_) => tracing::debug!("a TLS handshake took longer than `handshake_time`"),
+        Err(_) => tracing::debug!(limit = "handshake_time", "a TLS handshake took too long"),
     }
 }
 
@@ -111,7 +111,7 @@ async fn speak<S>(
                 if late == Late::Idle {
                     return;
                 }
-                tracing::debug!("a request's head took longer than `header_time`");
+                tracing::debug!(limit = "header_time", "a request's head took too long");
                 let sentence = format!("the request's head did not arrive within {:?}\n", settings.header_time);
                 let mut stream = connection.into_parts().io.into_inner();
                 let answer = raw(StatusCode::REQUEST_TIMEOUT, "", &sentence);

@@ -131,6 +131,7 @@ impl<S> Watched<S> {
                 if stall.as_mut().poll(context).is_pending() {
                     return Poll::Pending;
                 }
+                tracing::debug!(limit = "stall_time", "a client does not read what it is sent");
                 Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, "the client does not read what it is sent")))
             }
         }

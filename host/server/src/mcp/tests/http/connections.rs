@@ -170,9 +170,12 @@ async fn a_flood_of_connections_is_told_so_and_is_over_when_it_is() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_its_answer_is_given_up_and_its_place_is_free() {
-    let server = Server::with(options(HttpSettings { connections: 3, ..short() })).await;
+    let settings = HttpSettings { connections: 3, body_time: PATIENCE, ..short() };
+    let server = Server::with(options(settings)).await;
     let body = call(1, "echo", json!({"x": "y".repeat(6_000_000)}));
     let session = server.session(&server.ann).await;
+    // The connection it came over is closed by then.
+    tokio::time::sleep(Duration::from_millis(100)).await;
     let ask = Ask { token: Some(&server.ann), session: Some(&session), ..Ask::default() };
     let mut unread = Vec::new();
     for id in 1..=3 {
