@@ -12,6 +12,8 @@ pub mod config;
 mod cyclonedx;
 pub mod exit;
 pub mod folders;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod house;
 mod hypothesis;
 pub mod identity;
