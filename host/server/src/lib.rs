@@ -13,6 +13,8 @@ pub mod connect;
 mod cyclonedx;
 pub mod exit;
 pub mod folders;
+#[cfg(any(test, fuzzing))]
+pub mod fuzz;
 pub mod house;
 mod hypothesis;
 pub mod identity;

@@ -54,4 +54,12 @@ pub use progress::ProgressSink;
 pub use revision::Revision;
 pub use shutdown::Shutdown;
 pub(crate) use shutdown::{LAST_CALLS, UnderWay};
+#[cfg(any(test, fuzzing))]
+pub(crate) use stdio::serve_streams;
 pub use stdio::{StdioError, serve_stdio};
+
+/// What is understood of one message.
+#[cfg(any(test, fuzzing))]
+pub(crate) fn understood(bytes: &[u8]) -> Option<rmcp::model::ClientJsonRpcMessage> {
+    decode::decode(bytes).ok()
+}

@@ -56,7 +56,7 @@ pub async fn serve_stdio<H: House>(
 }
 
 /// The same over any pair of streams.
-pub(super) async fn serve_streams<H: House>(
+pub(crate) async fn serve_streams<H: House>(
     house: Arc<H>,
     principal: Principal,
     limits: Limits,
