@@ -7,6 +7,7 @@ use std::{
     time::Duration,
 };
 
+use casemate_ledger::Ledger;
 use casemate_policy::{Principal, Timestamp};
 use http::StatusCode;
 use rmcp::model::{ClientNotification, JsonRpcMessage};
@@ -32,7 +33,17 @@ const HANGS: Duration = Duration::from_secs(8);
 const LAST: &str = r#"{"jsonrpc":"2.0","id":"the last request","method":"ping"}"#;
 
 /// A house without tools.
-struct Empty(watch::Sender<u64>);
+struct Empty {
+    changes: watch::Sender<u64>,
+    ledger: Ledger,
+}
+
+impl Empty {
+    fn new() -> Result<Self, String> {
+        let ledger = Ledger::in_memory().map_err(|error| error.to_string())?;
+        Ok(Self { changes: watch::Sender::default(), ledger })
+    }
+}
 
 impl House for Empty {
     fn tools(&self, _: &Principal) -> Arc<[ToolListing]> {
@@ -40,7 +51,11 @@ impl House for Empty {
     }
 
     fn changes(&self) -> watch::Receiver<u64> {
-        self.0.subscribe()
+        self.changes.subscribe()
+    }
+
+    fn ledger<T>(&self, look: impl FnOnce(&Ledger) -> T) -> T {
+        look(&self.ledger)
     }
 
     async fn call(&self, _: Principal, request: CallRequest, _: CancellationToken, _: Option<ProgressSink>) -> Reply {
@@ -54,7 +69,7 @@ impl House for Empty {
 /// What came back that is no message, or the request that is not answered.
 pub async fn lines(input: &[u8]) -> Result<(), String> {
     let (ours, theirs) = tokio::io::duplex(4096);
-    let (house, shutdown) = (Arc::new(Empty(watch::Sender::default())), Shutdown::default());
+    let (house, shutdown) = (Arc::new(Empty::new()?), Shutdown::default());
     let serving =
         tokio::spawn(mcp::serve_streams(house, identity::local(), Limits::default(), tokio::io::split(theirs), shutdown.clone()));
     let (from, mut to) = tokio::io::split(ours);
@@ -122,7 +137,7 @@ async fn server() -> Option<(std::net::SocketAddr, String)> {
     let short = Duration::from_millis(500);
     let settings = HttpSettings { header_time: short, body_time: short, idle_time: short, ..HttpSettings::default() };
     let options = mcp::http::Options { limits: Limits::default(), settings: watch::channel(Arc::new(settings)).1, tls: None };
-    let house = Arc::new(Empty(watch::Sender::default()));
+    let house = Arc::new(Empty::new()?);
     tokio::spawn(mcp::http::serve(listener, house, identity, options, Shutdown::default()));
     Some(SERVER.get_or_init(|| (address, token)).clone())
 }

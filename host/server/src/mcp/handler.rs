@@ -19,7 +19,7 @@ use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
         CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
-        CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, GetPromptRequestParams,
+        CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams,
         GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
         ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
         ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Resource, ResourceContents, ServerCapabilities,
@@ -95,10 +95,14 @@ impl<H: House> Handler<H> {
         Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false), watched, level }
     }
 
+    /// The same for the same principal, as it has just proved to be.
+    pub(super) fn of(&self, principal: Principal) -> Self {
+        Self { principal, ..self.clone() }
+    }
+
     /// Who makes this request. Over HTTP each request proves it anew: what its token confers is this request's alone.
     fn caller(&self, context: &RequestContext<RoleServer>) -> Principal {
-        let proved = context.extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Principal>());
-        proved.filter(|proved| proved.id() == self.principal.id()).unwrap_or(&self.principal).clone()
+        proved(&context.extensions, &self.principal)
     }
 
     async fn listed(
@@ -242,7 +246,8 @@ impl<H: House> ServerHandler for Handler<H> {
     /// From here on the client may be told things.
     async fn on_initialized(&self, context: NotificationContext<RoleServer>) {
         if context.peer.peer_info().is_some() && !self.told.swap(true, Ordering::Relaxed) {
-            let (house, principal, watched) = (Arc::clone(&self.house), self.principal.clone(), Arc::clone(&self.watched));
+            let (house, principal, watched) =
+                (Arc::clone(&self.house), proved(&context.extensions, &self.principal), Arc::clone(&self.watched));
             tokio::spawn(changes::tell(context.peer, house, principal, self.house.changes(), watched));
         }
     }
@@ -345,7 +350,8 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListPromptsResult, ErrorData> {
         let (revision, cursor, size) = (agreed_revision(&context)?, cursor(request), self.limits.tools_per_page);
-        caught(async { prompts::listed(&self.house.prompts(&self.principal), cursor.as_deref(), size, &revision) }).await
+        let caller = self.caller(&context);
+        caught(async { prompts::listed(&self.house.prompts(&caller), cursor.as_deref(), size, &revision) }).await
     }
 
     async fn get_prompt(
@@ -354,9 +360,10 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<GetPromptResponse, ErrorData> {
         agreed_revision(&context)?;
+        let caller = self.caller(&context);
         let filled = async {
             let arguments = request.arguments.unwrap_or_default();
-            prompts::got(self.house.prompt(&self.principal, &request.name, &arguments), &request.name)
+            prompts::got(self.house.prompt(&caller, &request.name, &arguments), &request.name)
         };
         Ok(caught(filled).await?.into())
     }
@@ -367,7 +374,8 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourcesResult, ErrorData> {
         let (revision, cursor, size) = (agreed_revision(&context)?, cursor(request), self.limits.tools_per_page);
-        caught(async { resources::listed(&self.house.resources(&self.principal), cursor.as_deref(), size, &revision) }).await
+        let caller = self.caller(&context);
+        caught(async { resources::listed(&self.house.resources(&caller), cursor.as_deref(), size, &revision) }).await
     }
 
     async fn list_resource_templates(
@@ -376,7 +384,8 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<ListResourceTemplatesResult, ErrorData> {
         let (revision, cursor, size) = (agreed_revision(&context)?, cursor(request), self.limits.tools_per_page);
-        caught(async { resources::templates(&self.house.templates(&self.principal), cursor.as_deref(), size, &revision) }).await
+        let caller = self.caller(&context);
+        caught(async { resources::templates(&self.house.templates(&caller), cursor.as_deref(), size, &revision) }).await
     }
 
     async fn read_resource(
@@ -387,7 +396,7 @@ impl<H: House> ServerHandler for Handler<H> {
         let revision = agreed_revision(&context)?;
         let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
         let read = async {
-            let read = self.house.read(self.principal.clone(), request.uri.clone(), context.ct).await;
+            let read = self.house.read(self.caller(&context), request.uri.clone(), context.ct).await;
             resources::contents(read, request.uri, &revision)
         };
         Ok(caught(read).await?.into())
@@ -399,16 +408,17 @@ impl<H: House> ServerHandler for Handler<H> {
         context: RequestContext<RoleServer>,
     ) -> Result<CompleteResult, ErrorData> {
         agreed_revision(&context)?;
+        let caller = self.caller(&context);
         let values = async {
-            let known = completion::asked(&request).map(|what| self.house.complete(&self.principal, &what));
+            let known = completion::asked(&request).map(|what| self.house.complete(&caller, &what));
             Ok(completion::answer(known.unwrap_or_default(), &request.argument.value))
         };
         caught(values).await
     }
 
     /// In the revisions of 2025: `rmcp` refuses it in later ones.
-    async fn subscribe(&self, request: SubscribeRequestParams, _: RequestContext<RoleServer>) -> Result<(), ErrorData> {
-        caught(async { self.watched.begin(&*self.house, &self.principal, &request.uri) }).await
+    async fn subscribe(&self, request: SubscribeRequestParams, context: RequestContext<RoleServer>) -> Result<(), ErrorData> {
+        caught(async { self.watched.begin(&*self.house, &self.caller(&context), &request.uri) }).await
     }
 
     /// In the revisions of 2025: `rmcp` refuses it in later ones.
@@ -434,6 +444,12 @@ fn cursor(request: Option<PaginatedRequestParams>) -> Option<String> {
 /// Whether a request belongs to a revision with `initialize`.
 fn of_2025(context: &RequestContext<RoleServer>) -> bool {
     context.protocol_version().is_some_and(|revision| revision.has_initialize())
+}
+
+/// The principal that a request over HTTP has proved to come from, if it is this one.
+fn proved(extensions: &Extensions, principal: &Principal) -> Principal {
+    let proved = extensions.get::<Parts>().and_then(|parts| parts.extensions.get::<Principal>());
+    proved.filter(|proved| proved.id() == principal.id()).unwrap_or(principal).clone()
 }
 
 /// Whether a call may be answered with a task: the revision has them, and the client said that it can follow one.

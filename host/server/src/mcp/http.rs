@@ -118,6 +118,11 @@ pub async fn serve<H: House>(
     }
 }
 
+tokio::task_local! {
+    /// Who makes the request that is being handled.
+    static CALLER: Principal;
+}
+
 /// What all principals share.
 struct Front<H> {
     house: Arc<H>,
@@ -165,7 +170,12 @@ impl<H: House> Front<H> {
             // No invitation to reconnect: see the module's word on hanging up.
             .with_sse_retry(None)
             .with_cancellation_token(self.stop.clone());
-        let mut service = StreamableHttpService::new(move || Ok(handler.clone()), Arc::clone(&sessions), config);
+        let mut service = StreamableHttpService::new(
+            // Asked within the request, also where `rmcp` has no context to hand over.
+            move || Ok(CALLER.try_with(Principal::clone).map_or_else(|_| handler.clone(), |caller| handler.of(caller))),
+            Arc::clone(&sessions),
+            config,
+        );
         apply(&mut service.config, &settings);
         Door { service: RwLock::new(Service { made_with: settings, service: Arc::new(service) }), sessions }
     }
@@ -219,8 +229,9 @@ async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> 
     let refused = step_up::Refused::default();
     request.extensions_mut().insert(refused.clone());
     // Who asks, for the handler: roles and scopes are this token's.
-    request.extensions_mut().insert(principal);
-    let answer = match door.service(&settings).handle(request).await.map(Body::new) {
+    request.extensions_mut().insert(principal.clone());
+    let service = door.service(&settings);
+    let answer = match CALLER.scope(principal, service.handle(request)).await.map(Body::new) {
         // It has ended: "accepted" would say that it will, and makes the MCP Python SDK complain.
         answer if ends && answer.status() == StatusCode::ACCEPTED => answer::ended(),
         answer if lacking.is_empty() => answer,
