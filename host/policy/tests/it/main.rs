@@ -15,5 +15,6 @@ mod plan;
 mod prepare;
 mod properties;
 mod smuggling;
+mod sources;
 mod told_apart;
 mod wide_open;
