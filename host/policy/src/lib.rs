@@ -43,7 +43,7 @@ pub use casemate_signing::time::{InvalidTimestamp, Timestamp};
 pub use decide::{Decision, Deferred, Denied, Explained, Permit, Word, decide, explain};
 pub use grant::Grant;
 pub use name::{GrantName, InvalidName, ServedName, ToolPattern};
-pub use policy::{Guards, Policy, PolicyError, grantable, visible, visible_sources};
+pub use policy::{Guards, Policy, PolicyError, grantable, paused, visible, visible_sources};
 pub use principal::{Principal, PrincipalId, TokenScope};
 pub use readings::{Needs, Readings, needs};
 pub use rule::{Mode, ToolRule, default_approval, default_dry_run, default_enabled};

@@ -17,8 +17,8 @@ use serde_json::Value;
 pub use error::PolicyError;
 
 use crate::{
-    Budget, BudgetKey, Call, Charge, Grant, GrantName, Measure, Mode, Principal, PrincipalId, ServedName, Timestamp, TokenScope,
-    ToolRule, Window,
+    Budget, BudgetKey, Call, Charge, Grant, GrantName, Measure, Mode, Principal, PrincipalId, Readings, ServedName, Timestamp,
+    TokenScope, ToolRule, Window,
     approval::{Approvers, RoleName},
     breaker::BreakerRules,
     cedar::Rules,
@@ -483,4 +483,15 @@ pub fn grantable(
     let shown: Vec<&GrantName> = covers.filter(|cover| cover.shows(now)).map(|cover| &cover.grant).collect();
     let grants = policy.grants.iter().filter(|grant| shown.contains(&&grant.name));
     grants.filter_map(|grant| grant.scope.get(dimension)).flatten().cloned().collect()
+}
+
+/// Why a caller may not even read what takes no call: a person has not resumed it, its conduct would pause it now, or neither is known.
+pub fn paused(policy: &Policy, readings: &Readings) -> Option<String> {
+    let Some(reading) = readings.of_breaker() else {
+        return Some("it is not known how this caller has behaved".to_owned());
+    };
+    match &reading.paused {
+        Some(pause) => Some(format!("this caller was paused at {} for {}", pause.since, pause.trip)),
+        None => policy.guards.breaker.trip(reading).map(|trip| format!("this caller would be paused: {trip}")),
+    }
 }

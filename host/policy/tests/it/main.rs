@@ -15,6 +15,7 @@ mod plan;
 mod prepare;
 mod properties;
 mod smuggling;
+mod sources;
 mod token;
 mod told_apart;
 mod wide_open;

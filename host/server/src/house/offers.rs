@@ -6,7 +6,7 @@
 use std::collections::BTreeSet;
 
 use casemate_audit::{EventFacts, EventId, EventKind, Outcome};
-use casemate_policy::{Call, Principal, SourceRule, prompt::fill, visible, visible_sources};
+use casemate_policy::{Call, Principal, SourceRule, needs, paused, prompt::fill, visible, visible_sources};
 use casemate_sandbox::CallSettings;
 use casemate_signing::{
     approval::Approval,
@@ -165,6 +165,8 @@ impl House {
     async fn own_audit(&self, principal: &Principal, uri: &str, id: Option<EventId>) -> Result<Contents, Unserved> {
         let audit_id = self.read_is_recorded(principal, uri).await?;
         let (state, who) = (self.folders.state(self.environment), principal.id().clone());
+        // A few at a time, whoever asks: each looks through megabytes.
+        let _place = self.activity.place().await;
         let read = tokio::task::spawn_blocking(move || own_audit::read(&state, &who, id)).await;
         let records = read.map_err(|error| error.to_string()).and_then(|read| read).map_err(|reason| {
             tracing::error!(%reason, "the audit log could not be read for a caller");
@@ -180,17 +182,37 @@ impl House {
     /// A read that is no call is on record all the same, before anything of it is given; and many of them are a burst like any other.
     async fn read_is_recorded(&self, principal: &Principal, uri: &str) -> Result<String, Unserved> {
         self.ledger.count_call(principal.id(), clock::now());
+        let paused = self.is_paused(principal);
         let facts = EventFacts {
             kind: EventKind::ResourceRead,
             principal: principal.id().to_string(),
-            outcome: Outcome::Allowed,
-            fields: json!({ "uri": uri, "via": self.via }),
+            outcome: if paused.is_some() { Outcome::Denied } else { Outcome::Allowed },
+            fields: json!({ "uri": uri, "via": self.via, "reason": paused }),
         };
-        match self.log.event(facts, clock::now()).await {
-            Ok(id) => Ok(id.to_string()),
-            Err(reason) => {
+        match (self.log.event(facts, clock::now()).await, paused) {
+            (Ok(id), None) => Ok(id.to_string()),
+            (Ok(id), Some(why)) => {
+                let remedy = "stop and tell the user: only the operator can resume this caller";
+                let data = json!({ "decision": "denied", "reason": "paused", "remedy": remedy, "audit_id": id.to_string() });
+                Err(Unserved::Denied { message: format!("{why}\n{remedy}"), data: Some(data) })
+            }
+            (Err(reason), _) => {
                 tracing::error!(%reason, "a read could not be recorded; it was refused");
                 Err(unavailable())
+            }
+        }
+    }
+
+    /// Why this caller reads nothing now, if it does not: as the breaker has it for calls.
+    fn is_paused(&self, principal: &Principal) -> Option<String> {
+        let serving = self.serving();
+        let (policy, now) = (serving.policy(), clock::now());
+        let needs = needs(policy, principal, &Call::new("", Value::Object(Map::new())));
+        match self.ledger.readings(&needs, policy.guards().session, now) {
+            Ok(readings) => paused(policy, &readings),
+            Err(reason) => {
+                tracing::error!(%reason, "a read was refused because the ledger cannot be read");
+                Some("it is not known how this caller has behaved".to_owned())
             }
         }
     }

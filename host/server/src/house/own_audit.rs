@@ -12,6 +12,7 @@ use std::{
 use casemate_audit::{Entry, EventId, Filter, read_recent};
 use casemate_policy::PrincipalId;
 use serde_json::{Map, Value};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::open::chains;
 
@@ -24,6 +25,9 @@ pub(super) const TEMPLATE: &str = "casemate://audit/self/{audit_id}";
 const MAX_RECORDS: usize = 100;
 /// Segments of each chain that are looked through: some ten thousand records.
 const SEGMENTS: usize = 2;
+
+/// Reads of the log at once: one may be of many megabytes.
+const AT_ONCE: usize = 2;
 
 /// What a record says of a call to the one who made it.
 const CORE: [&str; 5] = ["event_id", "event_type", "occurred_at", "outcome", "tool_name"];
@@ -74,16 +78,31 @@ fn shown(entry: &Entry) -> Value {
 }
 
 /// How often something became of a principal's calls: what it watches is its own and tells nothing of others.
-#[derive(Debug, Default)]
-pub(crate) struct Activity(Mutex<HashMap<PrincipalId, u64>>);
+#[derive(Debug)]
+pub(crate) struct Activity {
+    counts: Mutex<HashMap<PrincipalId, u64>>,
+    places: Semaphore,
+}
+
+impl Default for Activity {
+    fn default() -> Self {
+        Self { counts: Mutex::default(), places: Semaphore::new(AT_ONCE) }
+    }
+}
 
 impl Activity {
     /// Once more.
     pub(crate) fn note(&self, principal: &PrincipalId) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(principal.clone()).or_default() += 1;
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner).entry(principal.clone()).or_default() += 1;
+    }
+
+    /// A place among those who read the log; held while it is read.
+    pub(super) async fn place(&self) -> Option<SemaphorePermit<'_>> {
+        // It is never closed.
+        self.places.acquire().await.ok()
     }
 
     pub(super) fn of(&self, principal: &PrincipalId) -> u64 {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(principal).copied().unwrap_or_default()
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner).get(principal).copied().unwrap_or_default()
     }
 }

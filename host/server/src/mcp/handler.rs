@@ -409,6 +409,7 @@ impl<H: House> ServerHandler for Handler<H> {
     ) -> Result<CompleteResult, ErrorData> {
         agreed_revision(&context)?;
         let caller = self.caller(&context);
+        let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
         let values = async {
             let known = completion::asked(&request).map(|what| self.house.complete(&caller, &what));
             Ok(completion::answer(known.unwrap_or_default(), &request.argument.value))
