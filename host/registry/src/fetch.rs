@@ -1,4 +1,4 @@
-//! One small document by its URL, as a registry's answers are read: capped, in time, from a checked address, without a credential.
+//! One small document by its URL, or one question, as a registry's answers are read: capped, in time, from a checked address.
 
 use reqwest::{Method, StatusCode, header::HeaderMap};
 use url::Url;
@@ -37,7 +37,31 @@ impl FetchError {
     }
 }
 
+/// What was answered to a post.
+#[derive(Debug, Clone)]
+pub struct Posted {
+    /// Whatever it is.
+    pub status: StatusCode,
+    /// All of them.
+    pub headers: HeaderMap,
+    /// As it came.
+    pub body: Vec<u8>,
+}
+
 impl Client {
+    /// Post JSON to a URL that a person wrote, with these headers, and read at most `cap` bytes of whatever is answered. No redirect is
+    /// followed.
+    pub async fn post(&self, url: &Url, headers: HeaderMap, json: Vec<u8>, cap: usize) -> Result<Posted, FetchError> {
+        let host = host(url)?;
+        self.within(&host, async {
+            let ask = Ask { host: host.clone(), method: Method::POST, url: url.clone(), headers, body: Some(json.into()) };
+            let answer = self.send(ask, true, None).await?;
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            Ok(Posted { status, headers, body: answer.at_most(WHAT, cap).await?.to_vec() })
+        })
+        .await
+    }
+
     /// Fetch at most `cap` bytes from a URL that a person wrote. No redirect is followed.
     pub async fn fetch(&self, url: &Url, cap: usize) -> Result<Vec<u8>, FetchError> {
         let host = host(url)?;

@@ -38,7 +38,7 @@ mod token;
 pub use authority::{Authority, InvalidAuthority};
 pub use client::{Client, ClientError};
 pub use credentials::{Credentials, CredentialsError};
-pub use fetch::FetchError;
+pub use fetch::{FetchError, Posted};
 pub use locate::LocateError;
 pub use manifest::{MAX_MANIFEST, ManifestError};
 pub use page::PageError;
