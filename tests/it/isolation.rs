@@ -128,7 +128,7 @@ fn a_question_of_another_is_not_answered() {
         call
     };
     let forged = able(two.http(Ben), &forms, "tools/call", &name, answer(&asked["requestState"]));
-    assert_eq!(forged["result"]["structuredContent"]["reason"], "answer-forged", "{forged:#}");
+    assert_eq!(forged["error"]["data"]["reason"], "answer-forged", "{forged:#}");
     assert!(two.house.received().is_empty());
     let made = able(two.http(Ann), &forms, "tools/call", &name, answer(&asked["requestState"]));
     assert_ne!(made["result"]["isError"], true, "{made:#}");

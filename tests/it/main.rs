@@ -6,6 +6,7 @@
 #![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "tests fail by panicking")]
 
 mod approvals;
+mod arguments;
 mod authors;
 mod budgets;
 mod caldera;

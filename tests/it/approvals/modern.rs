@@ -48,6 +48,7 @@ impl Modern {
             Some(error) => json!({
                 "code": error["code"], "isError": true, "structuredContent": error["data"],
                 "content": [{ "type": "text", "text": error["message"] }],
+                "_meta": { "casemate.dev/audit-id": error["data"]["audit_id"] },
             }),
         }
     }
