@@ -158,6 +158,8 @@ fn reads_are_budgeted_and_a_paused_caller_reads_nothing() {
     }
     let error = client.fault("resources/read", json!({ "uri": AUTH }), -32600);
     assert!(["paused", "breaker-opened"].contains(&error["data"]["reason"].as_str().unwrap()), "{error:#}");
+    let error = client.fault("resources/read", json!({ "uri": "casemate://audit/self" }), -32600);
+    assert_eq!(error["data"]["reason"], "paused", "{error:#}");
 }
 
 /// What was read counts for flow rules, as a tool's result does.
