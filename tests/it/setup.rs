@@ -152,6 +152,7 @@ fn no_token_is_written_anywhere_and_none_is_sent_in_the_clear() {
     }
     person.run(&["connect", "claude-desktop", "--http", "https://c.example/mcp"]).faulty(&["help: "]);
     person.run(&["connect", "claude-desktop", "--project", "."]).faulty(&["help: "]);
+    person.run(&["connect", "gemini", "--name", "case_mate"]).faulty(&["a-z"]);
 }
 
 #[test]

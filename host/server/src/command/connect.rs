@@ -47,9 +47,10 @@ pub struct Args {
 }
 
 fn name(text: &str) -> Result<String, String> {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    // No underscore: clients take one for the end of the server's name in the name of a tool.
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
     if text.is_empty() || text.len() > 32 || !text.bytes().all(plain) {
-        return Err("use 1 to 32 of a-z, A-Z, 0-9, `-` and `_`".to_owned());
+        return Err("use 1 to 32 of a-z, A-Z, 0-9 and `-`".to_owned());
     }
     Ok(text.to_owned())
 }
