@@ -45,6 +45,7 @@ mod tasks;
 #[cfg(test)]
 #[expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests;
+mod wire;
 
 pub use asking::FORGED;
 pub use house::{Annotations, Answer, CallRequest, Content, House, Question, Reply, Said, ToolListing};

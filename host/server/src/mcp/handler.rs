@@ -10,7 +10,6 @@ use std::{
     },
 };
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_ledger::LedgerError;
 use casemate_policy::{Principal, approval::ApprovalId};
 use futures_util::FutureExt;
@@ -18,13 +17,13 @@ use http::request::Parts;
 use rmcp::{
     ErrorData, RoleServer, ServerHandler,
     model::{
-        CacheScope, CallToolRequestParams, CallToolResponse, CallToolResult, CancelTaskParams, CompleteRequestParams,
-        CompleteResult, ConstString, ContentBlock, CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams,
-        GetPromptResponse, GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult,
-        ListPromptsResult, ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, MetaObject, PaginatedRequestParams,
-        ProtocolVersion, ReadResourceRequestParams, ReadResourceResponse, Resource, ResourceContents, ServerCapabilities,
-        ServerConfig, SetLevelRequestMethod, SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter,
-        SubscriptionsListenRequestParams, Tool, ToolAnnotations, UnsubscribeRequestParams, UpdateTaskParams,
+        CacheScope, CallToolRequestParams, CallToolResponse, CancelTaskParams, CompleteRequestParams, CompleteResult,
+        ConstString, CustomRequest, CustomResult, ErrorCode, Extensions, GetPromptRequestParams, GetPromptResponse,
+        GetTaskParams, GetTaskResult, Implementation, InitializeRequestParams, InitializeResult, ListPromptsResult,
+        ListResourceTemplatesResult, ListResourcesResult, ListToolsResult, PaginatedRequestParams, ProtocolVersion,
+        ReadResourceRequestParams, ReadResourceResponse, ServerCapabilities, ServerConfig, SetLevelRequestMethod,
+        SetLevelRequestParams, SubscribeRequestParams, SubscriptionFilter, SubscriptionsListenRequestParams, Tool,
+        UnsubscribeRequestParams, UpdateTaskParams,
     },
     service::{NotificationContext, RequestContext, SubscriptionContext},
 };
@@ -33,7 +32,7 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    CallRequest, Content, House, Limits, ProgressSink, Reply, ToolListing,
+    CallRequest, House, Limits, ProgressSink, Reply,
     asking::{self, Asks},
     changes::{self, STREAMS},
     completion,
@@ -44,6 +43,7 @@ use super::{
     progress, prompts,
     resources::{self, LIST_TTL_MS, Watched},
     tasks::Tasks,
+    wire,
 };
 
 /// What a model is told about this server as a whole.
@@ -114,7 +114,7 @@ impl<H: House> Handler<H> {
         let tools = self.house.tools(caller);
         let page = page(&tools, cursor.as_deref(), self.limits.tools_per_page)
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
-        let mut result = ListToolsResult::with_all_items(page.items.into_iter().map(wire_tool).collect());
+        let mut result = ListToolsResult::with_all_items(page.items.into_iter().map(wire::tool).collect());
         result.next_cursor = page.next;
         if !revision.has_initialize() {
             // The list depends on the principal.
@@ -155,10 +155,10 @@ impl<H: House> Handler<H> {
             (Asks::WithTheReply, Some(question)) => Ok(asking::required(question)),
             _ => {
                 let begun = match (task, &reply.waits) {
-                    (Some(request), Some(id)) => self.tasks.begin(id, &request, &text_of(&reply)).map_err(unkept)?,
+                    (Some(request), Some(id)) => self.tasks.begin(id, &request, &wire::text_of(&reply)).map_err(unkept)?,
                     _ => None,
                 };
-                Ok(begun.map_or_else(|| CallToolResponse::Complete(wire_reply(reply, revision)), CallToolResponse::from))
+                Ok(begun.map_or_else(|| CallToolResponse::Complete(wire::reply(reply, revision)), CallToolResponse::from))
             }
         }
     }
@@ -172,7 +172,7 @@ impl<H: House> Handler<H> {
             let reply = self.house.call(self.caller(&context), request, cancel, None).await;
             if reply.waits.is_none() {
                 let refused_as_used = reply.is_error && reply.reason() == Some("approval-gone");
-                let result = serde_json::to_value(wire_reply(reply, &revision)).ok();
+                let result = serde_json::to_value(wire::reply(reply, &revision)).ok();
                 // The result is lost where it cannot be kept; its record is not, and the approval is used up.
                 turn.done(&result.and_then(|result| result.as_object().cloned()).unwrap_or_default(), refused_as_used)
                     .map_err(unkept)?;
@@ -306,7 +306,7 @@ impl<H: House> ServerHandler for Handler<H> {
     fn get_tool(&self, name: &str) -> Option<Tool> {
         // Outside any request's task, so a panic here would take the connection down.
         let tool = std::panic::catch_unwind(AssertUnwindSafe(|| self.house.tool(&self.principal, name))).ok()??;
-        Some(wire_tool(&tool))
+        Some(wire::tool(&tool))
     }
 
     /// Every request that fits no method with its params: either the method or the params are wrong.
@@ -473,16 +473,6 @@ fn unkept(error: LedgerError) -> ErrorData {
     )
 }
 
-/// What a model would have read.
-fn text_of(reply: &Reply) -> String {
-    let texts = reply.content.iter().filter_map(|content| match content {
-        Content::Text(text) => Some(text.as_str()),
-        Content::Embedded { text, .. } => Some(text.as_str()),
-        Content::Image { .. } | Content::Audio { .. } | Content::Link { .. } => None,
-    });
-    texts.collect::<Vec<_>>().join("\n")
-}
-
 fn unserved<M: ConstString>() -> ErrorData {
     ErrorData::method_not_found::<M>()
 }
@@ -503,43 +493,4 @@ async fn caught<T>(work: impl Future<Output = Result<T, ErrorData>>) -> Result<T
         tracing::error!("a request handler panicked; the request was answered with an internal error");
         Err(ErrorData::internal_error("internal error: the request could not be handled", None))
     })
-}
-
-fn wire_tool(listing: &ToolListing) -> Tool {
-    let hints = listing.annotations;
-    let annotations = ToolAnnotations::new()
-        .read_only(hints.read_only)
-        .destructive(hints.destructive)
-        .idempotent(hints.idempotent)
-        .open_world(hints.open_world);
-    let mut tool = Tool::new(listing.name.clone(), listing.description.clone(), Arc::clone(&listing.input_schema))
-        .with_title(listing.title.clone())
-        .with_annotations(annotations);
-    tool.output_schema = listing.output_schema.clone();
-    tool
-}
-
-fn wire_content(content: Content) -> ContentBlock {
-    match content {
-        Content::Text(text) => ContentBlock::text(text),
-        Content::Image { media_type, data } => ContentBlock::image(STANDARD.encode(data), media_type),
-        Content::Audio { media_type, data } => ContentBlock::audio(STANDARD.encode(data), media_type),
-        Content::Embedded { uri, media_type: mime_type, text } => {
-            ContentBlock::resource(ResourceContents::TextResourceContents { uri, mime_type, text, meta: None })
-        }
-        Content::Link { uri, name, media_type } => {
-            let mut link = Resource::new(uri, name);
-            link.mime_type = media_type;
-            ContentBlock::resource_link(link)
-        }
-    }
-}
-
-fn wire_reply(reply: Reply, revision: &ProtocolVersion) -> CallToolResult {
-    let content = reply.content.into_iter().map(wire_content).collect();
-    let mut result = if reply.is_error { CallToolResult::error(content) } else { CallToolResult::success(content) };
-    // Before 2026-07-28 structured content is an object or absent.
-    result.structured_content = reply.structured.filter(|value| value.is_object() || !revision.has_initialize());
-    result.meta = Some(reply.meta).filter(|meta| !meta.is_empty()).map(MetaObject);
-    result
 }
