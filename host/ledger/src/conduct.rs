@@ -140,6 +140,8 @@ impl Ledger {
                     .prepare_cached("SELECT at_ms FROM resumptions WHERE principal = ?1")?
                     .query_row([who], |row| row.get(0))
                     .optional()?;
+                // One of the future is a clock that was set back since: then everything counts.
+                let resumed = resumed.filter(|at| *at <= now.as_millis());
                 self.calls_since(principal, since(rate.per).max(resumed.unwrap_or(i64::MIN)))
             }
             None => 0,

@@ -4,7 +4,6 @@
 //! output. Each step states what is expected and ends the demo if it is not what happened.
 
 mod agent;
-mod clients;
 mod lookups;
 mod operation;
 mod shell;
@@ -38,6 +37,7 @@ async fn play() -> Result<(), Box<dyn Error>> {
     operation::play(&stage).await?;
 
     heading("Use it: add casemate to your client");
-    said(&clients::blocks(&stage.casemate, &stage.dir));
-    Ok(())
+    ["claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini"]
+        .into_iter()
+        .try_for_each(|client| stage.connect(client))
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::{
     lookups, operation,
-    shell::{answer, good, prompt},
+    shell::{answer, good, prompt, said},
 };
 
 /// How often the simulated machines ask Caldera for work, in milliseconds.
@@ -67,6 +67,13 @@ impl Stage {
     /// Run `casemate` as the operator and show what it says.
     pub(crate) fn run(&self, arguments: &[&str]) -> Result<String> {
         self.command(arguments, 40)
+    }
+
+    /// Show what an MCP client has to be told, with every path as it is: it is there to be taken over.
+    pub(crate) fn connect(&self, client: &str) -> Result<()> {
+        prompt(&format!("$ casemate connect {client}"));
+        said(&self.silently(&["connect", client])?);
+        Ok(())
     }
 
     fn command(&self, arguments: &[&str], lines: usize) -> Result<String> {

@@ -132,6 +132,16 @@ fn whoever_is_resumed_by_another_process_is_not_paused_again_for_the_same_burst(
     assert_eq!(call(&server, &policy, "local", json!({}), NOW + 11), None);
 }
 
+/// The clock was an hour ahead when the caller was resumed: that does not give it an hour in which nothing is counted.
+#[test]
+fn a_resumption_of_the_future_switches_nothing_off() {
+    let ledger = Ledger::in_memory().unwrap();
+    let policy = watching(BreakerRules { burst: rate(10, "1d"), ..BreakerRules::OFF });
+    ledger.resume(&who("local"), at(NOW + HOUR)).unwrap();
+    (0..10).for_each(|n| ledger.count_call(&who("local"), at(NOW + n)));
+    assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 10), Some("breaker-opened"));
+}
+
 /// A call that began to be decided before the pause was on file does not see it: it is refused because the burst is still counted.
 #[test]
 fn a_call_that_is_decided_while_its_caller_is_paused_is_refused_too() {

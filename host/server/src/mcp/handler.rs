@@ -57,6 +57,9 @@ pub(super) struct Handler<H> {
     house: Arc<H>,
     /// Over HTTP without roles and scopes, see [`Handler::caller`].
     principal: Principal,
+    /// The same as it proved to be when this handler was made. It counts only where there is no context to ask: a session goes on, and its
+    /// later requests may come with less.
+    asker: Principal,
     calls: Arc<Semaphore>,
     streams: Arc<Semaphore>,
     tasks: Arc<Tasks<H>>,
@@ -74,6 +77,7 @@ impl<H> Clone for Handler<H> {
         Self {
             house: Arc::clone(&self.house),
             principal: self.principal.clone(),
+            asker: self.asker.clone(),
             calls: Arc::clone(&self.calls),
             streams: Arc::clone(&self.streams),
             tasks: Arc::clone(&self.tasks),
@@ -92,12 +96,13 @@ impl<H: House> Handler<H> {
         let streams = Arc::new(Semaphore::new(STREAMS));
         let tasks = Arc::new(Tasks::new(Arc::clone(&house), principal.id().clone()));
         let (watched, level) = (Arc::default(), Arc::default());
-        Self { house, principal, calls, streams, tasks, limits, told: AtomicBool::new(false), watched, level }
+        let asker = principal.clone();
+        Self { house, principal, asker, calls, streams, tasks, limits, told: AtomicBool::new(false), watched, level }
     }
 
     /// The same for the same principal, as it has just proved to be.
-    pub(super) fn of(&self, principal: Principal) -> Self {
-        Self { principal, ..self.clone() }
+    pub(super) fn of(&self, asker: Principal) -> Self {
+        Self { asker, ..self.clone() }
     }
 
     /// Who makes this request. Over HTTP each request proves it anew: what its token confers is this request's alone.
@@ -257,14 +262,14 @@ impl<H: House> ServerHandler for Handler<H> {
         let lists = SubscriptionFilter::builder().tools_list_changed().prompts_list_changed().resources_list_changed();
         let watched = requested.resource_subscriptions.as_deref().unwrap_or_default();
         // Outside any request's task, so a panic here would take the connection down.
-        let uris = std::panic::catch_unwind(AssertUnwindSafe(|| Watched::of(&*self.house, &self.principal, watched).uris()));
+        let uris = std::panic::catch_unwind(AssertUnwindSafe(|| Watched::of(&*self.house, &self.asker, watched).uris()));
         let uris = uris.unwrap_or_default();
         Some(if uris.is_empty() { lists.build() } else { lists.resource_subscriptions(uris).build() })
     }
 
     async fn listen(&self, context: SubscriptionContext) -> Result<(), ErrorData> {
         let _place = self.streams.try_acquire().map_err(|_| busy("streams of changes", STREAMS))?;
-        changes::stream(context, &*self.house, &self.principal, self.house.changes()).await;
+        changes::stream(context, &*self.house, &self.asker, self.house.changes()).await;
         Ok(())
     }
 
@@ -305,7 +310,7 @@ impl<H: House> ServerHandler for Handler<H> {
     /// Asked by the HTTP transport to compare `Mcp-Param-*` headers with the arguments.
     fn get_tool(&self, name: &str) -> Option<Tool> {
         // Outside any request's task, so a panic here would take the connection down.
-        let tool = std::panic::catch_unwind(AssertUnwindSafe(|| self.house.tool(&self.principal, name))).ok()??;
+        let tool = std::panic::catch_unwind(AssertUnwindSafe(|| self.house.tool(&self.asker, name))).ok()??;
         Some(wire::tool(&tool))
     }
 

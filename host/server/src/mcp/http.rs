@@ -32,7 +32,7 @@ use axum::{
     routing::{any, get},
 };
 use casemate_policy::{Principal, PrincipalId};
-use http::{HeaderMap, Method, StatusCode, header};
+use http::{HeaderMap, HeaderName, Method, StatusCode, header};
 use http_body_util::{BodyExt, LengthLimitError, Limited};
 use rmcp::{
     model::{ClientJsonRpcMessage, ClientRequest},
@@ -249,13 +249,22 @@ struct Admitted {
     tool: Option<String>,
 }
 
-/// A header that says where a request is going or comes from is there once: which of two counts, a proxy may see otherwise.
+/// A header that says where a request is going, where it comes from or what it asks for is there once: which of two counts, a proxy may
+/// see otherwise.
 fn given_twice(headers: &HeaderMap) -> Option<&'static str> {
-    let twice = |name| headers.get_all(name).iter().nth(1).is_some();
-    if twice(header::HOST) {
+    let twice = |name: &HeaderName| headers.get_all(name).iter().nth(1).is_some();
+    if twice(&header::HOST) {
         return Some("the request has more than one Host header\n");
     }
-    twice(header::ORIGIN).then_some("the request has more than one Origin header\n")
+    if twice(&header::ORIGIN) {
+        return Some("the request has more than one Origin header\n");
+    }
+    let protocols = |name: &&HeaderName| name.as_str().starts_with("mcp-");
+    headers
+        .keys()
+        .filter(protocols)
+        .any(twice)
+        .then_some("the request has one of the protocol's headers (Mcp-…) more than once\n")
 }
 
 impl<H: House> Door<H> {

@@ -137,6 +137,20 @@ async fn a_host_or_an_origin_given_twice_is_refused() {
     assert_eq!(server.post(&ask, &initialize("2025-11-25")).await.status, 400);
 }
 
+/// A proxy that decides by the last of two would let another call pass than the one that is made.
+#[tokio::test]
+async fn a_header_of_the_protocol_given_twice_is_refused() {
+    let server = Server::start().await;
+    for name in ["mcp-method", "mcp-name", "mcp-param-region", "mcp-session-id", "mcp-protocol-version"] {
+        for (other, status) in [("mcp-other", 200), (name, 400)] {
+            let headers = [(name, "2025-11-25"), (other, "2025-11-25")];
+            let headers = if name == "mcp-session-id" && other != name { &headers[1..] } else { &headers[..] };
+            let ask = Ask { token: Some(&server.ann), headers, ..Ask::default() };
+            assert_eq!(server.post(&ask, &initialize("2025-11-25")).await.status, status, "{name}, {other}");
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_flood_of_connections_is_told_so_and_is_over_when_it_is() {
     for (settings, status) in [
