@@ -73,7 +73,12 @@ fn permit() -> Permit {
 }
 
 fn intent() -> IntentFacts {
-    IntentFacts { call_id: "0123456789abcdef0123456789abcdef".to_owned(), via: "stdio", arguments: json!({ "hash": SHA256 }) }
+    IntentFacts {
+        call_id: "0123456789abcdef0123456789abcdef".to_owned(),
+        via: "stdio",
+        trace: None,
+        arguments: json!({ "hash": SHA256 }),
+    }
 }
 
 /// An outcome with one request that was answered.

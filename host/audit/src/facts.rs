@@ -2,9 +2,11 @@
 //!
 //! Whatever policy has proved is taken from its own types, so that nobody can record one call and make another.
 
-use std::{borrow::Cow, net::IpAddr};
+use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 
-use casemate_policy::{Charge, Deferred, Denied, Permit, PrincipalId, Timestamp, Verdict, approval::ApprovalId};
+use casemate_policy::{
+    Charge, Deferred, Denied, Permit, Principal, PrincipalId, Timestamp, Verdict, approval::ApprovalId, session::SessionReading,
+};
 use serde_json::Value;
 
 use crate::{EventId, OpenIntent, Outcome, canonical::Object, record::Draft};
@@ -19,6 +21,8 @@ pub struct CallFacts {
     pub call_id: String,
     /// How it came in: `stdio`, `http`, `command`.
     pub via: &'static str,
+    /// The trace id (W3C Trace Context) under which the client says it makes the call. Its word, and nothing is decided by it.
+    pub trace: Option<String>,
     /// The arguments, with what the schema marks `x-secret` already replaced. The digest of the full ones is policy's.
     pub arguments: Value,
 }
@@ -228,12 +232,17 @@ pub(crate) fn intent(permit: &Permit, facts: &CallFacts, now: Timestamp) -> Draf
         fields.text("arguments_digest", permit.arguments_digest());
         budgets(fields, permit.charges());
         fields.text("call_id", &facts.call_id);
+        carried(fields, permit.session());
         fields.text("effect", permit.effect().as_str());
         fields.text("environment", permit.environment().as_str());
         fields.text("grant", permit.grant().as_str());
         fields.text("mode", permit.mode().as_str());
         fields.text("plugin", &permit.plugin().to_string());
         fields.text("plugin_digest", permit.digest());
+        read(fields, permit.session());
+        roles(fields, permit.principal());
+        targets(fields, &permit.targets());
+        fields.maybe("trace", facts.trace.as_deref());
         verdicts(fields, permit.verdicts());
         fields.text("via", facts.via);
     })
@@ -245,6 +254,7 @@ pub(crate) fn withdrawn(permit: &Permit, facts: &CallFacts, why: &Withdrawal, no
         fields.text("arguments_digest", permit.arguments_digest());
         budgets(fields, permit.charges());
         fields.text("call_id", &facts.call_id);
+        carried(fields, permit.session());
         fields.text("effect", permit.effect().as_str());
         fields.text("environment", permit.environment().as_str());
         fields.text("grant", permit.grant().as_str());
@@ -253,10 +263,14 @@ pub(crate) fn withdrawn(permit: &Permit, facts: &CallFacts, why: &Withdrawal, no
         fields.text("mode", permit.mode().as_str());
         fields.text("plugin", &permit.plugin().to_string());
         fields.text("plugin_digest", permit.digest());
+        read(fields, permit.session());
         fields.text("reason", &why.reason);
         if let Some(millis) = why.retry_after_ms {
             fields.number("retry_after_ms", millis);
         }
+        roles(fields, permit.principal());
+        targets(fields, &permit.targets());
+        fields.maybe("trace", facts.trace.as_deref());
         verdicts(fields, permit.verdicts());
         fields.text("via", facts.via);
     })
@@ -270,6 +284,7 @@ pub(crate) fn turned_away(principal: &PrincipalId, tool: &str, facts: &CallFacts
         fields.text("layer", &why.layer);
         fields.text("message", &why.message);
         fields.text("reason", &why.reason);
+        fields.maybe("trace", facts.trace.as_deref());
         fields.text("via", facts.via);
     })
 }
@@ -279,15 +294,20 @@ pub(crate) fn denied(denied: &Denied, facts: &CallFacts, now: Timestamp) -> Draf
         fields.value("arguments", &facts.arguments);
         fields.maybe("arguments_digest", denied.arguments_digest());
         fields.text("call_id", &facts.call_id);
+        carried(fields, denied.session());
         fields.maybe("grant", denied.grant().map(|grant| grant.as_str()));
         fields.text("layer", denied.layer().as_str());
         fields.text("message", denied.message());
         fields.text("operator", denied.for_operator());
         fields.maybe("plugin_digest", denied.digest());
+        read(fields, denied.session());
         fields.text("reason", denied.reason().code());
         if let Some(millis) = denied.retry_after_ms() {
             fields.number("retry_after_ms", millis);
         }
+        roles(fields, denied.principal());
+        targets(fields, &denied.targets());
+        fields.maybe("trace", facts.trace.as_deref());
         verdicts(fields, denied.verdicts());
         fields.text("via", facts.via);
     })
@@ -299,6 +319,7 @@ pub(crate) fn deferred(deferred: &Deferred, approval: Option<&ApprovalId>, facts
         fields.value("arguments", &facts.arguments);
         fields.text("arguments_digest", deferred.arguments_digest());
         fields.text("call_id", &facts.call_id);
+        carried(fields, deferred.session());
         fields.text("effect", deferred.effect().as_str());
         fields.text("environment", deferred.environment().as_str());
         fields.text("grant", deferred.grant().as_str());
@@ -306,7 +327,11 @@ pub(crate) fn deferred(deferred: &Deferred, approval: Option<&ApprovalId>, facts
         fields.text("operator", deferred.for_operator());
         fields.text("plugin", &deferred.plugin().to_string());
         fields.text("plugin_digest", deferred.digest());
+        read(fields, deferred.session());
         fields.text("reason", deferred.reason().code());
+        roles(fields, deferred.principal());
+        targets(fields, &deferred.targets());
+        fields.maybe("trace", facts.trace.as_deref());
         verdicts(fields, deferred.verdicts());
         fields.text("via", facts.via);
     })
@@ -367,6 +392,39 @@ fn draft(
 
 fn budgets(fields: &mut Object<'_>, charges: &[Charge]) {
     fields.texts("budgets", charges.iter().map(|charge| charge.key().as_str()));
+}
+
+/// What the session had read by then, and in which calls: what led here. Left out where nobody asked.
+fn read(fields: &mut Object<'_>, session: Option<&SessionReading>) {
+    let Some(session) = session else { return };
+    fields.objects("read", &session.labels, |object, (label, read)| {
+        object.text("audit_id", &read.audit_id);
+        object.text("label", label.as_str());
+        object.text("tool", read.tool.as_str());
+    });
+}
+
+/// Which arguments have a value that was in a result first, and in which.
+fn carried(fields: &mut Object<'_>, session: Option<&SessionReading>) {
+    let Some(session) = session else { return };
+    fields.objects("carried", &session.carried, |object, carried| {
+        object.text("argument", &carried.argument);
+        object.maybe("audit_id", carried.audit_id.as_deref());
+        object.text("label", carried.label.as_str());
+        object.text("tool", &carried.from);
+    });
+}
+
+fn roles(fields: &mut Object<'_>, principal: &Principal) {
+    fields.texts("roles", principal.roles().iter().map(|role| role.as_str()));
+}
+
+/// What the arguments name, in each dimension that the tool binds.
+fn targets(fields: &mut Object<'_>, targets: &BTreeMap<&str, Vec<String>>) {
+    fields.objects("targets", targets, |object, (dimension, values)| {
+        object.text("dimension", dimension);
+        object.texts("values", values.iter().map(String::as_str));
+    });
 }
 
 fn verdicts(fields: &mut Object<'_>, verdicts: &[Verdict]) {

@@ -56,8 +56,8 @@ impl Ledger {
             let (principal, grant) = (seen.principal.as_str(), seen.grant.as_str());
             let mut others = grants(transaction, principal)?;
             others.retain(|other| other != grant);
-            let mut session =
-                Session { transaction, principal, grant, others, tool: seen.tool.as_str(), since, now, room: 0, entered: 0 };
+            let (tool, audit_id) = (seen.tool.as_str(), seen.audit_id);
+            let mut session = Session { transaction, principal, grant, others, tool, audit_id, since, now, room: 0, entered: 0 };
             session.room = MAX_SEEN.saturating_sub(session.size()?);
             if due || session.room == 0 {
                 forget(transaction, since)?;
@@ -77,7 +77,7 @@ impl Ledger {
                 }
             }
             for label in seen.labels {
-                session.hold(label, seen.audit_id, overflow)?;
+                session.hold(label, overflow)?;
             }
             session.count()
         })
@@ -100,6 +100,7 @@ struct Session<'a> {
     /// The principal's other grants.
     others: Vec<String>,
     tool: &'a str,
+    audit_id: &'a str,
     /// What was seen at or before this does not count.
     since: i64,
     now: Timestamp,
@@ -149,9 +150,9 @@ impl Session<'_> {
             let entered = self
                 .transaction
                 .prepare_cached(
-                    "INSERT OR IGNORE INTO seen (principal, grant_name, value, label, tool, at_ms) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                    "INSERT OR IGNORE INTO seen (principal, grant_name, value, label, tool, at_ms, audit_id) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
                 )?
-                .execute(params![self.principal, self.grant, value, labels, self.tool, self.now.as_millis()])?;
+                .execute(params![self.principal, self.grant, value, labels, self.tool, self.now.as_millis(), self.audit_id])?;
             self.room -= entered;
             self.entered += entered;
             if entered > 0 {
@@ -163,14 +164,25 @@ impl Session<'_> {
             .prepare_cached(
                 "UPDATE seen SET at_ms = max(at_ms, ?6),
                      label = CASE WHEN at_ms > ?7 THEN label ELSE ?4 END,
-                     tool = CASE WHEN at_ms > ?7 THEN tool ELSE ?5 END
+                     tool = CASE WHEN at_ms > ?7 THEN tool ELSE ?5 END,
+                     audit_id = CASE WHEN at_ms > ?7 THEN audit_id ELSE ?9 END
                  WHERE principal = ?1 AND grant_name = ?2 AND value = ?3 AND (at_ms > ?7 OR ?8)",
             )?
-            .execute(params![self.principal, self.grant, value, labels, self.tool, self.now.as_millis(), self.since, new])?;
+            .execute(params![
+                self.principal,
+                self.grant,
+                value,
+                labels,
+                self.tool,
+                self.now.as_millis(),
+                self.since,
+                new,
+                self.audit_id
+            ])?;
         Ok(known > 0)
     }
 
-    fn hold(&self, label: &Label, audit_id: &str, overflow: bool) -> Result<(), rusqlite::Error> {
+    fn hold(&self, label: &Label, overflow: bool) -> Result<(), rusqlite::Error> {
         self.transaction
             .prepare_cached(
                 "INSERT INTO labels (principal, grant_name, label, tool, first_ms, last_ms, audit_id, overflow) VALUES (?1, ?2, ?3, ?4, ?5, ?5, ?6, ?7)
@@ -187,7 +199,7 @@ impl Session<'_> {
                 label.as_str(),
                 self.tool,
                 self.now.as_millis(),
-                audit_id,
+                self.audit_id,
                 overflow,
                 self.since
             ])?;

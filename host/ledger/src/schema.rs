@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 const APPLICATION: i64 = 0x434d_4c47;
 
 /// What this build writes. A newer file is refused: what it means is not known here.
-const VERSION: i64 = 3;
+const VERSION: i64 = 4;
 
 /// How long a charge waits while another process charges.
 const BUSY: Duration = Duration::from_secs(5);
@@ -145,12 +145,17 @@ const THIRD: &str = "
     CREATE INDEX tasks_by_time ON tasks (created_ms);
 ";
 
+/// What version 4 added: in which call a value was seen first; null in rows from before.
+const FOURTH: &str = "
+    ALTER TABLE seen ADD COLUMN audit_id TEXT;
+";
+
 /// Every table must have these columns, in whatever order they came about.
 const COLUMNS: [&str; 11] = [
     "SELECT id, budget, at_ms, until_ms, amount, target FROM spends LIMIT 0",
     "SELECT principal, grant_name, since_ms FROM sessions LIMIT 0",
     "SELECT principal, grant_name, label, tool, first_ms, last_ms, audit_id, overflow FROM labels LIMIT 0",
-    "SELECT principal, grant_name, value, label, tool, at_ms FROM seen LIMIT 0",
+    "SELECT principal, grant_name, value, label, tool, at_ms, audit_id FROM seen LIMIT 0",
     "SELECT principal, grant_name, size FROM sizes LIMIT 0",
     "SELECT id, principal, kind, tool, arguments, at_ms FROM conduct LIMIT 0",
     "SELECT principal, since_ms, trip FROM pauses LIMIT 0",
@@ -273,7 +278,8 @@ fn write_draft(draft: &Path) -> Result<(), LedgerError> {
 
 fn write_schema(connection: &Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection.execute_batch(&format!("BEGIN; {FIRST} {SECOND} {THIRD} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
+    connection
+        .execute_batch(&format!("BEGIN; {FIRST} {SECOND} {THIRD} {FOURTH} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
     Ok(())
 }
 
@@ -319,7 +325,8 @@ fn migrate(connection: &Connection) -> Result<(), LedgerError> {
         let version: i64 = connection.query_row("SELECT version FROM schema", [], |row| row.get(0))?;
         if version < VERSION {
             let second = if version < 2 { SECOND } else { "" };
-            connection.execute_batch(&format!("{second} {THIRD} UPDATE schema SET version = {VERSION};"))?;
+            let third = if version < 3 { THIRD } else { "" };
+            connection.execute_batch(&format!("{second} {third} {FOURTH} UPDATE schema SET version = {VERSION};"))?;
         }
         connection.execute_batch("COMMIT")
     };

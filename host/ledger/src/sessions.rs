@@ -123,7 +123,7 @@ pub(crate) fn reading(
     while let Some(row) = rows.next()? {
         let (label, tool): (Label, ServedName) = (parsed(row, 0)?, parsed(row, 1)?);
         if row.get(4)? {
-            overflowed.push((label.clone(), tool.to_string()));
+            overflowed.push((label.clone(), (tool.to_string(), None)));
         }
         reading.labels.insert(label, Read { tool, at: Timestamp::from_millis(row.get(2)?), audit_id: row.get(3)? });
     }
@@ -136,7 +136,7 @@ pub(crate) fn reading(
             // By whole keys: without the grant, every value of the principal would be looked through.
             for grant in &grants {
                 let mut first = transaction.prepare_cached(
-                    "SELECT label, tool FROM seen WHERE principal = ?1 AND grant_name = ?2 AND value = ?3 AND at_ms > ?4",
+                    "SELECT label, tool, audit_id FROM seen WHERE principal = ?1 AND grant_name = ?2 AND value = ?3 AND at_ms > ?4",
                 )?;
                 let mut rows = first.query(params![principal, grant, value.as_bytes().as_slice(), since])?;
                 if let Some(row) = rows.next()? {
@@ -151,15 +151,23 @@ pub(crate) fn reading(
             carried.extend(overflowed.iter().cloned());
         }
         let carried = carried.into_iter();
-        reading.carried.extend(carried.map(|(label, from)| Carried { argument: argument.pointer.clone(), label, from }));
+        reading.carried.extend(carried.map(|(label, (from, audit_id))| Carried {
+            argument: argument.pointer.clone(),
+            label,
+            from,
+            audit_id,
+        }));
     }
     Ok(reading)
 }
 
-/// The labels of the result in which a value was seen first, with that result's tool; none where the caller said it first.
-fn labels_of(row: &Row<'_>) -> Result<Vec<(Label, String)>, LedgerError> {
+/// A tool, and the audit record of the call of it that returned something.
+type Origin = (String, Option<String>);
+
+/// The labels of the result in which a value was seen first, with where that came from; none where the caller said it first.
+fn labels_of(row: &Row<'_>) -> Result<Vec<(Label, Origin)>, LedgerError> {
     let Some(labels) = row.get::<_, Option<String>>(0)? else { return Ok(Vec::new()) };
-    let from: String = row.get(1)?;
+    let from: Origin = (row.get(1)?, row.get(2)?);
     let labels = labels.split(' ').map(|label| label.parse().map(|label| (label, from.clone())));
     Ok(labels.collect::<Result<_, _>>().map_err(|_| unreadable(0))?)
 }

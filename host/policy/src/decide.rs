@@ -229,6 +229,7 @@ fn asked(case: &Case<'_>, verdicts: Vec<Verdict>) -> Asked {
         tool: Arc::clone(&case.cover.tool),
         arguments: case.call.shared_arguments(),
         verdicts,
+        session: case.session.cloned(),
     }
 }
 
@@ -243,6 +244,8 @@ fn refuse(case: &Case<'_>, layer: Layer, objection: Objection, verdicts: Vec<Ver
         objection,
         verdicts,
         arguments_digest: None,
+        arguments: case.call.shared_arguments(),
+        session: case.session.cloned(),
         trip,
     }
 }
@@ -309,6 +312,8 @@ fn uncovered(policy: &Policy, principal: &Principal, call: &Call) -> Denied {
         objection,
         verdicts,
         arguments_digest: call.arguments_digest(),
+        arguments: call.shared_arguments(),
+        session: None,
         trip: None,
     }
 }

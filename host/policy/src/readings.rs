@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use casemate_signing::manifest::Effect;
+
 use crate::{
     ApprovalMode, Call, Charge, GrantName, Policy, Principal, PrincipalId, Reading, ServedName, Timestamp,
     approval::{ApprovalId, OpenApproval},
@@ -22,7 +24,8 @@ pub struct Needs {
     pub arguments_digest: Option<String>,
     /// What the call would spend under each grant that covers it, once.
     pub charges: Vec<Charge>,
-    /// Sessions whose past matters: grants that cover the call, with the arguments whose provenance matters.
+    /// Sessions whose past matters, to the decision or to who reads of the call later: grants that cover it, with the arguments whose
+    /// provenance matters.
     pub sessions: BTreeMap<GrantName, Vec<Argument>>,
     /// What the breaker watches.
     pub breaker: BreakerRules,
@@ -40,7 +43,8 @@ pub fn needs(policy: &Policy, principal: &Principal, call: &Call) -> Needs {
         }
     }
     let asks_people = |cover: &Cover| cover.tool.rule.approval.mode != ApprovalMode::None || policy.asks_flow(cover);
-    let asks_session = |cover: &&&Cover| cover.session.is_some() || policy.asks_flow(cover);
+    let changes = |cover: &Cover| cover.tool.rule.manifest_tool.effect > Effect::Read;
+    let asks_session = |cover: &&&Cover| cover.session.is_some() || policy.asks_flow(cover) || changes(cover);
     Needs {
         principal: principal.id().clone(),
         tool: covers.first().map(|cover| cover.tool.rule.served.clone()),

@@ -56,6 +56,12 @@ impl ToolRule {
         found.filter_map(|text| ScopeValue::parse(*kind, &text).ok()).collect()
     }
 
+    /// The targets that arguments name, in each dimension that the tool binds.
+    pub(crate) fn targets(&self, arguments: &Value) -> BTreeMap<&str, Vec<String>> {
+        let named = |dimension: &DimensionName| self.named(dimension, arguments).iter().map(ToString::to_string).collect();
+        self.manifest_tool.scope.keys().map(|dimension| (dimension.as_str(), named(dimension))).collect()
+    }
+
     /// The worst that a call of it sends: `read` where it is only planned.
     pub fn ceiling(&self) -> Effect {
         match self.mode() {

@@ -57,4 +57,6 @@ pub struct Carried {
     pub label: Label,
     /// Which tool's result it was.
     pub from: String,
+    /// The audit record of the call that returned it; none where that was not kept: too much was seen, or long ago.
+    pub audit_id: Option<String>,
 }

@@ -81,7 +81,7 @@ impl House {
     /// Make one call, from an entry point where nobody is asked anything.
     pub async fn pass(&self, principal: &Principal, call: Call, settings: CallSettings) -> Reply {
         let _running = self.running.begin();
-        pipeline::pass(self, principal, call, Entry { via: self.via, answer: None, awaits: None }, settings).await
+        pipeline::pass(self, principal, call, Entry::plain(self.via), settings).await
     }
 
     /// Write the last record and the last checkpoint. Calls that were cancelled come to their end first, whoever still waits for them: so
@@ -173,7 +173,7 @@ impl mcp::House for House {
             tokio::spawn(pass_on(receiver, sink));
             sender
         });
-        let entry = Entry { via: self.via, answer: request.answer, awaits: request.awaits };
+        let entry = Entry { via: self.via, answer: request.answer, awaits: request.awaits, trace: request.trace };
         let call = Call::new(request.tool, Value::Object(request.arguments));
         let settings = CallSettings { cancel, progress: reports, ..CallSettings::default() };
         let _running = self.running.begin();

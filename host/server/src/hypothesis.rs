@@ -91,7 +91,9 @@ impl Hypothesis {
             let labels = self.labels.iter().flatten();
             let of = || self.labels.clone().filter(|labels| !labels.is_empty()).unwrap_or_else(|| untrusted().collect());
             let carried = |argument: &String| {
-                of().into_iter().map(|label| Carried { argument: argument.clone(), label, from: NO_CALL.to_owned() }).collect()
+                of().into_iter()
+                    .map(|label| Carried { argument: argument.clone(), label, from: NO_CALL.to_owned(), audit_id: None })
+                    .collect()
             };
             let session = SessionReading {
                 since: None,

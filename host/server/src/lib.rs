@@ -33,3 +33,4 @@ pub mod sheet;
 pub(crate) mod ssh;
 pub(crate) mod systemd;
 pub mod token;
+pub mod trace;

@@ -45,6 +45,7 @@ mod tasks;
 #[cfg(test)]
 #[expect(clippy::expect_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 mod tests;
+mod trace;
 mod wire;
 
 pub use asking::FORGED;

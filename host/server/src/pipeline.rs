@@ -35,6 +35,7 @@ use crate::{
     mcp::{Answer, Reply},
     record,
     reply::{self, Refused},
+    trace::TraceParent,
 };
 use cost::{give_back, settle};
 use ending::{Examined, GrantEnds, examine, said_in};
@@ -51,6 +52,15 @@ pub struct Entry {
     pub answer: Option<Answer>,
     /// Where the call is made because of this approval: then no other is asked for.
     pub awaits: Option<ApprovalId>,
+    /// Under which trace the client makes it.
+    pub trace: Option<TraceParent>,
+}
+
+impl Entry {
+    /// A call that brings nothing with it.
+    pub fn plain(via: &'static str) -> Self {
+        Self { via, answer: None, awaits: None, trace: None }
+    }
 }
 
 /// One call, from the moment its caller is known to the answer.
@@ -65,7 +75,7 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
     let serving = house.serving();
     // Whoever has answered is not asked again.
     let way = Way { house, serving: &serving, principal, call: &call, asks: entry.answer.is_none() };
-    let facts = record::call(&serving, &call, entry.via);
+    let facts = record::call(&serving, &call, entry.via, entry.trace);
     house.ledger.count_call(principal.id(), clock::now());
 
     // approval: an answer that the call brings is believed, or the call ends

@@ -12,14 +12,17 @@ use casemate_policy::{
 use casemate_sandbox::{Exchange, ExchangeStatus, Fault, RunFacts};
 use serde_json::Value;
 
-use crate::house::{Ended, Serving};
+use crate::{
+    house::{Ended, Serving},
+    trace::TraceParent,
+};
 
 /// What stands in the log for an argument that the schema marks `x-secret`, or does not describe.
 const HIDDEN: &str = "‹x-secret›";
 
 /// A call as it was asked for. Arguments that the signed schema marks `x-secret` or does not describe are left out; for a
 /// tool that is not known, there is no schema that could say so, and all of them are.
-pub(crate) fn call(serving: &Serving, call: &Call, via: &'static str) -> CallFacts {
+pub(crate) fn call(serving: &Serving, call: &Call, via: &'static str, trace: Option<TraceParent>) -> CallFacts {
     let arguments = match serving.tool(call.tool()) {
         // Numbers, that this host took from an address.
         _ if call.reads_source() => call.arguments().clone(),
@@ -30,7 +33,7 @@ pub(crate) fn call(serving: &Serving, call: &Call, via: &'static str) -> CallFac
         }
         None => Value::String("‹arguments of an unknown tool›".to_owned()),
     };
-    CallFacts { call_id: crate::house::call_id(), via, arguments }
+    CallFacts { call_id: crate::house::call_id(), via, trace: trace.map(|trace| trace.trace()), arguments }
 }
 
 /// A value with every text in it changed.

@@ -132,7 +132,9 @@ pub(crate) fn filled(records: usize, options: Options) -> Folder {
 }
 
 pub(crate) fn facts() -> CallFacts {
-    CallFacts { call_id: "call-1".to_owned(), via: "stdio", arguments: json!({"hash": "00ff", "token": "‹secret›"}) }
+    CallFacts {
+        call_id: "call-1".to_owned(), via: "stdio", trace: None, arguments: json!({"hash": "00ff", "token": "‹secret›"})
+    }
 }
 
 pub(crate) fn ended() -> OutcomeFacts {

@@ -1,6 +1,9 @@
 //! Permits, deferrals and denials. Their fields are for [`super::decide`] to fill; everyone else reads.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 use casemate_signing::{
     Environment,
@@ -16,6 +19,7 @@ use crate::{
     layer::Objection,
     policy::PreparedTool,
     scope::GrantedScope,
+    session::SessionReading,
 };
 
 /// What follows from the layers' verdicts.
@@ -64,6 +68,8 @@ pub(super) struct Asked {
     pub(super) tool: Arc<PreparedTool>,
     pub(super) arguments: Arc<Value>,
     pub(super) verdicts: Vec<Verdict>,
+    /// What the session had read by then, where that was asked.
+    pub(super) session: Option<SessionReading>,
 }
 
 /// A call that may not happen. Only [`decide`] makes one.
@@ -77,6 +83,8 @@ pub struct Denied {
     pub(super) objection: Objection,
     pub(super) verdicts: Vec<Verdict>,
     pub(super) arguments_digest: Option<String>,
+    pub(super) arguments: Arc<Value>,
+    pub(super) session: Option<SessionReading>,
     pub(super) trip: Option<Trip>,
 }
 
@@ -155,6 +163,16 @@ macro_rules! asked_getters {
             /// Lower-case hex SHA-256 of the arguments' canonical form (RFC 8785).
             pub fn arguments_digest(&self) -> &str {
                 &self.permit().arguments_digest
+            }
+
+            /// What the arguments name, by dimension.
+            pub fn targets(&self) -> BTreeMap<&str, Vec<String>> {
+                self.permit().asked.tool.rule.targets(self.arguments())
+            }
+
+            /// What the session had read by then; none where nothing depends on it.
+            pub fn session(&self) -> Option<&SessionReading> {
+                self.permit().asked.session.as_ref()
             }
         }
     };
@@ -313,6 +331,16 @@ impl Deferred {
 }
 
 impl Denied {
+    /// What the arguments name, by dimension; nothing where no tool says what they mean.
+    pub fn targets(&self) -> BTreeMap<&str, Vec<String>> {
+        self.under.as_ref().map(|(_, tool)| tool.rule.targets(&self.arguments)).unwrap_or_default()
+    }
+
+    /// What the session had read by then; none where nothing depends on it.
+    pub fn session(&self) -> Option<&SessionReading> {
+        self.session.as_ref()
+    }
+
     /// Who asked.
     pub fn principal(&self) -> &Principal {
         &self.principal

@@ -47,7 +47,12 @@ impl House {
 
     /// The argument at `pointer` was seen first in a result with this label.
     pub(crate) fn carries(self, pointer: &str, label: &str) -> Self {
-        let carried = Carried { argument: pointer.to_owned(), label: label.parse().unwrap(), from: "lab_read_file".to_owned() };
+        let carried = Carried {
+            argument: pointer.to_owned(),
+            label: label.parse().unwrap(),
+            from: "lab_read_file".to_owned(),
+            audit_id: None,
+        };
         let reading = SessionReading { carried: vec![carried], ..SessionReading::default() };
         let grant = self.grants[0].name.clone();
         self.knows(move |readings| readings.session(grant.clone(), reading.clone()))

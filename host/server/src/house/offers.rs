@@ -141,7 +141,7 @@ impl House {
             // A source is read the way a tool is called, and refused as one.
             Address::Source { name, part } => {
                 let call = Call::of_source(&name, part);
-                let entry = Entry { via: self.via, answer: None, awaits: None };
+                let entry = Entry::plain(self.via);
                 let seen = sees_source(&serving, &principal, &name);
                 let settings = CallSettings { cancel, ..CallSettings::default() };
                 let reply = pipeline::pass(self, &principal, call, entry, settings).await;

@@ -43,7 +43,7 @@ use super::{
     progress, prompts,
     resources::{self, LIST_TTL_MS, Watched},
     tasks::Tasks,
-    wire,
+    trace, wire,
 };
 
 /// What a model is told about this server as a whole.
@@ -139,7 +139,7 @@ impl<H: House> Handler<H> {
         let (caller, refused) = (self.caller(&context), step_up::Refused::of(&context.extensions));
         let answer = asking::answer(&mut request, revision);
         let (tool, arguments) = (request.name.into_owned(), request.arguments.unwrap_or_default());
-        let request = CallRequest { tool, arguments, answer, awaits: None };
+        let request = CallRequest { tool, arguments, answer, awaits: None, trace: trace::of(&context) };
         let (peer, tool) = (context.peer.clone(), request.tool.clone());
         let task = takes_tasks(&context, revision).then(|| request.clone());
         let mut reply = match context.meta.get_progress_token() {

@@ -8,6 +8,8 @@ use serde_json::{Map, Value};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::trace::TraceParent;
+
 use super::{Completing, Contents, ProgressSink, PromptListing, PromptText, ResourceListing, Revision, Unserved};
 
 /// What answers the protocol's questions. The server's pipeline is one; tests have another. A house offers nothing but tools, unless it says so.
@@ -138,6 +140,8 @@ pub struct CallRequest {
     pub answer: Option<Answer>,
     /// Where the call is made because of this approval: then it is made under it, or still waits for it, and asks for no other.
     pub awaits: Option<ApprovalId>,
+    /// Under which trace the client says it makes the call.
+    pub trace: Option<TraceParent>,
 }
 
 /// Something that the person at the client is asked, to be answered with yes or no.

@@ -88,7 +88,7 @@ impl<H: House> Tasks<H> {
             return Ok(None);
         }
         let arguments: JsonObject = serde_json::from_str(&task.arguments).map_err(LedgerError::text)?;
-        let request = CallRequest { tool: task.tool, arguments, answer: None, awaits: Some(id.clone()) };
+        let request = CallRequest { tool: task.tool, arguments, answer: None, awaits: Some(id.clone()), trace: None };
         let token = cancel.child_token();
         place.insert(Look { token: token.clone(), cancelled: false });
         Ok(Some(Turn { tasks: self, id: id.clone(), request, token }))
@@ -181,7 +181,7 @@ mod tests {
 
     fn request() -> CallRequest {
         let arguments = [("b".to_owned(), 1.into()), ("a".to_owned(), 2.into())].into_iter().collect();
-        CallRequest { tool: "t".to_owned(), arguments, answer: None, awaits: None }
+        CallRequest { tool: "t".to_owned(), arguments, answer: None, awaits: None, trace: None }
     }
 
     fn id() -> ApprovalId {
