@@ -40,7 +40,7 @@ pub use hash::Hash;
 pub use id::{EventId, InvalidEventId};
 pub use log::{AuditError, Log, Options, Sync};
 pub use open::{OpenError, Recovery};
-pub use read::{Entries, Entry, Filter, ReadError, read, read_recent};
+pub use read::{Entries, Entry, Filter, Follow, ReadError, read, read_recent};
 pub use record::{Damage, Outcome};
 pub use recorded::Recorded;
 pub use scan::{Break, Failure};

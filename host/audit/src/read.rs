@@ -1,7 +1,8 @@
 //! Reading a log for people: entries in order, filtered. It believes what it reads; [`crate::verify`] does not.
 
-use std::io;
+use std::{io, sync::Arc};
 
+use aho_corasick::AhoCorasick;
 use cap_std::fs::Dir;
 use casemate_policy::Timestamp;
 use serde_json::Value;
@@ -9,7 +10,7 @@ use serde_json::Value;
 use crate::{
     EventId, Place,
     record::OURS,
-    segment::{Found, Lines, list},
+    segment::{Found, Lines, Position, list},
 };
 
 /// Which entries to give; what is absent does not filter.
@@ -25,6 +26,14 @@ pub struct Filter {
     pub outcome: Option<String>,
     /// Of this call.
     pub call_id: Option<String>,
+    /// Under this trace of the client's, 32 hex digits.
+    pub trace: Option<String>,
+    /// About this target, in any dimension.
+    pub target: Option<String>,
+    /// About this approval.
+    pub approval: Option<String>,
+    /// With one of these texts somewhere in it.
+    pub mentions: Option<Arc<AhoCorasick>>,
     /// With this id, or about the intent with it.
     pub event: Option<EventId>,
     /// Not before.
@@ -96,7 +105,20 @@ impl Entry {
         self.raw.get("extensions")?.get(OURS)?.get(name)
     }
 
-    fn fits(&self, filter: &Filter) -> bool {
+    /// What the call names, in every dimension.
+    pub fn targets(&self) -> impl Iterator<Item = &str> {
+        let dimensions = self.field("targets").and_then(Value::as_array).into_iter().flatten();
+        let values = dimensions.filter_map(|dimension| dimension.get("values")?.as_array()).flatten();
+        values.filter_map(Value::as_str)
+    }
+
+    /// The approval that it is about.
+    pub fn approval(&self) -> Option<&str> {
+        self.field("approval").or_else(|| self.field("fields")?.get("approval"))?.as_str()
+    }
+
+    /// Whether a filter lets it through. What a filter says of the line as it is written is not asked again.
+    pub fn fits(&self, filter: &Filter) -> bool {
         let equal = |wanted: &Option<String>, is: &str| wanted.as_deref().is_none_or(|wanted| wanted == is);
         let text = |name| self.field(name).and_then(Value::as_str).unwrap_or_default();
         let at = || self.occurred_at().parse::<Timestamp>().ok();
@@ -104,6 +126,9 @@ impl Entry {
             && equal(&filter.tool, self.tool_name())
             && equal(&filter.outcome, self.outcome())
             && equal(&filter.call_id, text("call_id"))
+            && equal(&filter.trace, text("trace"))
+            && filter.target.as_deref().is_none_or(|wanted| self.targets().any(|target| target == wanted))
+            && filter.approval.as_deref().is_none_or(|wanted| self.approval() == Some(wanted))
             && filter.event_type.as_deref().is_none_or(|wanted| match wanted.strip_suffix('.') {
                 Some(_) => self.event_type().starts_with(wanted),
                 None => self.event_type() == wanted,
@@ -135,6 +160,33 @@ pub fn read_recent(dir: &Dir, filter: Filter, segments: usize) -> Result<Entries
     Ok(Entries { lines: Lines::from(dir, first)?, filter, buffer: Vec::new(), ended: false })
 }
 
+/// Reads on where it ended before, for who watches a log that grows.
+#[derive(Debug, Default)]
+pub struct Follow(Position);
+
+impl Follow {
+    /// From the last file on: so much of the past.
+    ///
+    /// # Errors
+    /// When the folder cannot be read.
+    pub fn recent(dir: &Dir) -> io::Result<Self> {
+        let segment = list(dir)?.last().copied().unwrap_or_default();
+        Ok(Self(Position { segment, record: segment, ..Position::default() }))
+    }
+
+    /// What was written since and fits `filter`. What is half-written waits for its end.
+    ///
+    /// # Errors
+    /// When the log or a record cannot be read.
+    pub fn more(&mut self, dir: &Dir, filter: &Filter) -> Result<Vec<Entry>, ReadError> {
+        let lines = Lines::resume(dir, self.0)?;
+        let mut entries = Entries { lines, filter: filter.clone(), buffer: Vec::new(), ended: false };
+        let found = entries.by_ref().collect();
+        self.0 = entries.lines.position();
+        found
+    }
+}
+
 impl Entries<'_> {
     fn advance(&mut self) -> Result<Option<Entry>, ReadError> {
         loop {
@@ -144,6 +196,9 @@ impl Entries<'_> {
                 Some(Found::Broken(place, _)) => return Err(ReadError::NotRecord(place)),
                 Some(Found::Gap { expected, .. }) => return Err(ReadError::Gap(expected)),
             };
+            if self.filter.mentions.as_deref().is_some_and(|texts| !texts.is_match(&self.buffer)) {
+                continue;
+            }
             let Ok(raw) = serde_json::from_slice::<Value>(&self.buffer) else { return Err(ReadError::NotRecord(place)) };
             let entry = Entry { place, raw };
             if entry.fits(&self.filter) {

@@ -1,6 +1,6 @@
 //! Segments: the files the records are in, each named by the number of its first record, and reading them in order.
 
-use std::io::{self, BufRead as _, BufReader, Read as _};
+use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 
 use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
 
@@ -90,11 +90,25 @@ pub(crate) enum Found {
     Gap { expected: u64, found: String },
 }
 
+/// Where reading goes on: everything before is known.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Position {
+    /// The segment, by its first record.
+    pub(crate) segment: u64,
+    /// The next record's number.
+    pub(crate) record: u64,
+    /// Lines of the segment that were read.
+    pub(crate) line: u64,
+    /// Bytes of it.
+    pub(crate) offset: u64,
+}
+
 /// Reads the lines of all segments from one on.
 pub(crate) struct Lines<'d> {
     dir: &'d Dir,
     segments: std::vec::IntoIter<u64>,
     current: Option<(BufReader<std::fs::File>, String)>,
+    segment: u64,
     record: u64,
     line: u64,
     offset: u64,
@@ -104,7 +118,25 @@ impl<'d> Lines<'d> {
     /// From the segment that begins with record `first`.
     pub(crate) fn from(dir: &'d Dir, first: u64) -> io::Result<Self> {
         let segments: Vec<u64> = list(dir)?.into_iter().filter(|segment| *segment >= first).collect();
-        Ok(Self { dir, segments: segments.into_iter(), current: None, record: first, line: 0, offset: 0 })
+        Ok(Self { dir, segments: segments.into_iter(), current: None, segment: first, record: first, line: 0, offset: 0 })
+    }
+
+    /// From where another reading ended.
+    pub(crate) fn resume(dir: &'d Dir, at: Position) -> io::Result<Self> {
+        let mut lines = Self::from(dir, at.segment)?;
+        if at.offset > 0 && lines.segments.next().is_some() {
+            let segment = name(at.segment);
+            let mut file = dir.open(&segment)?.into_std();
+            file.seek(io::SeekFrom::Start(at.offset))?;
+            lines.current = Some((BufReader::with_capacity(64 << 10, file), segment));
+            (lines.record, lines.line, lines.offset) = (at.record, at.line, at.offset);
+        }
+        Ok(lines)
+    }
+
+    /// Where a later reading would go on.
+    pub(crate) fn position(&self) -> Position {
+        Position { segment: self.segment, record: self.record, line: self.line, offset: self.offset }
     }
 
     /// The next line, put into `buffer` without its newline; none at the end.
@@ -139,7 +171,7 @@ impl<'d> Lines<'d> {
                 return Ok(Some(Found::Gap { expected: self.record, found: segment }));
             }
             let file = self.dir.open(&segment)?.into_std();
-            (self.line, self.offset) = (0, 0);
+            (self.segment, self.line, self.offset) = (first, 0, 0);
             self.current = Some((BufReader::with_capacity(64 << 10, file), segment));
         }
     }

@@ -34,3 +34,4 @@ pub(crate) mod ssh;
 pub(crate) mod systemd;
 pub mod token;
 pub mod trace;
+pub mod trail;

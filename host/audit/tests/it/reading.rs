@@ -1,6 +1,6 @@
 //! What a person asks of a log.
 
-use casemate_audit::{Filter, ReadError, read};
+use casemate_audit::{Filter, Follow, Options, ReadError, read};
 use casemate_policy::{ApprovalMode, Decision};
 use casemate_signing::manifest::Effect;
 use serde_json::json;
@@ -34,11 +34,50 @@ fn entries_are_found_by_what_they_are_about() {
     check(&folder, Filter { event_type: some("config"), ..Filter::default() }, &[]);
     check(&folder, Filter { call_id: some("call-1"), ..Filter::default() }, &["intent", "outcome", "denied"]);
     check(&folder, Filter { event: Some(id), ..Filter::default() }, &["intent", "outcome"]);
+    let texts = |texts: &[&str]| aho_corasick::AhoCorasick::new(texts).ok().map(std::sync::Arc::new);
+    check(&folder, Filter { mentions: texts(&["nowhere", &id.to_string()]), ..Filter::default() }, &["intent", "outcome"]);
+    check(&folder, Filter { mentions: texts(&[]), ..Filter::default() }, &[]);
     check(
         &folder,
         Filter { since: Some(NOW.plus_millis(10)), until: Some(NOW.plus_millis(30)), ..Filter::default() },
         &["intent", "outcome"],
     );
+}
+
+#[test]
+fn who_follows_a_log_sees_every_record_once() {
+    let folder = Folder::new();
+    let (log, _) = folder.open(Options { segment_bytes: 1024, ..quiet() }).unwrap();
+    wait(log.event(event(0), NOW)).unwrap();
+    let dir = folder.dir();
+    let mut follow = Follow::recent(&dir).unwrap();
+    let mut more =
+        || -> Vec<u64> { follow.more(&dir, &Filter::default()).unwrap().iter().map(|entry| entry.place.record).collect() };
+    assert_eq!(more(), [0]);
+    assert!(more().is_empty());
+    let mut seen = Vec::new();
+    for number in 1..20 {
+        wait(log.event(event(number), NOW)).unwrap();
+        if number % 3 == 0 {
+            seen.extend(more());
+        }
+    }
+    seen.extend(more());
+    assert_eq!(seen, (1..20).collect::<Vec<_>>());
+    log.close(NOW).unwrap();
+}
+
+#[test]
+fn a_record_that_is_half_written_is_waited_for() {
+    let folder = Folder::new();
+    folder.write(FIRST, b"{\"event_id\":\"a\"}\n{\"event_");
+    let dir = folder.dir();
+    let mut follow = Follow::default();
+    assert_eq!(follow.more(&dir, &Filter::default()).unwrap().len(), 1);
+    assert!(follow.more(&dir, &Filter::default()).unwrap().is_empty());
+    folder.write(FIRST, b"{\"event_id\":\"a\"}\n{\"event_id\":\"b\"}\n");
+    let more = follow.more(&dir, &Filter::default()).unwrap();
+    assert_eq!(more.iter().map(casemate_audit::Entry::event_id).collect::<Vec<_>>(), ["b"]);
 }
 
 #[test]

@@ -1,13 +1,16 @@
 //! `casemate audit`: read the log, and prove that it is whole.
 
+pub mod chain;
+pub mod export;
+pub mod look;
+
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
-use casemate_audit::{Checkpoint, CheckpointDamage, Entry, Failure as Wrong, Filter, read, verify_against};
-use casemate_policy::{Timestamp, text::visible};
+use casemate_audit::{Checkpoint, CheckpointDamage, Failure as Wrong, verify_against};
 use clap::Subcommand;
 use ed25519_dalek::VerifyingKey;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Context, key::public_key, print};
 use crate::{
@@ -31,40 +34,29 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         against: Vec<PathBuf>,
     },
-    /// Show records, oldest first.
-    Show(Show),
+    /// Show one record, call or approval whole, or what fits the filters, oldest first.
+    Show(look::Show),
+    /// Look for records, the newest last.
+    Query(look::Query),
+    /// Show the newest records, and with -f those that are written from now on.
+    Tail(look::Tail),
+    /// Show the calls that led to a record, a call or an approval, as a tree or a picture.
+    Chain(chain::Args),
+    /// Write records in the words of another system.
+    Export(export::Args),
 }
 
-/// Which records.
-#[derive(Debug, clap::Args)]
-pub struct Show {
-    /// Of this principal, such as local or token:ci.
-    #[arg(long)]
-    principal: Option<String>,
-    /// Of this tool, by served name.
-    #[arg(long)]
-    tool: Option<String>,
-    /// Of this type: intent, outcome, denied, or a family such as plugin.
-    #[arg(long, value_name = "TYPE")]
-    event_type: Option<String>,
-    /// With this outcome: allowed, denied, deferred, error, unknown.
-    #[arg(long, value_parser = ["allowed", "denied", "deferred", "error", "unknown"], hide_possible_values = true)]
-    outcome: Option<String>,
-    /// From this time on.
-    #[arg(long, value_name = "TIME")]
-    since: Option<Timestamp>,
-    /// Up to this time.
-    #[arg(long, value_name = "TIME")]
-    until: Option<Timestamp>,
-}
-
-/// Verify or show.
+/// Verify, or look.
 pub fn run(command: &Command, context: &Context) -> Outcome {
     let environment = Config::read(&context.folders.config)?.environment;
     let state = context.folders.state(environment);
     match command {
         Command::Verify { key, against } => check(&state, key.as_deref(), against, context),
-        Command::Show(show) => list(&state, show, context),
+        Command::Show(show) => look::show(&state, show, context),
+        Command::Query(query) => look::query(&state, query, context),
+        Command::Tail(tail) => look::tail(&state, tail, context),
+        Command::Chain(args) => chain::run(&state, args, context),
+        Command::Export(args) => export::run(&state, args),
     }
 }
 
@@ -135,69 +127,6 @@ fn held_by(chains: &[(PathBuf, Dir)], key: &VerifyingKey, file: &Path) -> Result
         "`{}` is signed by this log's key over {size} records, and no chain holds them: the chain was cut back, removed or written anew",
         file.display()
     )))
-}
-
-fn list(state: &Path, show: &Show, context: &Context) -> Outcome {
-    let filter = || Filter {
-        principal: show.principal.clone(),
-        tool: show.tool.clone(),
-        event_type: show.event_type.clone(),
-        outcome: show.outcome.clone(),
-        since: show.since,
-        until: show.until,
-        ..Filter::default()
-    };
-    let mut entries: Vec<Entry> = Vec::new();
-    for (_, dir) in chains(state)?.0 {
-        for entry in read(&dir, filter())? {
-            entries.push(entry?);
-        }
-    }
-    // Ids are ordered in time, over all chains.
-    entries.sort_by(|a, b| (a.occurred_at(), a.event_id()).cmp(&(b.occurred_at(), b.event_id())));
-    if entries.is_empty() {
-        print::note("no such record");
-    }
-    print::result(
-        context.format,
-        || entries.iter().map(line).collect::<Vec<_>>().join("\n"),
-        || entries.iter().map(|entry| entry.raw.clone()).collect(),
-    );
-    Ok(Exit::Done)
-}
-
-/// One record as one line: when, what came of it, who, what, and why.
-fn line(entry: &Entry) -> String {
-    // What is not about a call keeps its facts one level down.
-    let fact = |name: &str| entry.field(name).or_else(|| entry.field("fields")?.get(name));
-    let text = |name: &str| fact(name).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default();
-    let tool = if entry.tool_name().is_empty() { text("plugin") } else { visible(entry.tool_name()).into_owned() };
-    let why = [text("ending"), text("reason")].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-    let requests = entry
-        .field("requests")
-        .and_then(Value::as_array)
-        .map(|requests| requests.iter().map(request).collect::<String>())
-        .unwrap_or_default();
-    format!(
-        "{}  {:<8} {:<14} {:<10} {:<30} {why}{requests}",
-        entry.occurred_at(),
-        entry.outcome(),
-        entry.event_type(),
-        visible(entry.principal_id()),
-        tool
-    )
-    .trim_end()
-    .to_owned()
-}
-
-fn request(request: &Value) -> String {
-    let text = |name: &str| request.get(name).and_then(Value::as_str).map(|text| visible(text).into_owned()).unwrap_or_default();
-    format!(
-        "\n    {} {} → {}",
-        text("method"),
-        text("url"),
-        if text("status").is_empty() { text("result") } else { text("status") }
-    )
 }
 
 #[cfg(test)]
