@@ -105,6 +105,7 @@ fn outcome() -> OutcomeFacts {
         duration_us: 1234,
         output_bytes: 2048,
         redactions: 0,
+        flags: Vec::new(),
         plan_digest: None,
     }
 }

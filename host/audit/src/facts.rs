@@ -72,6 +72,8 @@ pub struct OutcomeFacts {
     pub output_bytes: u64,
     /// How often a secret was taken out of the result.
     pub redactions: u64,
+    /// What the result's words look like: `instruction-like`, `matched:NAME`, ….
+    pub flags: Vec<String>,
     /// Of the plan, where the call was run dry.
     pub plan_digest: Option<String>,
 }
@@ -343,6 +345,7 @@ pub(crate) fn outcome(intent: EventId, of: &OpenIntent, facts: &OutcomeFacts, no
         fields.maybe("detail", facts.detail.as_deref());
         fields.number("duration_us", facts.duration_us);
         fields.text("ending", &facts.ending);
+        fields.texts("flags", facts.flags.iter().map(String::as_str));
         fields.number("fuel", facts.fuel);
         fields.number("intent", intent);
         fields.texts("labels", facts.labels.iter().map(String::as_str));

@@ -1,12 +1,13 @@
 //! Output: what a plugin returns, checked before anyone reads it.
 //!
-//! In this order: size; hidden characters; the signed output schema; the secrets the host injected; labels. What does
-//! not fit is withheld whole: half a result is a result nobody signed.
+//! In this order: size; hidden characters; the signed output schema; the secrets the host injected; the operator's patterns; labels. What
+//! does not fit is withheld whole: half a result is a result nobody signed. What looks suspicious is flagged, not removed.
 
 mod content;
 mod failure;
 mod redact;
 mod rules;
+mod screen;
 
 use std::{collections::BTreeSet, fmt};
 
@@ -17,6 +18,7 @@ pub use content::Content;
 pub use failure::{CheckedFailure, FailureKind, RawFailure, check_failure};
 pub use redact::Redactor;
 pub use rules::{OutputRuleError, OutputRules, untrusted};
+pub use screen::{Flag, Flags, Pattern, PatternError, PatternName, Screen};
 
 use crate::{json::Json, text::visible};
 
@@ -115,6 +117,7 @@ pub struct CheckedOutput {
     structured: Option<Value>,
     labels: BTreeSet<Label>,
     redactions: usize,
+    flags: Flags,
 }
 
 impl CheckedOutput {
@@ -138,9 +141,14 @@ impl CheckedOutput {
         self.redactions
     }
 
-    /// Content, structured result, labels.
-    pub fn into_parts(self) -> (Vec<Content>, Option<Value>, BTreeSet<Label>) {
-        (self.content, self.structured, self.labels)
+    /// What its words look like.
+    pub fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
+    /// Content, structured result, labels, flags.
+    pub fn into_parts(self) -> (Vec<Content>, Option<Value>, BTreeSet<Label>, Flags) {
+        (self.content, self.structured, self.labels, self.flags)
     }
 }
 
@@ -194,6 +202,8 @@ pub enum WithheldReason {
     Link,
     /// It holds a secret where none can be taken out.
     Secret,
+    /// It matches a pattern that the operator enforces, where nothing can be replaced.
+    Pattern,
 }
 
 impl WithheldReason {
@@ -208,19 +218,31 @@ impl WithheldReason {
             Self::Audio => "audio-not-allowed",
             Self::Link => "link-not-allowed",
             Self::Secret => "secret-in-output",
+            Self::Pattern => "pattern-in-output",
         }
     }
 }
 
 /// Check a result, of which at most `cap` bytes may be shown.
-pub fn check(raw: RawOutput, rules: &OutputRules, cap: usize, redactor: &Redactor) -> Result<CheckedOutput, Withheld> {
+///
+/// # Errors
+/// When it is not what it must be, or something in it must not be shown and cannot be taken out.
+pub fn check(
+    raw: RawOutput,
+    rules: &OutputRules,
+    cap: usize,
+    redactor: &Redactor,
+    screen: &Screen,
+) -> Result<CheckedOutput, Withheld> {
     let too_large =
         |size: usize| Withheld::new(WithheldReason::TooLarge, format!("the result is {size} bytes, and {cap} are allowed"));
     if raw.size() > cap {
         return Err(too_large(raw.size()));
     }
+    let mut flags = Flags::new();
+    raw.content.iter().for_each(|piece| content::note(piece, screen, &mut flags));
     let content: Vec<Content> = raw.content.into_iter().map(|piece| content::read(piece, redactor)).collect::<Result<_, _>>()?;
-    let structured = raw.structured.as_deref().map(structured).transpose()?;
+    let structured = raw.structured.as_deref().map(|text| structured(text, screen, &mut flags)).transpose()?;
     if let Err(withheld) = rules.check(structured.as_ref()) {
         return Err(without_secrets(withheld, structured, rules, redactor));
     }
@@ -232,22 +254,28 @@ pub fn check(raw: RawOutput, rules: &OutputRules, cap: usize, redactor: &Redacto
         Some(value) => Some(redact_structured(value, rules, redactor, &mut redactions)?),
         None => None,
     };
+    let content: Vec<Content> =
+        content.into_iter().map(|piece| content::screened(piece, screen, &mut flags)).collect::<Result<_, _>>()?;
+    let structured = structured.map(|value| screened(value, rules, screen, &mut flags)).transpose()?;
     // Hidden characters made visible and placeholders for secrets take room: the cap holds for what is shown, too.
     let size = content.iter().map(|piece| piece.size() + PIECE).sum::<usize>()
         + structured.as_ref().map_or(0, |value| value.to_string().len());
     if size > cap {
         return Err(too_large(size));
     }
-    Ok(CheckedOutput { content, structured, labels: rules.labels().clone(), redactions })
+    Ok(CheckedOutput { content, structured, labels: rules.labels().clone(), redactions, flags })
 }
 
-/// Parse strictly, and make what is hidden in its texts visible.
-fn structured(text: &str) -> Result<Value, Withheld> {
+/// Parse strictly, note what its texts look like, and make what is hidden in them visible.
+fn structured(text: &str, screen: &Screen, flags: &mut Flags) -> Result<Value, Withheld> {
     let malformed =
         |why: String| Withheld::new(WithheldReason::StructuredMalformed, format!("the structured result is refused: {why}"));
     let json = Json::parse(text.as_bytes()).map_err(|fault| malformed(fault.to_string()))?;
     match json.to_value() {
-        Some(value @ Value::Object(_)) => Ok(map_texts(value, &mut |text| visible(&text).into_owned())),
+        Some(value @ Value::Object(_)) => Ok(map_texts(value, &mut |text| {
+            screen.note(&text, flags);
+            visible(&text).into_owned()
+        })),
         Some(_) => Err(malformed("it is not an object".to_owned())),
         None => Err(malformed("a number is beyond what a double can hold".to_owned())),
     }
@@ -272,6 +300,21 @@ fn redact_structured(value: Value, rules: &OutputRules, redactor: &Redactor, red
     if *redactions > before {
         rules.check(Some(&value)).map_err(|_| {
             Withheld::new(WithheldReason::Secret, "the structured result holds a secret, and does not fit its schema without it")
+        })?;
+    }
+    Ok(value)
+}
+
+/// Look for the operator's patterns. If the result no longer fits its schema without what they replace, it is withheld.
+fn screened(value: Value, rules: &OutputRules, screen: &Screen, flags: &mut Flags) -> Result<Value, Withheld> {
+    let value = map_texts(value, &mut |text| screen.apply(text, flags));
+    let replaced = flags.iter().find(|flag| matches!(flag, Flag::Redacted(_)));
+    if let Some(flag) = replaced {
+        rules.check(Some(&value)).map_err(|_| {
+            Withheld::new(
+                WithheldReason::Pattern,
+                format!("the structured result does not fit its schema once a pattern is replaced ({flag}); name the tool in the pattern's `except`, or do not enforce it"),
+            )
         })?;
     }
     Ok(value)

@@ -8,17 +8,19 @@ mod guards;
 mod http;
 mod oauth;
 mod place;
+mod redact;
 mod secret;
 mod sources;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use casemate_policy::{
     ApprovalRule, Budget, Grant, GrantName, Guards, Measure, PrincipalId, Timestamp, ToolPattern, approval::RoleName,
-    egress::UpstreamBinding, flow::FlowName,
+    egress::UpstreamBinding, flow::FlowName, output::Pattern,
 };
 use casemate_registry::{Authority, HostRule};
 use casemate_sandbox::{BoundSource, Maxima, Secrets};
@@ -68,6 +70,8 @@ pub struct Config {
     pub sources: BTreeMap<SourceName, Located<SourceConfig>>,
     /// Grants, in name order.
     pub grants: Vec<Located<Grant>>,
+    /// What the operator looks for in results.
+    pub patterns: Vec<Arc<Pattern>>,
     /// What holds for every grant.
     pub guards: Guards,
     /// Where the operator's flow rules are.
@@ -287,6 +291,7 @@ impl Resolver<'_> {
             plugins,
             sources,
             grants,
+            patterns: self.redactions(file.redact),
             guards,
             flow_places: std::mem::take(&mut self.flow_places),
             policies: Vec::new(),

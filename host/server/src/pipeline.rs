@@ -211,7 +211,8 @@ impl Way<'_> {
             _ => None,
         };
         let overstepped = matches!(&ending, Ending::Refused(refusal) if refusal.reason() != RefusalReason::PlanMismatch);
-        let Examined { mut reply, mut outcome, outside } = examine(served, rules, &line, ending, &spent, &id.to_string());
+        let Examined { mut reply, mut outcome, outside } =
+            examine(served, (rules, &serving.screen(&line.served)), &line, ending, &spent, &id.to_string());
 
         // ledger: what the session has read, before it has
         if outside && let Err(reason) = self.remember(&line, rules, |shown| said_in(&reply, shown), &audit_id) {

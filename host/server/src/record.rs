@@ -65,6 +65,7 @@ pub(crate) fn nothing_sent(call_id: &str) -> OutcomeFacts {
         duration_us: 0,
         output_bytes: 0,
         redactions: 0,
+        flags: Vec::new(),
         plan_digest: None,
     }
 }

@@ -150,6 +150,7 @@ pub(crate) fn ended() -> OutcomeFacts {
         duration_us: 1_500,
         output_bytes: 640,
         redactions: 0,
+        flags: Vec::new(),
         plan_digest: None,
     }
 }

@@ -1,6 +1,6 @@
 //! Pieces of a result: text made visible; images, recordings and links only of the kinds that are shown.
 
-use super::{RawContent, Redactor, Withheld, WithheldReason};
+use super::{Flags, RawContent, Redactor, Screen, Withheld, WithheldReason};
 use crate::{
     scope::ScopeValue,
     text::{quote, visible},
@@ -127,6 +127,36 @@ pub(super) fn redact(piece: Content, redactor: &Redactor, redactions: &mut usize
         }
         Content::Embedded { uri, media_type, text } => {
             Ok(Content::Embedded { uri, media_type, text: redactor.redact_counting(text, redactions) })
+        }
+        bytes @ (Content::Image { .. } | Content::Audio { .. }) => Ok(bytes),
+    }
+}
+
+/// Note what a piece's words look like, as they came.
+pub(super) fn note(raw: &RawContent, screen: &Screen, flags: &mut Flags) {
+    match raw {
+        RawContent::Text(text) | RawContent::Link { name: text, .. } | RawContent::Embedded { text, .. } => {
+            screen.note(text, flags);
+        }
+        RawContent::Image { .. } | RawContent::Audio { .. } => {}
+    }
+}
+
+/// Look for the operator's patterns. In an address nothing can be replaced.
+pub(super) fn screened(piece: Content, screen: &Screen, flags: &mut Flags) -> Result<Content, Withheld> {
+    let address = |uri: &str| match screen.forbids(uri) {
+        Some(name) => Err(Withheld::new(WithheldReason::Pattern, format!("a link matches the pattern `{name}`"))),
+        None => Ok(()),
+    };
+    match piece {
+        Content::Text(text) => Ok(Content::Text(screen.apply(text, flags))),
+        Content::Link { uri, name, media_type } => {
+            address(&uri)?;
+            Ok(Content::Link { uri, name: screen.apply(name, flags), media_type })
+        }
+        Content::Embedded { uri, media_type, text } => {
+            address(&uri)?;
+            Ok(Content::Embedded { uri, media_type, text: screen.apply(text, flags) })
         }
         bytes @ (Content::Image { .. } | Content::Audio { .. }) => Ok(bytes),
     }

@@ -1,6 +1,6 @@
 //! Failures that a plugin reports: its words are the plugin's, and are checked as such.
 
-use super::Redactor;
+use super::{Flags, Redactor, Screen};
 use crate::text::visible;
 
 /// Characters of a failure's message.
@@ -64,9 +64,15 @@ pub struct CheckedFailure {
     code: Option<String>,
     message: String,
     retry_after_ms: Option<u64>,
+    flags: Flags,
 }
 
 impl CheckedFailure {
+    /// What its words look like.
+    pub fn flags(&self) -> &Flags {
+        &self.flags
+    }
+
     /// The class of the fault, as the plugin sees it.
     pub fn kind(&self) -> FailureKind {
         self.kind
@@ -89,19 +95,24 @@ impl CheckedFailure {
 }
 
 /// Check a failure's words as a result's words are checked.
-pub fn check_failure(raw: RawFailure, redactor: &Redactor) -> CheckedFailure {
+pub fn check_failure(raw: RawFailure, redactor: &Redactor, screen: &Screen) -> CheckedFailure {
     // Redact before cutting: a cut could leave the half of a secret that is no longer found.
-    let clean = |text: &str, max: usize| {
+    let mut flags = Flags::new();
+    let mut clean = |text: &str, max: usize| {
+        screen.note(text, &mut flags);
         let redacted = redactor.redact_counting(visible(text).into_owned(), &mut 0);
+        let redacted = screen.apply(redacted, &mut flags);
         match redacted.char_indices().nth(max).and_then(|(end, _)| redacted.get(..end)) {
             Some(head) => format!("{head}…"),
             None => redacted,
         }
     };
+    let (code, message) = (raw.code.map(|code| clean(&code, MAX_CODE)), clean(&raw.message, MAX_MESSAGE));
     CheckedFailure {
         kind: raw.kind,
-        code: raw.code.map(|code| clean(&code, MAX_CODE)),
-        message: clean(&raw.message, MAX_MESSAGE),
+        code,
+        message,
+        flags,
         retry_after_ms: raw.retry_after_ms.map(|millis| millis.min(MAX_RETRY_MS)),
     }
 }

@@ -53,6 +53,9 @@ pub struct File {
     /// Who may do what.
     #[serde(default)]
     pub grants: BTreeMap<Spanned<String>, Grant>,
+    /// What is looked for in results.
+    #[serde(default)]
+    pub redact: BTreeMap<Spanned<String>, Redact>,
     /// What reading one thing forbids doing next.
     #[serde(default)]
     pub flow: Vec<Flow>,
@@ -333,6 +336,21 @@ pub enum ApprovalMode {
     Operator,
 }
 
+/// `[redact.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redact {
+    /// A regular expression, as crate `regex` reads it.
+    pub pattern: Spanned<String>,
+    /// Tools whose results are looked through; default: every one's.
+    pub tools: Option<Spanned<OneOrMany>>,
+    /// Tools whose results are not, such as those whose indicators look like what is looked for.
+    pub except: Option<Spanned<OneOrMany>>,
+    /// Replace what matches; default: only say that it is there.
+    #[serde(default)]
+    pub enforce: bool,
+}
+
 /// `[[flow]]`
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -481,6 +499,11 @@ pub enum OneOrMany {
 }
 
 impl OneOrMany {
+    /// Whether it is `[]`.
+    pub fn is_empty(&self) -> bool {
+        matches!(self, Self::Many(patterns) if patterns.is_empty())
+    }
+
     /// All of them.
     pub fn into_vec(self) -> Vec<String> {
         match self {

@@ -9,7 +9,7 @@ use std::{
 
 use casemate_policy::{
     Grant, GrantName, Policy, ServedName,
-    output::{OutputRules, Redactor},
+    output::{OutputRules, Redactor, Screen},
     text::visible,
 };
 use casemate_sandbox::{Dependencies, Loaded, LogLevel, LogLine};
@@ -118,6 +118,11 @@ impl Serving {
     /// What takes the secrets of this host out of a text, plugin by plugin.
     pub(crate) fn redactors(&self) -> impl Iterator<Item = &Redactor> {
         self.plugins.values().map(|served| served.plugin.redactor())
+    }
+
+    /// What a tool's words are looked at with.
+    pub(crate) fn screen(&self, served: &ServedName) -> Screen {
+        Screen::of(served, &self.config().patterns)
     }
 
     /// What the plugins that are served are.

@@ -6,7 +6,7 @@ use casemate_audit::{Outcome, OutcomeFacts};
 use casemate_policy::{
     Permit,
     egress::RefusalReason,
-    output::{OutputRules, check, check_failure},
+    output::{OutputRules, Screen, check, check_failure},
     session::Values,
 };
 use casemate_sandbox::{Effects, Ending, Fault, RunFacts};
@@ -61,7 +61,7 @@ pub(super) struct Examined {
 /// What the client is told of how a call ended, and what the log is.
 pub(super) fn examine(
     served: &Served,
-    rules: &OutputRules,
+    (rules, screen): (&OutputRules, &Screen),
     line: &Line,
     ending: Ending,
     facts: &RunFacts,
@@ -81,12 +81,13 @@ pub(super) fn examine(
     let reply = match ending {
         Ending::Returned(raw) => {
             outcome.output_bytes = record::size(&raw);
-            match check(raw, rules, line.max_result, redactor) {
+            match check(raw, rules, line.max_result, redactor, screen) {
                 Ok(output) => {
                     outcome.outcome = Outcome::Allowed;
                     outcome.ending = "returned".into();
                     outcome.labels = output.labels().iter().map(ToString::to_string).collect();
                     outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
+                    outcome.flags = output.flags().iter().map(ToString::to_string).collect();
                     outside = true;
                     reply::result(output, &plugin, audit_id)
                 }
@@ -98,8 +99,9 @@ pub(super) fn examine(
             }
         }
         Ending::Failed(raw) => {
-            let failure = check_failure(raw, redactor);
+            let failure = check_failure(raw, redactor, screen);
             outcome.ending = "failed".into();
+            outcome.flags = failure.flags().iter().map(ToString::to_string).collect();
             outcome.detail = Some(format!("{}: {}", failure.kind().as_str(), failure.message()));
             reply::failed(&failure, &plugin, effects, audit_id)
         }

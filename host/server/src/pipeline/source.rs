@@ -138,7 +138,7 @@ impl Way<'_> {
         }
         outcome.redactions = u64::try_from(redactions).unwrap_or(u64::MAX);
         let raw = RawOutput { content: vec![RawContent::Text(text)], structured: None };
-        match check(raw, rules, line.max_result, &Redactor::default()) {
+        match check(raw, rules, line.max_result, &Redactor::default(), &self.serving.screen(&line.served)) {
             Ok(output) => {
                 (outcome.outcome, outcome.ending) = (Outcome::Allowed, "returned".into());
                 outcome.labels = output.labels().iter().map(ToString::to_string).collect();

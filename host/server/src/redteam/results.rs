@@ -1,7 +1,7 @@
 //! Attacks by what a plugin or its upstream answers.
 
 use casemate_policy::output::{
-    Content, FailureKind, OutputRules, RawContent, RawFailure, RawOutput, Redactor, check, check_failure,
+    Content, FailureKind, OutputRules, RawContent, RawFailure, RawOutput, Redactor, Screen, check, check_failure,
 };
 
 use super::{Attack, Escape, Stop, broken, range::Range};
@@ -25,7 +25,7 @@ pub(super) const ATTACKS: &[Attack] = &[
     Attack::new("error-leak", "echo it in an error message", |_| {
         let message = format!("401 for key {SECRET}");
         let raw = RawFailure { kind: FailureKind::Unauthorized, code: Some(SECRET.to_owned()), message, retry_after_ms: None };
-        let checked = check_failure(raw, &redactor());
+        let checked = check_failure(raw, &redactor(), &Screen::default());
         gone(&format!("{} {:?}", checked.message(), checked.code()), &[SECRET])
     }),
     Attack::new("hidden-instructions", "hide text from people that models read", |range| {
@@ -66,7 +66,8 @@ fn rules(range: &Range<'_>) -> Result<OutputRules, Escape> {
 /// What is shown of a text that an upstream answered.
 fn text(range: &Range<'_>, text: &str, structured: &str) -> Result<String, Escape> {
     let raw = RawOutput { content: vec![RawContent::Text(text.to_owned())], structured: Some(structured.to_owned()) };
-    let checked = check(raw, &rules(range)?, CAP, &redactor()).map_err(|withheld| broken(withheld.for_operator()))?;
+    let checked =
+        check(raw, &rules(range)?, CAP, &redactor(), &Screen::default()).map_err(|withheld| broken(withheld.for_operator()))?;
     let texts = checked.content().iter().filter_map(|content| match content {
         Content::Text(text) => Some(text.as_str()),
         Content::Embedded { text, .. } => Some(text.as_str()),
@@ -90,7 +91,7 @@ fn withheld(range: &Range<'_>, text: &str, structured: Option<&str>) -> Result<S
 /// A result that is withheld whole; an honest one of the same tool is shown.
 fn refused(range: &Range<'_>, raw: RawOutput) -> Result<Stop, Escape> {
     text(range, "ok", HONEST)?;
-    match check(raw, &rules(range)?, CAP, &redactor()) {
+    match check(raw, &rules(range)?, CAP, &redactor(), &Screen::default()) {
         Err(withheld) => Ok(Stop::by("output", withheld.reason().code(), withheld.for_operator())),
         Ok(_) => Err(Escape::Through("the result is shown".to_owned())),
     }
