@@ -332,6 +332,39 @@ fn a_call_above_what_a_token_was_issued_for_is_a_challenge() {
     http.reply("errands_post", target).done(&["200"]);
 }
 
+/// A task is its caller's, whatever token it comes with; its call is not. Whoever looks with too little is told what to get, and the task
+/// still waits for them.
+#[test]
+fn a_task_that_is_looked_after_with_too_little_is_a_challenge_and_goes_on() {
+    let house = house();
+    let key = house.folder().join("bob.key").display().to_string();
+    let made = house.casemate(&["approver", "new", "bob", "--key", &key, "--no-passphrase", "--format", "json"]).done();
+    let made: Value = serde_json::from_str(&made.stdout).unwrap();
+    let house = house.set("approvers.bob.key", made["key"].as_str().unwrap()).set("plugins.@.tools.post.approval", "operator");
+    let (less, more) = (claims(&house, json!({})), claims(&house, json!({ "scope": "casemate casemate.write" })));
+    let mut http = start(&house).able(json!({ "extensions": { "io.modelcontextprotocol/tasks": {} } }));
+    http.speak_as(&more);
+    let task = http.call("errands_post", json!({ "group": "lab" })).next()["result"].clone();
+    let id = task["taskId"].as_str().unwrap_or_else(|| panic!("{task:#}")).to_owned();
+    house.casemate(&["approvals", "approve", &id, "--key", &key, "--yes"]).done();
+    http.speak_as(&less);
+    for _ in 0..2 {
+        let mut look = http.post("tasks/get", Some(&id), json!({ "taskId": id }));
+        assert_eq!(look.status(), 403);
+        let challenge = look.header("www-authenticate");
+        assert!(challenge.contains(r#"scope="casemate casemate.write""#) && challenge.contains(METADATA), "{challenge}");
+    }
+    assert!(house.received().is_empty());
+    http.speak_as(&more);
+    let task = http.post("tasks/get", Some(&id), json!({ "taskId": id })).next()["result"].clone();
+    assert_eq!((&task["status"], &task["result"]["isError"]), (&json!("completed"), &json!(false)), "{task:#}");
+    assert_eq!(house.received().len(), 1);
+    // What is over is told to whoever it belongs to.
+    http.speak_as(&less);
+    let task = http.post("tasks/get", Some(&id), json!({ "taskId": id })).next()["result"].clone();
+    assert_eq!(task["status"], "completed", "{task:#}");
+}
+
 #[test]
 fn a_token_made_here_may_have_roles_and_its_last_use_is_known() {
     let house = house();

@@ -63,7 +63,7 @@ fn every_risky_setting_is_found_at_its_weight() {
     let wipe = |more: &str| {
         format!("[plugins.@.tools.wipe]\nenabled = true\ndry_run = false\n{more}\n[grants.tester]\nmax_effect = 'destructive'")
     };
-    let cases: [(&str, String); 17] = [
+    let cases: [(&str, String); 20] = [
         ("low grant-wildcard", "[grants.tester]\ntools = ['*']".to_owned()),
         ("high grant-wildcard", "[grants.tester]\ntools = ['*']\nmax_effect = 'write'".to_owned()),
         ("medium grant-without-budget", "[grants.tester]\nmax_effect = 'write'\nbudget = []".to_owned()),
@@ -84,6 +84,9 @@ fn every_risky_setting_is_found_at_its_weight() {
         ("medium breaker-off", "breaker.denials = false".to_owned()),
         ("medium breaker-off", "breaker.variants = false".to_owned()),
         ("medium breaker-off", "breaker.burst = false".to_owned()),
+        ("low principal-unreachable", "[grants.tester]\nprincipals = ['local', 'oidc:sub:ann']".to_owned()),
+        ("low principal-unreachable", "[grants.tester]\nprincipals = ['local', 'role:soc']".to_owned()),
+        ("low principal-unreachable", "[grants.tester]\nprincipals = ['local', 'cert:ann']".to_owned()),
     ];
     let house = house();
     let sound = std::fs::read_to_string(house.folder().join("casemate.toml")).unwrap();
@@ -97,6 +100,11 @@ fn every_risky_setting_is_found_at_its_weight() {
     weighed(&house, "no end", "medium grant-without-end");
     house = house.restored(&sound).with("[grants.tester]\ntools = ['@_hosts']\n[plugins.@]").without("grants.tester");
     weighed(&house, "no grant", "low plugin-unused");
+    house = house.restored(&sound);
+    // A role may also be a token's that was made here.
+    house = house.with("[grants.tester]\nprincipals = ['local', 'role:soc']");
+    house.casemate(&["token", "new", "soc", "--role", "soc", "--expires", "2099-01-01T00:00:00Z"]).done();
+    assert!(!house.casemate(&["check"]).done().stdout.contains("principal-unreachable"));
     house = house.restored(&sound);
     // What is risky and is no setting.
     house.casemate(&["token", "new", "ann"]).done();

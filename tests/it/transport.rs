@@ -1,6 +1,7 @@
 //! The running program's transport: how it starts, is told things, stops and is killed, and what became of the calls.
 
 mod killed;
+mod killed_at_work;
 mod service;
 
 use std::{

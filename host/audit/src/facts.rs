@@ -159,6 +159,8 @@ pub enum EventKind {
     TokenRevoked,
     /// A caller read something that takes no call.
     ResourceRead,
+    /// A caller was given a prompt.
+    PromptRead,
     /// A caller was paused.
     BreakerOpened,
     /// A person resumed a caller.
@@ -194,6 +196,7 @@ impl EventKind {
             Self::TokenCreated => "auth.token-created",
             Self::TokenRevoked => "auth.token-revoked",
             Self::ResourceRead => "resource.read",
+            Self::PromptRead => "prompt.read",
             Self::BreakerOpened => "breaker.opened",
             Self::BreakerResumed => "breaker.resumed",
             Self::ApprovalVoted => "approval.voted",

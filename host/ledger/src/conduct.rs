@@ -10,9 +10,6 @@ use rusqlite::{OptionalExtension as _, Transaction, params};
 
 use crate::{Ledger, schema::LedgerError};
 
-/// Calls of one principal that are remembered to recognise a burst.
-const MAX_CALLS: usize = breaker::MOST as usize;
-
 /// A principal that is paused, for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Paused {
@@ -23,23 +20,38 @@ pub struct Paused {
 }
 
 impl Ledger {
-    /// Count a call of this principal, whatever becomes of it. Other processes count their own.
-    pub fn count_call(&self, principal: &PrincipalId, now: Timestamp) {
-        let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
-        let calls = calls.entry(principal.clone()).or_default();
-        if calls.len() == MAX_CALLS {
+    /// Count a call of this principal, whatever becomes of it, as far back as bursts are `watched`. Other processes count their own.
+    pub fn count_call(&self, principal: &PrincipalId, watched: Option<Rate>, now: Timestamp) {
+        let mut all = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(rate) = watched else {
+            // What nobody asks for is not kept.
+            all.clear();
+            return;
+        };
+        let since = now.as_millis().saturating_sub_unsigned(rate.per.as_millis());
+        if !all.contains_key(principal) {
+            // Who has not called within the window leaves nothing behind, however many there were.
+            all.retain(|_, calls| calls.back().is_some_and(|last| *last > since));
+        }
+        let calls = all.entry(principal.clone()).or_default();
+        while calls.front().is_some_and(|at| *at <= since) {
+            calls.pop_front();
+        }
+        // This call, and as many before it as there may be, say as much as all that there were.
+        if calls.len() > rate.count as usize {
             calls.pop_front();
         }
         calls.push_back(now.as_millis());
     }
 
+    /// Calls before the one that is asked for, which was counted as it came in.
     fn calls_since(&self, principal: &PrincipalId, since: i64) -> u32 {
         let mut calls = self.calls.lock().unwrap_or_else(PoisonError::into_inner);
         let Some(calls) = calls.get_mut(principal) else { return 0 };
         while calls.front().is_some_and(|at| *at <= since) {
             calls.pop_front();
         }
-        u32::try_from(calls.len()).unwrap_or(u32::MAX)
+        u32::try_from(calls.len()).unwrap_or(u32::MAX).saturating_sub(1)
     }
 
     /// Note that a call was refused.
@@ -187,4 +199,44 @@ fn variants(
             "SELECT count(DISTINCT arguments) FROM conduct WHERE principal = ?1 AND kind = 'variant' AND tool = ?2 AND at_ms > ?3 AND arguments <> ?4",
         )?
         .query_row(params![principal.as_str(), tool.as_str(), since, arguments_digest], |row| row.get(0))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_800_000_000_000;
+
+    fn rate(count: u32) -> Option<Rate> {
+        Some(Rate { count, per: "1m".parse().unwrap() })
+    }
+
+    /// How many moments are in memory, of how many principals.
+    fn remembered(ledger: &Ledger) -> (usize, usize) {
+        let calls = ledger.calls.lock().unwrap();
+        (calls.values().map(std::collections::VecDeque::len).sum(), calls.len())
+    }
+
+    /// Ten minutes under load once left eight bytes for each call behind, whether bursts were watched or not.
+    #[test]
+    fn a_server_under_load_remembers_no_more_calls_than_it_looks_back_on() {
+        let ledger = Ledger::in_memory().unwrap();
+        let call = |who: &str, watched, now| ledger.count_call(&who.parse().unwrap(), watched, Timestamp::from_millis(now));
+        for number in 0..200_000 {
+            call("token:busy", None, NOW + number / 100);
+        }
+        assert_eq!(remembered(&ledger), (0, 0), "nothing is watched");
+        for number in 0..200_000 {
+            call("token:busy", rate(1200), NOW + number / 100);
+        }
+        assert_eq!(remembered(&ledger), (1201, 1));
+        // However many callers there were in a day.
+        for number in 0..2_000 {
+            call(&format!("token:{number}"), rate(1200), NOW + 60_000 * number);
+        }
+        assert_eq!(remembered(&ledger), (1, 1));
+        call("token:1999", None, NOW);
+        assert_eq!(remembered(&ledger), (0, 0), "and no longer than it is watched");
+    }
 }

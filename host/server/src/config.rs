@@ -76,6 +76,8 @@ pub struct Config {
     pub guards: Guards,
     /// Where the operator's flow rules are.
     pub flow_places: BTreeMap<FlowName, place::Place>,
+    /// Where the rates of the breaker are that the operator set.
+    pub breaker_places: BTreeMap<&'static str, place::Place>,
     /// The operator's own policies: each file of `policies/`, beside the configuration file, that ends in `.cedar`, and its text.
     pub policies: Vec<(String, String)>,
 }
@@ -185,7 +187,8 @@ impl Config {
     /// As [`Config::read`].
     pub fn parse(path: &Path, text: &str) -> Result<Self, ConfigError> {
         let file = file::File::parse(text).map_err(|error| ConfigError::new(vec![place::of_toml(path, text, &error)]))?;
-        let mut resolver = Resolver { path, text, faults: Vec::new(), flow_places: BTreeMap::new() };
+        let mut resolver =
+            Resolver { path, text, faults: Vec::new(), flow_places: BTreeMap::new(), breaker_places: BTreeMap::new() };
         let config = resolver.config(file);
         if resolver.faults.is_empty() { Ok(config) } else { Err(ConfigError::new(resolver.faults)) }
     }
@@ -226,6 +229,7 @@ struct Resolver<'a> {
     text: &'a str,
     faults: Vec<String>,
     flow_places: BTreeMap<FlowName, place::Place>,
+    breaker_places: BTreeMap<&'static str, place::Place>,
 }
 
 impl Resolver<'_> {
@@ -294,6 +298,7 @@ impl Resolver<'_> {
             patterns: self.redactions(file.redact),
             guards,
             flow_places: std::mem::take(&mut self.flow_places),
+            breaker_places: std::mem::take(&mut self.breaker_places),
             policies: Vec::new(),
         }
     }

@@ -125,8 +125,8 @@ impl mcp::House for House {
         offers::prompts(&self.serving(), principal)
     }
 
-    fn prompt(&self, principal: &Principal, name: &str, arguments: &Map<String, Value>) -> Result<PromptText, Unserved> {
-        offers::prompt(&self.serving(), principal, name, arguments)
+    async fn prompt(&self, principal: &Principal, name: &str, arguments: &Map<String, Value>) -> Result<PromptText, Unserved> {
+        self.fill_in(principal, name, arguments).await
     }
 
     fn resources(&self, principal: &Principal) -> Vec<ResourceListing> {

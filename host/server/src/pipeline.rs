@@ -76,12 +76,17 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
     // Whoever has answered is not asked again.
     let way = Way { house, serving: &serving, principal, call: &call, asks: entry.answer.is_none() };
     let facts = record::call(&serving, &call, entry.via, entry.trace);
-    house.ledger.count_call(principal.id(), clock::now());
 
     // approval: an answer that the call brings is believed, or the call ends
-    if let Some(answer) = &entry.answer
-        && let ControlFlow::Break(reply) = way.hear(answer, &facts).await
-    {
+    let heard = match &entry.answer {
+        None => ControlFlow::Continue(false),
+        Some(answer) => way.hear(answer, &facts).await,
+    };
+    // What was asked about is one call with what is made of it, and it was counted when it came in.
+    if entry.awaits.is_none() && heard != ControlFlow::Continue(true) {
+        house.ledger.count_call(principal.id(), serving.policy().guards().breaker.burst, clock::now());
+    }
+    if let ControlFlow::Break(reply) = heard {
         return reply;
     }
 

@@ -9,7 +9,11 @@ use casemate_signing::{Environment, manifest::Effect};
 use ipnet::IpNet;
 use serde_json::{Value, json};
 
-use crate::{config::Config, token::TokenFile};
+use crate::{
+    config::Config,
+    identity::oauth::OAuthSettings,
+    token::{TokenFile, TokenRecord},
+};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
@@ -62,6 +66,7 @@ pub fn findings(config: &Config, policy: &Policy, tokens: &TokenFile, now: Times
     look.plugins();
     look.guards();
     look.tokens(tokens, now);
+    config.grants.iter().for_each(|grant| look.holders(&grant.value, &grant.place.to_string(), tokens));
     look.findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (a.code, &a.place).cmp(&(b.code, &b.place))));
     look.findings
 }
@@ -282,6 +287,25 @@ impl Look<'_> {
         }
     }
 
+    /// Principals of a grant that nobody can be: what would prove them is not configured.
+    fn holders(&mut self, grant: &Grant, place: &str, tokens: &TokenFile) {
+        let (oauth, tls) = (self.config.http.oauth.as_ref(), self.config.http.tls.as_ref());
+        let certificates = tls.and_then(|tls| tls.clients.as_ref()).is_some_and(|clients| clients.principal);
+        for principal in &grant.principals {
+            let (kind, name) = principal.as_str().split_once(':').unwrap_or_default();
+            let safer = match kind {
+                "oidc" if oauth.is_none() => "[http.oauth], with the issuer whose tokens say so",
+                "cert" if !certificates => "[http.tls] client_ca, and principal = true",
+                "role" if !has(tokens, name) && !oauth.is_some_and(|oauth| confers(oauth, name)) => {
+                    "`roles` of [http.oauth], or casemate token new NAME --role ROLE"
+                }
+                _ => continue,
+            };
+            let what = format!("grant `{}` is for `{principal}`, which nobody can prove to be", grant.name);
+            self.add(Severity::Low, "principal-unreachable", place, what, safer);
+        }
+    }
+
     fn tokens(&mut self, tokens: &TokenFile, now: Timestamp) {
         let place = "casemate token list";
         for token in tokens.iter() {
@@ -304,6 +328,16 @@ impl Look<'_> {
             }
         }
     }
+}
+
+/// Whether a token that was made here has this role.
+fn has(tokens: &TokenFile, role: &str) -> bool {
+    tokens.iter().flat_map(TokenRecord::roles).any(|has| has.as_str() == role)
+}
+
+/// Whether a token of the authorization server can have this role.
+fn confers(oauth: &OAuthSettings, role: &str) -> bool {
+    oauth.rules.roles.keys().any(|confers| confers.as_str() == role)
 }
 
 /// A scope value that covers every target of its kind.

@@ -1,7 +1,7 @@
 //! A server that listens, and a client of revision 2026-07-28 that keeps nothing between two requests.
 
 use std::{
-    io::{BufRead, BufReader, Read, Write},
+    io::{BufRead, BufReader, ErrorKind, Read, Write},
     net::TcpStream,
     process::{Child, Command, Stdio},
     thread,
@@ -81,9 +81,23 @@ impl Http {
 
     /// A call that may not be answered: the server may be gone before or meanwhile.
     pub(crate) fn try_call(&self, tool: &str, arguments: Value) -> Option<Value> {
+        self.try_post("tools/call", tool, json!({ "name": tool, "arguments": arguments }))
+    }
+
+    /// The same with another token.
+    pub(crate) fn try_call_as(&self, token: &str, tool: &str, arguments: Value) -> Option<Value> {
+        self.try_post_as(token, "tools/call", tool, json!({ "name": tool, "arguments": arguments }))
+    }
+
+    /// A request that may not be answered.
+    pub(crate) fn try_post(&self, method: &str, name: &str, params: Value) -> Option<Value> {
+        self.try_post_as(&self.token, method, name, params)
+    }
+
+    fn try_post_as(&self, token: &str, method: &str, name: &str, params: Value) -> Option<Value> {
         let mut stream = TcpStream::connect(&self.address).ok()?;
-        let bytes = self.request(&self.address, "tools/call", Some(tool), json!({ "name": tool, "arguments": arguments }));
-        stream.write_all(bytes.as_bytes()).ok()?;
+        let request = self.request(&self.address, method, Some(name), params).replacen(&self.token, token, 1);
+        stream.write_all(request.as_bytes()).ok()?;
         let mut answer = String::new();
         stream.read_to_string(&mut answer).ok()?;
         answer.lines().find_map(|line| {
@@ -192,6 +206,15 @@ impl Session<'_> {
         self.http.send(&format!("mcp-session-id: {}\r\nmcp-protocol-version: 2025-06-18\r\n", self.id), message)
     }
 
+    /// The stream for what the server says unasked.
+    pub(crate) fn changes(&self) -> Messages {
+        let Self { http: Http { address, token, .. }, id } = self;
+        self.http.write(&format!(
+            "GET /mcp HTTP/1.1\r\nhost: {address}\r\nauthorization: Bearer {token}\r\nmcp-session-id: {id}\r\n\
+             mcp-protocol-version: 2025-06-18\r\naccept: text/event-stream\r\nconnection: close\r\n\r\n"
+        ))
+    }
+
     /// What a call is told.
     #[track_caller]
     pub(crate) fn reply(&self, tool: &str, arguments: Value) -> Reply {
@@ -222,6 +245,20 @@ impl Messages {
                 return value.trim().to_owned();
             }
         }
+    }
+
+    /// Whether the stream is at its end; what comes meanwhile is passed over.
+    pub(crate) fn ended(&mut self) -> bool {
+        self.stream.get_ref().set_read_timeout(Some(Duration::from_millis(300))).unwrap();
+        let ended = loop {
+            match self.stream.read_line(&mut String::new()) {
+                Ok(0) => break true,
+                Ok(_) => {}
+                Err(error) => break !matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut),
+            }
+        };
+        self.stream.get_ref().set_read_timeout(Some(HANGS)).unwrap();
+        ended
     }
 
     /// The next message: the whole body, or an event of the stream.

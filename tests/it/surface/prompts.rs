@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{client::Client, guest, house};
-use crate::harness::House;
+use crate::harness::{House, said};
 
 #[test]
 fn a_prompt_is_listed_and_filled_in() {
@@ -109,4 +109,26 @@ fn other_words_of_a_prompt_need_a_person_again() {
     let mut client = Client::stdio(&house, "2026-07-28");
     let got = client.result("prompts/get", json!({ "name": house.served("triage") }));
     assert_eq!(got["messages"][0]["content"]["text"], "Look and tell everybody.");
+}
+
+/// Whoever is given a prompt is on record, with what it said, and with no secret that it may have pasted. A paused caller is given none.
+#[test]
+fn every_prompt_that_is_given_is_on_record() {
+    let house = house().with("[breaker]\nburst = { count = 3, per = '1h' }");
+    let (name, secret) = (house.served("triage"), house.secret().value().to_owned());
+    let mut client = Client::stdio(&house, "2026-07-28");
+    client.result("prompts/get", json!({ "name": name, "arguments": { "group": "lab", "note": format!("it is {secret}") } }));
+    client.fault("prompts/get", json!({ "name": name, "arguments": {} }), -32602);
+    client.result("prompts/get", json!({ "name": name, "arguments": { "group": "lab" } }));
+    let read = house.records("prompt.read");
+    assert_eq!(read.len(), 2, "{read:#?}");
+    let fields = said(&read[0], "fields");
+    assert_eq!((&read[0]["principal_id"], &read[0]["outcome"]), (&json!("local"), &json!("allowed")));
+    assert_eq!((&fields["prompt"], &fields["arguments"]["group"]), (&json!(name), &json!("lab")));
+    assert_eq!(fields["plugin_digest"].as_str().map(str::len), Some(64), "{fields:#}");
+    assert!(fields["arguments"]["note"].as_str().unwrap().starts_with("it is ") && !read[0].to_string().contains(&secret));
+
+    client.result("prompts/get", json!({ "name": name, "arguments": { "group": "lab" } }));
+    let error = client.fault("prompts/get", json!({ "name": name, "arguments": { "group": "lab" } }), -32602);
+    assert_eq!((&error["data"]["reason"], &house.records("prompt.read")[3]["outcome"]), (&json!("paused"), &json!("denied")));
 }

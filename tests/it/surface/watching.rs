@@ -8,7 +8,7 @@ use super::{
     client::{Client, meta},
     guest, house, shared,
 };
-use crate::harness::{House, Http};
+use crate::harness::{House, Http, until};
 
 const OWN: &str = "casemate://audit/self";
 
@@ -76,6 +76,25 @@ fn what_is_watched_is_told_on_the_stream_that_asked_for_it() {
     client.call(&house.served("ping"), json!({}));
     let told = stream.next();
     assert_eq!((&told["method"], &told["params"]["uri"]), (&json!("notifications/resources/updated"), &json!(OWN)));
+}
+
+/// Whose token is revoked hears nothing more, of whatever it listens to; whoever's is good goes on listening.
+#[test]
+fn a_stream_ends_when_its_token_is_revoked() {
+    let house = house();
+    let (ann, ben) = (house.token("ann"), house.token("ben"));
+    let mut client = Client::http(&house, "2026-07-28", &ann);
+    let (http, wanted) = (client.server(), json!({ "toolsListChanged": true }));
+    let (mut lost, mut session) = (listen(http, wanted.clone()), http.session().changes());
+    http.speak_as(&ben);
+    let mut kept = listen(http, wanted);
+    for stream in [&mut lost, &mut kept] {
+        assert_eq!(stream.next()["method"], "notifications/subscriptions/acknowledged");
+    }
+    assert!(!lost.ended() && !session.ended());
+    house.casemate(&["token", "revoke", "ann"]).done();
+    until("both streams end", || lost.ended() && session.ended());
+    assert!(!kept.ended());
 }
 
 #[test]

@@ -32,7 +32,7 @@ fn call(ledger: &Ledger, policy: &Policy, principal: &str, arguments: Value, now
             if let Some(rate) = policy.guards().breaker.variants {
                 assert!(ledger.note_variant(&principal, permit.served(), permit.arguments_digest(), rate, at(now)).unwrap());
             }
-            ledger.count_call(&principal, at(now));
+            ledger.count_call(&principal, policy.guards().breaker.burst, at(now));
         }
         Decision::Denied(denied) if code(&decision) == Some("breaker-opened") => {
             let rules = policy.guards().breaker;
@@ -110,11 +110,17 @@ fn refusals_that_are_old_are_forgotten() {
     assert_eq!(decided(NOW - HOUR), Some("breaker-opened"));
 }
 
+/// As the host does it: what comes in is counted, and then decided on.
+fn burst(ledger: &Ledger, policy: &Policy, principal: &str, calls: i64) {
+    (0..calls).for_each(|n| ledger.count_call(&who(principal), policy.guards().breaker.burst, at(NOW + n)));
+}
+
+/// As many as there may be are made, and the one after them is not.
 #[test]
 fn a_burst_pauses() {
     let (ledger, policy) = (Ledger::in_memory().unwrap(), policy(Effect::Read));
-    (0..1200).for_each(|n| ledger.count_call(&who("local"), at(NOW + n)));
-    (0..1199).for_each(|n| ledger.count_call(&who("token:ci"), at(NOW + n)));
+    burst(&ledger, &policy, "local", 1201);
+    burst(&ledger, &policy, "token:ci", 1200);
     let decided = |who: &str, now| code(&decision(&ledger, &policy, who, json!({}), now));
     assert_eq!((decided("local", NOW + 1200), decided("token:ci", NOW + 1200)), (Some("breaker-opened"), None));
     assert_eq!(decided("local", NOW + MINUTE), None, "the window slides");
@@ -126,7 +132,7 @@ fn whoever_is_resumed_by_another_process_is_not_paused_again_for_the_same_burst(
     let (_folder, path) = file();
     let (server, terminal) = (Ledger::open(&path).unwrap(), Ledger::open(&path).unwrap());
     let policy = watching(BreakerRules { burst: rate(10, "1d"), ..BreakerRules::OFF });
-    (0..10).for_each(|n| server.count_call(&who("local"), at(NOW + n)));
+    burst(&server, &policy, "local", 11);
     assert_eq!(call(&server, &policy, "local", json!({}), NOW + 10), Some("breaker-opened"));
     assert!(terminal.resume(&who("local"), at(NOW + 10)).unwrap());
     assert_eq!(call(&server, &policy, "local", json!({}), NOW + 11), None);
@@ -138,7 +144,7 @@ fn a_resumption_of_the_future_switches_nothing_off() {
     let ledger = Ledger::in_memory().unwrap();
     let policy = watching(BreakerRules { burst: rate(10, "1d"), ..BreakerRules::OFF });
     ledger.resume(&who("local"), at(NOW + HOUR)).unwrap();
-    (0..10).for_each(|n| ledger.count_call(&who("local"), at(NOW + n)));
+    burst(&ledger, &policy, "local", 11);
     assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 10), Some("breaker-opened"));
 }
 
@@ -148,7 +154,7 @@ fn a_call_that_is_decided_while_its_caller_is_paused_is_refused_too() {
     let (_folder, path) = file();
     let ledger = Ledger::open(&path).unwrap();
     let policy = watching(BreakerRules { burst: rate(10, "1d"), ..BreakerRules::OFF });
-    (0..10).for_each(|n| ledger.count_call(&who("local"), at(NOW + n)));
+    burst(&ledger, &policy, "local", 11);
     assert!(ledger.pause(&who("local"), Trip::Burst(rate(10, "1d").unwrap()), at(NOW + 10)).unwrap());
     assert_eq!(call(&ledger, &policy, "local", json!({}), NOW + 10), Some("paused"));
     // What such a call reads: the file as it was before.

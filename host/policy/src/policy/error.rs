@@ -107,6 +107,14 @@ impl PolicyError {
         }
     }
 
+    /// The breaker's setting that can never be reached; none where it is not about one.
+    pub fn breaker(&self) -> Option<&'static str> {
+        match self {
+            Self::Breaker { setting, .. } => Some(setting),
+            _ => None,
+        }
+    }
+
     /// The flow rule that cannot be used; none where it is not about one.
     pub fn flow(&self) -> Option<&FlowName> {
         match self {

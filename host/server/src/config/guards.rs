@@ -32,9 +32,9 @@ impl Resolver<'_> {
         Guards {
             flows: self.flows(flows, without),
             breaker: BreakerRules {
-                denials: self.rate(breaker.denials, default.denials),
-                variants: self.rate(breaker.variants, default.variants),
-                burst: self.rate(breaker.burst, default.burst),
+                denials: self.rate("denials", breaker.denials, default.denials),
+                variants: self.rate("variants", breaker.variants, default.variants),
+                burst: self.rate("burst", breaker.burst, default.burst),
             },
             session: SessionRules { keep },
             approvers: self.approvers(approvers),
@@ -93,9 +93,11 @@ impl Resolver<'_> {
         Some(FlowRule { name: name?, when: when?, forbids, unless_approved })
     }
 
-    fn rate(&mut self, file: Option<Spanned<file::Rate>>, default: Option<Rate>) -> Option<Rate> {
+    fn rate(&mut self, setting: &'static str, file: Option<Spanned<file::Rate>>, default: Option<Rate>) -> Option<Rate> {
         let Some(file) = file else { return default };
         let span = file.span();
+        let place = self.place(span.clone());
+        self.breaker_places.insert(setting, place);
         match file.into_inner() {
             file::Rate::Switch(true) => {
                 self.faults.push(format!(

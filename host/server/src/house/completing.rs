@@ -67,7 +67,7 @@ fn of_template(house: &House, serving: &Serving, principal: &Principal, uri: &st
         (address::TAIL, "lines") if !sources().is_empty() => LINES.map(str::to_owned).to_vec(),
         (own_audit::TEMPLATE, "audit_id") => {
             // It reads the log, so it counts like a call.
-            house.ledger.count_call(principal.id(), clock::now());
+            house.ledger.count_call(principal.id(), serving.policy().guards().breaker.burst, clock::now());
             let state = house.folders.state(house.environment);
             let records = tokio::task::block_in_place(|| own_audit::read(&state, principal.id(), None)).unwrap_or_default();
             let mut seen = BTreeSet::new();

@@ -62,17 +62,6 @@ pub(super) fn prompts(serving: &Serving, principal: &Principal) -> Vec<PromptLis
     plugins(serving, principal).into_iter().flat_map(of).collect()
 }
 
-pub(super) fn prompt(
-    serving: &Serving,
-    principal: &Principal,
-    name: &str,
-    arguments: &Map<String, Value>,
-) -> Result<PromptText, Unserved> {
-    let (_, prompt) = named(serving, principal, name).ok_or(Unserved::NotFound)?;
-    let text = fill(prompt, arguments).map_err(|fault| Unserved::Invalid(fault.to_string()))?;
-    Ok(PromptText { description: prompt.description.clone(), text })
-}
-
 fn listing(uri: String, name: &str, title: &str, description: &str, media_type: &'static str) -> ResourceListing {
     let [name, title, description] = [name, title, description].map(str::to_owned);
     ResourceListing { uri, name, title, description, media_type }
@@ -154,7 +143,7 @@ impl House {
                 let manifest = shown.ok_or(Unserved::NotFound)?;
                 let provenance = Provenance { signers: Vec::new(), approval: Approval::of(manifest).digest().to_hex() };
                 let text = sheet::page(manifest, &provenance);
-                let audit_id = self.read_is_recorded(&principal, &uri).await?;
+                let audit_id = self.read_is_recorded(&principal, EventKind::ResourceRead, json!({ "uri": uri })).await?;
                 Ok(Contents { text, media_type: "text/plain", meta: meta(&audit_id), ttl_ms: SHEET_TTL_MS })
             }
             Address::OwnAudit => self.own_audit(&principal, &uri, None).await,
@@ -162,8 +151,28 @@ impl House {
         }
     }
 
+    /// A prompt of a plugin that this principal may call, with its words in the places that are for them.
+    pub(super) async fn fill_in(
+        &self,
+        principal: &Principal,
+        served: &str,
+        arguments: &Map<String, Value>,
+    ) -> Result<PromptText, Unserved> {
+        let serving = self.serving();
+        let (manifest, prompt) = named(&serving, principal, served).ok_or(Unserved::NotFound)?;
+        let text = fill(prompt, arguments).map_err(|fault| Unserved::Invalid(fault.to_string()))?;
+        let fields = json!({
+            "prompt": served,
+            "plugin": manifest.id().to_string(),
+            "plugin_digest": manifest.component.sha256,
+            "arguments": without_secrets(&serving, arguments),
+        });
+        self.read_is_recorded(principal, EventKind::PromptRead, fields).await?;
+        Ok(PromptText { description: prompt.description.clone(), text })
+    }
+
     async fn own_audit(&self, principal: &Principal, uri: &str, id: Option<EventId>) -> Result<Contents, Unserved> {
-        let audit_id = self.read_is_recorded(principal, uri).await?;
+        let audit_id = self.read_is_recorded(principal, EventKind::ResourceRead, json!({ "uri": uri })).await?;
         let (state, who) = (self.folders.state(self.environment), principal.id().clone());
         // A few at a time, whoever asks: each looks through megabytes.
         let _place = self.activity.place().await;
@@ -180,14 +189,17 @@ impl House {
     }
 
     /// A read that is no call is on record all the same, before anything of it is given; and many of them are a burst like any other.
-    async fn read_is_recorded(&self, principal: &Principal, uri: &str) -> Result<String, Unserved> {
-        self.ledger.count_call(principal.id(), clock::now());
+    async fn read_is_recorded(&self, principal: &Principal, kind: EventKind, mut fields: Value) -> Result<String, Unserved> {
+        self.ledger.count_call(principal.id(), self.serving().policy().guards().breaker.burst, clock::now());
         let paused = self.is_paused(principal);
+        for (name, value) in [("via", json!(self.via)), ("reason", json!(paused))] {
+            fields[name] = value;
+        }
         let facts = EventFacts {
-            kind: EventKind::ResourceRead,
+            kind,
             principal: principal.id().to_string(),
             outcome: if paused.is_some() { Outcome::Denied } else { Outcome::Allowed },
-            fields: json!({ "uri": uri, "via": self.via, "reason": paused }),
+            fields,
         };
         match (self.log.event(facts, clock::now()).await, paused) {
             (Ok(id), None) => Ok(id.to_string()),
@@ -229,6 +241,15 @@ impl House {
             Address::Source { .. } | Address::Plugin(_) | Address::OwnRecord(_) => None,
         }
     }
+}
+
+/// What a caller said, without secrets that this host holds.
+fn without_secrets(serving: &Serving, arguments: &Map<String, Value>) -> Value {
+    let clean = |value: &Value| {
+        let said = value.as_str().unwrap_or_default().to_owned();
+        serving.redactors().fold(said, |said, redactor| redactor.redact(&said).0.into_owned())
+    };
+    arguments.iter().map(|(name, value)| (name.clone(), clean(value).into())).collect::<Map<_, _>>().into()
 }
 
 fn meta(audit_id: &str) -> Map<String, Value> {

@@ -148,7 +148,8 @@ pub(super) fn rules(
             |name: &GrantName| config.grants.iter().find(|grant| grant.value.name == *name).map(|grant| grant.place.to_string());
         let placed = |error: &PolicyError| {
             let flow = error.flow().and_then(|name| config.flow_places.get(name)).map(ToString::to_string);
-            let place = error.grant().and_then(place).or(flow).unwrap_or_else(|| config.path.display().to_string());
+            let rate = error.breaker().and_then(|setting| config.breaker_places.get(setting)).map(ToString::to_string);
+            let place = error.grant().and_then(place).or(flow).or(rate).unwrap_or_else(|| config.path.display().to_string());
             format!("{place}: {error}")
         };
         ConfigError::new(errors.iter().map(placed).collect())

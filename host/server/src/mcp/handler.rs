@@ -174,8 +174,11 @@ impl<H: House> Handler<H> {
             let revision = agreed_revision(&context)?;
             let _place = self.calls.try_acquire().map_err(|_| busy("calls", self.limits.calls_in_flight))?;
             let (request, cancel) = turn.call();
+            let refused = step_up::Refused::of(&context.extensions);
             let reply = self.house.call(self.caller(&context), request, cancel, None).await;
-            if reply.waits.is_none() {
+            refused.note(&reply);
+            // A token that was not issued for the call ends no task: its caller may come back with one that was.
+            if reply.waits.is_none() && !reply.lacks_scope() {
                 let refused_as_used = reply.is_error && reply.reason() == Some("approval-gone");
                 let result = serde_json::to_value(wire::reply(reply, &revision)).ok();
                 // The result is lost where it cannot be kept; its record is not, and the approval is used up.
@@ -368,7 +371,7 @@ impl<H: House> ServerHandler for Handler<H> {
         let caller = self.caller(&context);
         let filled = async {
             let arguments = request.arguments.unwrap_or_default();
-            prompts::got(self.house.prompt(&caller, &request.name, &arguments), &request.name)
+            prompts::got(self.house.prompt(&caller, &request.name, &arguments).await, &request.name)
         };
         Ok(caught(filled).await?.into())
     }

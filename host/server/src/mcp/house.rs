@@ -44,8 +44,13 @@ pub trait House: Send + Sync + 'static {
     ///
     /// # Errors
     /// When there is none of that name for this principal, or the arguments do not fit.
-    fn prompt(&self, _principal: &Principal, _name: &str, _arguments: &Map<String, Value>) -> Result<PromptText, Unserved> {
-        Err(Unserved::NotFound)
+    fn prompt(
+        &self,
+        _principal: &Principal,
+        _name: &str,
+        _arguments: &Map<String, Value>,
+    ) -> impl Future<Output = Result<PromptText, Unserved>> + Send {
+        async { Err(Unserved::NotFound) }
     }
 
     /// What `principal` may read.

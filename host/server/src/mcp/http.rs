@@ -14,6 +14,7 @@ mod held;
 mod listener;
 mod metadata;
 mod sessions;
+mod standing;
 pub(super) mod step_up;
 mod tls;
 mod watched;
@@ -46,6 +47,8 @@ use self::{
     held::held,
     listener::Ground,
     sessions::{SESSIONS_PER_PRINCIPAL, Sessions},
+    standing::Standing,
+    step_up::Called,
 };
 use super::{
     House, Limits,
@@ -220,12 +223,13 @@ async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> 
     let door = front.door(&principal);
     let settings = Arc::clone(&front.settings.borrow());
     let ends = *request.method() == Method::DELETE;
-    let Admitted { mut request, awaited, tool } = match door.admit(request, &settings).await {
+    let Admitted { mut request, awaited, streams, called } = match door.admit(request, &settings).await {
         Ok(admitted) => admitted,
         Err(answer) => return answer,
     };
     let begun = awaited.then(|| front.under_way.begin());
-    let lacking = tool.map(|tool| front.house.lacking(&principal, &tool)).unwrap_or_default();
+    let standing = streams.then(|| Standing::of(&request, &principal, &front.identity));
+    let lacking = step_up::lacking(&*front.house, &principal, called);
     let refused = step_up::Refused::default();
     request.extensions_mut().insert(refused.clone());
     // Who asks, for the handler: roles and scopes are this token's.
@@ -237,6 +241,10 @@ async fn mcp<H: House>(State(front): State<Arc<Front<H>>>, request: Request) -> 
         answer if lacking.is_empty() => answer,
         answer => step_up::challenge(answer, &refused, lacking, &front.identity, settings.message_bytes).await,
     };
+    let answer = match standing {
+        Some(standing) => standing.bounds(answer),
+        None => answer,
+    };
     held(answer, begun)
 }
 
@@ -245,8 +253,10 @@ struct Admitted {
     request: Request,
     /// Whether its answer is waited for when the server stops.
     awaited: bool,
-    /// The tool that it calls.
-    tool: Option<String>,
+    /// Whether its answer is a stream that only ends with its client.
+    streams: bool,
+    /// What it calls.
+    called: Option<Called>,
 }
 
 /// A header that says where a request is going, where it comes from or what it asks for is there once: which of two counts, a proxy may
@@ -292,17 +302,18 @@ impl<H: House> Door<H> {
                 let body = read(body, settings.message_bytes, settings.body_time).await?;
                 let message = decode(&body).map_err(|refused| answer::json_rpc(StatusCode::BAD_REQUEST, &refused))?;
                 self.has_room(&message).await?;
-                let awaited = matches!(&message, ClientJsonRpcMessage::Request(request)
-                    if !matches!(request.request, ClientRequest::SubscriptionsListenRequest(_)));
+                let streams = matches!(&message, ClientJsonRpcMessage::Request(request)
+                    if matches!(request.request, ClientRequest::SubscriptionsListenRequest(_)));
+                let awaited = matches!(message, ClientJsonRpcMessage::Request(_)) && !streams;
                 let request = Request::from_parts(parts, Body::from(body));
-                Ok(Admitted { request, awaited, tool: step_up::called(&message) })
+                Ok(Admitted { request, awaited, streams, called: Called::of(&message) })
             }
             // `rmcp` answers the deletion of any session with 202.
             Method::DELETE => match sessions::named(request.headers()) {
                 Some(id) if !self.sessions.has_session(&id).await.unwrap_or(false) => Err(answer::unknown_session()),
-                _ => Ok(Admitted { request, awaited: false, tool: None }),
+                _ => Ok(Admitted { request, awaited: false, streams: false, called: None }),
             },
-            _ => Ok(Admitted { request, awaited: false, tool: None }),
+            _ => Ok(Admitted { request, awaited: false, streams: true, called: None }),
         }
     }
 

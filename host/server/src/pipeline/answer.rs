@@ -92,11 +92,11 @@ impl From<ApprovalError> for Unheard {
 }
 
 impl Way<'_> {
-    /// Take an answer. The call goes on, and is decided on as it stands then, or ends here.
-    pub(super) async fn hear(&self, answer: &Answer, facts: &CallFacts) -> ControlFlow<Reply> {
+    /// Take an answer. The call goes on, and is decided on as it stands then, or ends here. Gives whether somebody has agreed to it now.
+    pub(super) async fn hear(&self, answer: &Answer, facts: &CallFacts) -> ControlFlow<Reply, bool> {
         let heard = match self.heard(answer) {
             Ok(Some(heard)) => heard,
-            Ok(None) => return ControlFlow::Continue(()),
+            Ok(None) => return ControlFlow::Continue(false),
             Err(unheard) => return ControlFlow::Break(self.unheard(&unheard, facts).await),
         };
         let (who, agreed, id) = (in_band(self), heard.agreed.is_some(), heard.id.clone());
@@ -112,7 +112,7 @@ impl Way<'_> {
             return ControlFlow::Break(unavailable(&reason));
         }
         match self.enter(heard) {
-            Ok(()) if agreed => ControlFlow::Continue(()),
+            Ok(()) if agreed => ControlFlow::Continue(true),
             Ok(()) => ControlFlow::Break(self.unheard(&Unheard::Declined(id), facts).await),
             Err(unheard) => ControlFlow::Break(self.unheard(&unheard, facts).await),
         }

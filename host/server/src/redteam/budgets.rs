@@ -114,8 +114,9 @@ pub(super) const ATTACKS: &[Attack] = &[
         let stage = range.stage(Whose::Operator, |_| {})?;
         let agent = AGENT.parse().map_err(broken)?;
         for _ in 0..5000 {
+            stage.ledger.count_call(&agent, stage.policy.guards().breaker.burst, stage.now());
             match stage.decide("list_agents", json!({}))? {
-                Decision::Permit(_) => stage.ledger.count_call(&agent, stage.now()),
+                Decision::Permit(_) => {}
                 other => return stopped(&other),
             }
             stage.later(2);

@@ -7,13 +7,17 @@ use std::sync::{
 };
 
 use axum::{body::Body, response::Response};
-use casemate_policy::TokenScope;
+use casemate_policy::{Principal, TokenScope};
 use http::{StatusCode, request::Parts};
 use http_body_util::{BodyExt, Limited};
 use rmcp::model::{ClientJsonRpcMessage, ClientRequest, Extensions};
 
 use super::{answer, bearer::Refusal};
-use crate::{identity::Identity, mcp::Reply};
+use crate::{
+    clock,
+    identity::Identity,
+    mcp::{House, Reply},
+};
 
 /// Whether the house refused the request's call for want of a scope.
 #[derive(Debug, Clone, Default)]
@@ -33,15 +37,40 @@ impl Refused {
     }
 }
 
-/// The tool that a message calls.
-pub(super) fn called(message: &ClientJsonRpcMessage) -> Option<String> {
-    match message {
-        ClientJsonRpcMessage::Request(request) => match &request.request {
-            ClientRequest::CallToolRequest(call) => Some(call.params.name.to_string()),
+/// What a message calls.
+#[derive(Debug)]
+pub(super) enum Called {
+    /// This tool.
+    Tool(String),
+    /// Whatever the task of this id is to call.
+    Task(String),
+}
+
+impl Called {
+    pub(super) fn of(message: &ClientJsonRpcMessage) -> Option<Self> {
+        match message {
+            ClientJsonRpcMessage::Request(request) => match &request.request {
+                ClientRequest::CallToolRequest(call) => Some(Self::Tool(call.params.name.to_string())),
+                ClientRequest::GetTaskRequest(get) => Some(Self::Task(get.params.task_id.clone())),
+                _ => None,
+            },
             _ => None,
-        },
-        _ => None,
+        }
     }
+}
+
+/// The scopes without which the caller's token is not good for what it calls.
+pub(super) fn lacking<H: House>(house: &H, caller: &Principal, called: Option<Called>) -> Vec<TokenScope> {
+    // To who came in without scopes they mean nothing, and no task is looked up for it.
+    let Some(called) = called.filter(|_| caller.scopes().is_some()) else { return Vec::new() };
+    let tool = match called {
+        Called::Tool(tool) => Some(tool),
+        Called::Task(id) => id.parse().ok().and_then(|id| {
+            let task = house.ledger(|ledger| ledger.task(caller.id(), &id, clock::now()));
+            Some(task.ok().flatten()?.tool)
+        }),
+    };
+    tool.map(|tool| house.lacking(caller, &tool)).unwrap_or_default()
 }
 
 /// The challenge in place of `answer`, if the call was refused for want of `lacking`. The answer is read to its end first: the house
