@@ -82,6 +82,7 @@ interop: build interop-setup ## What the tests did not write: the MCP conformanc
 lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows between crates
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
+	cargo fmt --manifest-path fuzz/server/Cargo.toml --check
 	cargo clippy --locked --workspace --exclude casemate-guests --all-targets -- -D warnings
 	tests/lint/wit.sh
 	tests/lint/arrows.sh
@@ -101,6 +102,9 @@ fuzz: cargo-fuzz ## Every reader of foreign bytes, given bytes nobody would writ
 
 fuzz-short: cargo-fuzz ## The same, a few seconds each
 	fuzz/run.sh $(FUZZ_SHORT_SECONDS)
+
+fuzz-server: cargo-fuzz ## What clients send, given to the whole server; FUZZ_SECONDS each, after a long build
+	FUZZ_DIR=fuzz/server fuzz/run.sh $(FUZZ_SECONDS)
 
 cargo-fuzz:
 	@command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
@@ -122,4 +126,4 @@ ci: setup lint test demo fuzz-short ## What the gate runs
 install: ## The program, optimised, into ~/.cargo/bin
 	cargo install --locked --path host/server
 
-.PHONY: help setup build demo redteam guests plugins test nextest interop-setup interop lint deny fuzz fuzz-short cargo-fuzz bench load ci install
+.PHONY: help setup build demo redteam guests plugins test nextest interop-setup interop lint deny fuzz fuzz-short fuzz-server cargo-fuzz bench load ci install
