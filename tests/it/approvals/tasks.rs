@@ -212,3 +212,34 @@ fn a_task_is_made_under_its_own_approval_or_not_at_all() {
         assert_eq!(writes(&house), before);
     }
 }
+
+/// Asking after a task is no call, and the call that is made for it was counted when it came in.
+#[test]
+fn asking_after_a_task_is_no_burst() {
+    let house = house().with("[breaker]\nburst = { count = 2, per = '1h' }");
+    let mut client = Modern::stdio(&house, follows());
+    let id = task(&mut client, &house);
+    (0..10).for_each(|_| works(&mut client, &id));
+    say(&house, "approve", &id, "alice").done();
+    completed(&mut client, &id).done(&["200"]);
+    task(&mut client, &house);
+    Reply(client.call(&house, &lab(), &json!({}))).ended("denied", "breaker-opened", &[]);
+}
+
+/// What a person is asked at the client, and what they say, is one call.
+#[test]
+fn a_call_and_its_answer_are_one_of_a_burst() {
+    let house =
+        house().set("plugins.@.tools.change.approval", at_the_client()).with("[breaker]\nburst = { count = 2, per = '1h' }");
+    let mut client = Modern::stdio(&house, forms());
+    let yes = json!({ "approval": { "action": "accept", "content": { "approve": true } } });
+    for _ in 0..2 {
+        let asked = client.call(&house, &lab(), &json!({}));
+        let agreed = json!({ "requestState": asked["requestState"], "inputResponses": yes });
+        Reply(client.call(&house, &lab(), &agreed)).done(&["200"]);
+    }
+    // What is no answer counts, or it would be a way to call without end.
+    let put_away = json!({ "requestState": "made up", "inputResponses": yes });
+    Reply(client.call(&house, &lab(), &put_away)).ended("denied", "answer-forged", &[]);
+    Reply(client.call(&house, &lab(), &json!({}))).ended("denied", "breaker-opened", &[]);
+}
