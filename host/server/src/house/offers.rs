@@ -143,7 +143,7 @@ impl House {
                 let manifest = shown.ok_or(Unserved::NotFound)?;
                 let provenance = Provenance { signers: Vec::new(), approval: Approval::of(manifest).digest().to_hex() };
                 let text = sheet::page(manifest, &provenance);
-                let audit_id = self.read_is_recorded(&principal, EventKind::ResourceRead, json!({ "uri": uri })).await?;
+                let audit_id = self.read_is_recorded(&principal, EventKind::ResourceRead, about(&uri)).await?;
                 Ok(Contents { text, media_type: "text/plain", meta: meta(&audit_id), ttl_ms: SHEET_TTL_MS })
             }
             Address::OwnAudit => self.own_audit(&principal, &uri, None).await,
@@ -161,18 +161,19 @@ impl House {
         let serving = self.serving();
         let (manifest, prompt) = named(&serving, principal, served).ok_or(Unserved::NotFound)?;
         let text = fill(prompt, arguments).map_err(|fault| Unserved::Invalid(fault.to_string()))?;
-        let fields = json!({
-            "prompt": served,
-            "plugin": manifest.id().to_string(),
-            "plugin_digest": manifest.component.sha256,
-            "arguments": without_secrets(&serving, arguments),
-        });
+        let fields = [
+            ("prompt", json!(served)),
+            ("plugin", json!(manifest.id().to_string())),
+            ("plugin_digest", json!(manifest.component.sha256)),
+            ("arguments", without_secrets(&serving, arguments)),
+        ];
+        let fields = fields.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
         self.read_is_recorded(principal, EventKind::PromptRead, fields).await?;
         Ok(PromptText { description: prompt.description.clone(), text })
     }
 
     async fn own_audit(&self, principal: &Principal, uri: &str, id: Option<EventId>) -> Result<Contents, Unserved> {
-        let audit_id = self.read_is_recorded(principal, EventKind::ResourceRead, json!({ "uri": uri })).await?;
+        let audit_id = self.read_is_recorded(principal, EventKind::ResourceRead, about(uri)).await?;
         let (state, who) = (self.folders.state(self.environment), principal.id().clone());
         // A few at a time, whoever asks: each looks through megabytes.
         let _place = self.activity.place().await;
@@ -189,17 +190,20 @@ impl House {
     }
 
     /// A read that is no call is on record all the same, before anything of it is given; and many of them are a burst like any other.
-    async fn read_is_recorded(&self, principal: &Principal, kind: EventKind, mut fields: Value) -> Result<String, Unserved> {
+    async fn read_is_recorded(
+        &self,
+        principal: &Principal,
+        kind: EventKind,
+        mut fields: Map<String, Value>,
+    ) -> Result<String, Unserved> {
         self.ledger.count_call(principal.id(), self.serving().policy().guards().breaker.burst, clock::now());
         let paused = self.is_paused(principal);
-        for (name, value) in [("via", json!(self.via)), ("reason", json!(paused))] {
-            fields[name] = value;
-        }
+        fields.extend([("via".to_owned(), json!(self.via)), ("reason".to_owned(), json!(paused))]);
         let facts = EventFacts {
             kind,
             principal: principal.id().to_string(),
             outcome: if paused.is_some() { Outcome::Denied } else { Outcome::Allowed },
-            fields,
+            fields: Value::Object(fields),
         };
         match (self.log.event(facts, clock::now()).await, paused) {
             (Ok(id), None) => Ok(id.to_string()),
@@ -241,6 +245,11 @@ impl House {
             Address::Source { .. } | Address::Plugin(_) | Address::OwnRecord(_) => None,
         }
     }
+}
+
+/// What a record says of a resource.
+fn about(uri: &str) -> Map<String, Value> {
+    Map::from_iter([("uri".to_owned(), uri.into())])
 }
 
 /// What a caller said, without secrets that this host holds.
