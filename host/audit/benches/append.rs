@@ -1,7 +1,7 @@
 //! What the audit log costs a call: intent and outcome of one that only reads, and of one that waits for the disk.
 //!
 //! `cargo bench -p casemate-audit`. The log grows while it is measured: what a record costs must not depend on how many there are.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark")]
 
 use std::{
     borrow::Cow,
@@ -168,7 +168,11 @@ fn million(criterion: &mut Criterion) {
     });
     log.close(NOW).unwrap();
     let (wall, spent) = (began.elapsed(), processor_time() - before);
-    println!("a million records written: {:?} each of processor time, {:?} by the clock", spent / (2 * CALLS), wall / (2 * CALLS));
+    println!(
+        "a million records written: {:?} each of processor time, {:?} by the clock",
+        spent / (2 * CALLS),
+        wall / (2 * CALLS)
+    );
     let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
     let public = SigningKey::from_bytes(&[7; 32]).verifying_key();
     let began = Instant::now();

@@ -50,7 +50,9 @@ pub enum CosignError {
         old: u64,
     },
     /// The log has become shorter.
-    #[error("log-rolled-back: the log became shorter: this witness has cosigned {known} records of it, and it says it has {size}")]
+    #[error(
+        "log-rolled-back: the log became shorter: this witness has cosigned {known} records of it, and it says it has {size}"
+    )]
     Rollback {
         /// What it remembers.
         known: u64,

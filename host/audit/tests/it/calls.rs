@@ -19,7 +19,9 @@ use serde_json::{Value, json};
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
 
 pub(crate) fn facts() -> CallFacts {
-    CallFacts { call_id: "call-1".to_owned(), via: "stdio", trace: None, arguments: json!({"hash": "00ff", "token": "‹secret›"}) }
+    CallFacts {
+        call_id: "call-1".to_owned(), via: "stdio", trace: None, arguments: json!({"hash": "00ff", "token": "‹secret›"})
+    }
 }
 
 pub(crate) fn ended() -> OutcomeFacts {
