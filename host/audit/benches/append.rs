@@ -1,17 +1,17 @@
 //! What the audit log costs a call: intent and outcome of one that only reads, and of one that waits for the disk.
 //!
 //! `cargo bench -p casemate-audit`. The log grows while it is measured: what a record costs must not depend on how many there are.
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a benchmark")]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a benchmark")]
 
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use casemate_audit::{IntentFacts, Log, Options, Outcome, OutcomeFacts, RequestFacts, RequestStatus, Sync};
+use casemate_audit::{IntentFacts, Log, Options, Outcome, OutcomeFacts, RequestFacts, RequestStatus, Sync, verify};
 use casemate_policy::{
     ApprovalMode, ApprovalRule, Call, Decision, Grant, Guards, Permit, Policy, Principal, Readings, ServedName, Timestamp,
     ToolRule, decide, needs,
@@ -107,6 +107,7 @@ fn outcome() -> OutcomeFacts {
         redactions: 0,
         flags: Vec::new(),
         plan_digest: None,
+        details: None,
     }
 }
 
@@ -146,5 +147,43 @@ fn together(runtime: &Runtime, log: &Log, permit: &Permit) {
     runtime.block_on(futures_util::future::join_all(calls));
 }
 
-criterion_group!(benches, append);
+/// Processor time of this process, all threads: the ones that sync and write tiles included.
+fn processor_time() -> Duration {
+    // proc_pid_stat(5): user and system time are the 14th and 15th field, in hundredths of a second; the 2nd ends with a bracket.
+    let stat = std::fs::read_to_string("/proc/self/stat").unwrap();
+    let fields = stat.rsplit_once(") ").unwrap().1.split(' ').skip(11).take(2);
+    Duration::from_millis(10 * fields.map(|ticks| ticks.parse::<u64>().unwrap()).sum::<u64>())
+}
+
+/// A million records: what one costs the processor, and what it takes to check them all.
+fn million(criterion: &mut Criterion) {
+    const CALLS: u32 = 500_000;
+    let (permit, runtime) = (permit(), tokio::runtime::Builder::new_current_thread().build().unwrap());
+    let (folder, log) = log(Sync::Group);
+    let (began, before) = (Instant::now(), processor_time());
+    runtime.block_on(async {
+        for _ in 0..CALLS {
+            record(&log, &permit).await;
+        }
+    });
+    log.close(NOW).unwrap();
+    let (wall, spent) = (began.elapsed(), processor_time() - before);
+    println!(
+        "a million records written: {:?} each of processor time, {:?} by the clock",
+        spent / (2 * CALLS),
+        wall / (2 * CALLS)
+    );
+    let dir = Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap();
+    let public = SigningKey::from_bytes(&[7; 32]).verifying_key();
+    let began = Instant::now();
+    let report = verify(&dir, &public).unwrap();
+    println!("verified, {} of {} tiled: {:?}", report.tiled, report.records, began.elapsed());
+    let id = casemate_audit::read(&dir, casemate_audit::Filter::default()).unwrap().next().unwrap().unwrap();
+    let id = id.event_id().parse().unwrap();
+    criterion.bench_function("audit, the proof of one of a million records", |bencher| {
+        bencher.iter(|| casemate_audit::prove(&dir, &public, id).unwrap())
+    });
+}
+
+criterion_group!(benches, append, million);
 criterion_main!(benches);

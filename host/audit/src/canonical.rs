@@ -3,10 +3,14 @@
 //! A number has many spellings and many readers round it; a string in two normal forms looks like one. Neither can
 //! occur here, so what is hashed is what any reader sees.
 
+mod check;
+
 use std::{borrow::Cow, fmt::Display, fmt::Write as _};
 
 use serde_json::Value;
 use unicode_normalization::{IsNormalized, UnicodeNormalization as _, is_nfc_quick};
+
+pub(crate) use check::is_canonical;
 
 use crate::hash::Hash;
 
@@ -261,7 +265,7 @@ mod tests {
     }
 
     /// Any JSON without numbers.
-    fn values() -> impl Strategy<Value = Value> {
+    pub(super) fn values() -> impl Strategy<Value = Value> {
         let leaf = prop_oneof![
             Just(Value::Null),
             any::<bool>().prop_map(Value::from),

@@ -5,12 +5,12 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use crate::{Hash, merkle::Tree, note};
+use crate::{Hash, Keys, merkle::Tree, note};
 
 /// The file's name in the log's folder.
 pub(crate) const FILE: &str = "checkpoints";
 
-/// The log's name, also as the signer's: one key, one log.
+/// The name of a log that began with this key; several that did add a name of their own, after a slash.
 pub fn origin(key: &VerifyingKey) -> String {
     let digest = Hash::of(&[key.as_bytes()]).to_string();
     format!("casemate.audit/{}", digest.split_at(32).0)
@@ -19,6 +19,8 @@ pub fn origin(key: &VerifyingKey) -> String {
 /// A signed statement: the first `size` records of the log have this Merkle root.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Checkpoint {
+    /// Which log it is about.
+    pub origin: String,
     /// How many records it covers.
     pub size: u64,
     /// The RFC 6962 root over their event hashes.
@@ -32,10 +34,12 @@ pub enum CheckpointDamage {
     #[error("it is not written as a checkpoint")]
     Shape,
     /// It is another log's.
-    #[error("it belongs to another log\nhelp: check that the public key is the one this log was written with")]
+    #[error(
+        "it belongs to another log\nhelp: check that the public key is one that this log was written with, and that `keys` is there if it was handed over"
+    )]
     Origin,
     /// No signature on it is by the log's key.
-    #[error("it is not signed by this log's key")]
+    #[error("it is not signed by the key that this log had then")]
     Signature,
     /// It covers no more than the one before.
     #[error("it does not cover more than the one before it")]
@@ -43,84 +47,61 @@ pub enum CheckpointDamage {
 }
 
 impl Checkpoint {
-    pub(crate) fn of(tree: &Tree) -> Self {
-        Self { size: tree.size(), root: tree.root() }
+    pub(crate) fn of(origin: &str, tree: &Tree) -> Self {
+        Self { origin: origin.to_owned(), size: tree.size(), root: tree.root() }
+    }
+
+    /// What is signed.
+    pub(crate) fn body(&self) -> String {
+        format!("{}\n{}\n{}\n", self.origin, self.size, STANDARD.encode(self.root.as_bytes()))
     }
 
     /// The signed note.
     pub(crate) fn sign(&self, key: &SigningKey) -> String {
-        let origin = origin(&key.verifying_key());
-        note::sign(&format!("{origin}\n{}\n{}\n", self.size, STANDARD.encode(self.root.as_bytes())), &origin, key)
+        note::sign(&self.body(), &self.origin, key)
     }
 
-    /// Read and check one signed note.
-    pub fn open(text: &str, key: &VerifyingKey) -> Result<Self, CheckpointDamage> {
-        Self::open_after(text, key, 0)
+    /// Read and check one signed note, of a log that was written with these keys.
+    pub fn open(text: &str, keys: &Keys) -> Result<Self, CheckpointDamage> {
+        Self::open_after(text, keys, 0)
     }
 
     /// Read and check a file of signed notes, such as a copy of a log's `checkpoints`. At least one, and nothing after the last.
-    pub fn open_all(text: &str, key: &VerifyingKey) -> Result<Vec<Self>, CheckpointDamage> {
-        let (notes, end) = split(text);
+    pub fn open_all(text: &str, keys: &Keys) -> Result<Vec<Self>, CheckpointDamage> {
+        let (notes, end) = note::split(text);
         if notes.is_empty() || text.get(end..).is_none_or(|rest| !rest.trim().is_empty()) {
             return Err(CheckpointDamage::Shape);
         }
-        notes.iter().map(|note| Self::open(note.text, key)).collect()
+        notes.iter().map(|note| Self::open(note.text, keys)).collect()
     }
 
     /// Read one, but what covers no more than `vouched` records is read and its signature is not checked again.
-    pub(crate) fn open_after(text: &str, key: &VerifyingKey, vouched: u64) -> Result<Self, CheckpointDamage> {
-        let origin = origin(key);
+    pub(crate) fn open_after(text: &str, keys: &Keys, vouched: u64) -> Result<Self, CheckpointDamage> {
         let (body, signatures) = text.split_once("\n\n").ok_or(CheckpointDamage::Shape)?;
-        let checkpoint = Self::read(body, &origin)?;
-        if checkpoint.size > vouched && !note::is_signed(&format!("{body}\n"), signatures.lines(), &origin, key) {
+        let checkpoint = Self::read(body)?;
+        if !keys.is_origin(&checkpoint.origin) {
+            return Err(CheckpointDamage::Origin);
+        }
+        let signed = || note::is_signed(&format!("{body}\n"), signatures.lines(), &checkpoint.origin, keys.at(checkpoint.size));
+        if checkpoint.size > vouched && !signed() {
             return Err(CheckpointDamage::Signature);
         }
         Ok(checkpoint)
     }
 
-    fn read(body: &str, origin: &str) -> Result<Self, CheckpointDamage> {
+    /// Read what a note says, whoever signed it.
+    pub(crate) fn read(body: &str) -> Result<Self, CheckpointDamage> {
         let mut lines = body.split('\n');
-        let (Some(name), Some(size), Some(root), None) = (lines.next(), lines.next(), lines.next(), lines.next()) else {
+        let (Some(origin), Some(size), Some(root), None) = (lines.next(), lines.next(), lines.next(), lines.next()) else {
             return Err(CheckpointDamage::Shape);
         };
-        if name != origin {
-            return Err(CheckpointDamage::Origin);
-        }
         let number: u64 = size.parse().map_err(|_| CheckpointDamage::Shape)?;
         let root: [u8; 32] = STANDARD.decode(root).ok().and_then(|root| root.try_into().ok()).ok_or(CheckpointDamage::Shape)?;
         if number.to_string() != size {
             return Err(CheckpointDamage::Shape);
         }
-        Ok(Self { size: number, root: Hash::from_bytes(root) })
+        Ok(Self { origin: origin.to_owned(), size: number, root: Hash::from_bytes(root) })
     }
-}
-
-/// One note in the checkpoints file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Note<'a> {
-    /// The line it begins on, from 1.
-    pub(crate) line: usize,
-    pub(crate) text: &'a str,
-}
-
-/// The notes of a file, and how many of its bytes they are: a crash can leave a part of one more at the end.
-pub(crate) fn split(file: &str) -> (Vec<Note<'_>>, usize) {
-    let mut notes = Vec::new();
-    let (mut start, mut end, mut first, mut in_signatures) = (0, 0, 1, false);
-    for (number, line) in (1..).zip(file.split_inclusive('\n')) {
-        let signature = line.starts_with(note::SIGNATURE) && line.ends_with('\n');
-        if in_signatures && !signature {
-            notes.extend(file.get(start..end).map(|text| Note { line: first, text }));
-            (start, first, in_signatures) = (end, number, false);
-        }
-        in_signatures |= signature;
-        end += line.len();
-    }
-    if in_signatures {
-        notes.extend(file.get(start..end).map(|text| Note { line: first, text }));
-        start = end;
-    }
-    (notes, start)
 }
 
 #[cfg(test)]
@@ -128,24 +109,29 @@ pub(crate) fn split(file: &str) -> (Vec<Note<'_>>, usize) {
 mod tests {
     use ed25519_dalek::SigningKey;
 
-    use super::{Checkpoint, CheckpointDamage, origin, split};
-    use crate::{Hash, note};
+    use super::{Checkpoint, CheckpointDamage, origin};
+    use crate::{Hash, Keys, note, note::split};
 
     fn key() -> SigningKey {
         SigningKey::from_bytes(&[7; 32])
     }
 
+    fn keys() -> Keys {
+        Keys::only(key().verifying_key())
+    }
+
+    fn checkpoint(size: u64) -> Checkpoint {
+        Checkpoint { origin: origin(&key().verifying_key()), size, root: Hash::of(&[&size.to_be_bytes()]) }
+    }
+
     fn signed(size: u64) -> String {
-        Checkpoint { size, root: Hash::of(&[&size.to_be_bytes()]) }.sign(&key())
+        checkpoint(size).sign(&key())
     }
 
     #[test]
     fn a_signed_checkpoint_is_read_back() {
         let note = signed(12);
-        assert_eq!(
-            Checkpoint::open(&note, &key().verifying_key()).unwrap(),
-            Checkpoint { size: 12, root: Hash::of(&[&12_u64.to_be_bytes()]) }
-        );
+        assert_eq!(Checkpoint::open(&note, &keys()).unwrap(), checkpoint(12));
         assert!(note.starts_with("casemate.audit/") && note.lines().count() == 5, "{note}");
     }
 
@@ -156,15 +142,15 @@ mod tests {
             let mut bytes = note.clone().into_bytes();
             bytes[place] ^= 1;
             if let Ok(changed) = String::from_utf8(bytes) {
-                assert!(Checkpoint::open(&changed, &key().verifying_key()).is_err() || place + 1 == note.len(), "byte {place}");
+                assert!(Checkpoint::open(&changed, &keys()).is_err() || place + 1 == note.len(), "byte {place}");
             }
         }
         let another = SigningKey::from_bytes(&[8; 32]);
-        assert_eq!(Checkpoint::open(&note, &another.verifying_key()), Err(CheckpointDamage::Origin));
+        assert_eq!(Checkpoint::open(&note, &Keys::only(another.verifying_key())), Err(CheckpointDamage::Origin));
         let name = origin(&key().verifying_key());
         let body = note.split_once("\n\n").unwrap().0;
         let forged = note::sign(&format!("{body}\n"), &name, &another);
-        assert_eq!(Checkpoint::open(&forged, &key().verifying_key()), Err(CheckpointDamage::Signature));
+        assert_eq!(Checkpoint::open(&forged, &keys()), Err(CheckpointDamage::Signature));
     }
 
     #[test]
@@ -173,7 +159,7 @@ mod tests {
         let root = signed(12).lines().nth(2).unwrap().to_owned();
         for size in ["012", "+12", " 12", "", "-1", "1e3"] {
             let note = note::sign(&format!("{name}\n{size}\n{root}\n"), &name, &key());
-            assert_eq!(Checkpoint::open(&note, &key().verifying_key()), Err(CheckpointDamage::Shape), "{size}");
+            assert_eq!(Checkpoint::open(&note, &keys()), Err(CheckpointDamage::Shape), "{size}");
         }
     }
 

@@ -2,20 +2,13 @@
 //!
 //! It vouches to nobody else: [`crate::verify`] never reads it.
 
-use std::io::{Read as _, Write as _};
+use std::io::Read as _;
 
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
-use ed25519_dalek::{SigningKey, VerifyingKey};
+use cap_std::fs::Dir;
+use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
-use crate::{
-    Hash, OpenIntent,
-    chain::Chain,
-    checkpoint::origin,
-    merkle::Tree,
-    note,
-    segment::{self, sync_dir},
-};
+use crate::{Hash, Keys, OpenIntent, chain::Chain, checkpoint::origin, disk::Disk, merkle::Tree, note, segment};
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -35,16 +28,18 @@ struct Open {
     tool: String,
 }
 
-fn name(first: u64) -> String {
+/// The file of the state before the segment that begins with this record.
+pub(crate) fn name(first: u64) -> String {
     format!("{first:020}.edge")
 }
 
-fn signer(key: &VerifyingKey) -> String {
+/// Who signs it: the key that is written with then.
+fn signer(key: &ed25519_dalek::VerifyingKey) -> String {
     format!("{}/edge", origin(key))
 }
 
 /// Write the state before the segment that begins here, whole or not at all.
-pub(crate) fn write(dir: &Dir, chain: &Chain, key: &SigningKey) -> std::io::Result<()> {
+pub(crate) fn write(disk: &dyn Disk, dir: &Dir, chain: &Chain, key: &SigningKey) -> std::io::Result<()> {
     let edge = Edge {
         size: chain.size(),
         last: chain.last.to_string(),
@@ -58,21 +53,19 @@ pub(crate) fn write(dir: &Dir, chain: &Chain, key: &SigningKey) -> std::io::Resu
     };
     let text = serde_json::to_string(&edge)?;
     let note = note::sign(&format!("{text}\n"), &signer(&key.verifying_key()), key);
-    let (name, draft) = (name(chain.size()), "edge.new");
-    let mut file = dir.open_with(draft, OpenOptions::new().write(true).create(true).truncate(true).mode(0o600))?;
-    file.write_all(note.as_bytes())?;
-    file.sync_all()?;
-    dir.rename(draft, dir, &name)?;
-    sync_dir(dir)
+    disk.replace(dir, &name(chain.size()), note.as_bytes())?;
+    disk.sync_dir(dir, ".")
 }
 
 /// The state before the last segment; none where it is not vouched for, and the log is read from its beginning.
-pub(crate) fn last(dir: &Dir, key: &VerifyingKey) -> Option<Chain> {
+pub(crate) fn last(dir: &Dir, keys: &Keys) -> Option<Chain> {
     let first = segment::list(dir).ok()?.last().copied().filter(|first| *first > 0)?;
     let mut note = String::new();
     dir.open(name(first)).ok()?.read_to_string(&mut note).ok()?;
     let (text, signatures) = note.split_once("\n\n")?;
-    if !note::is_signed(&format!("{text}\n"), signatures.lines(), &signer(key), key) {
+    // After a handover the next file may begin at once, under the new key.
+    let by = |key| note::is_signed(&format!("{text}\n"), signatures.lines(), &signer(key), key);
+    if !by(keys.at(first)) && !by(keys.newest()) {
         return None;
     }
     let edge: Edge = serde_json::from_str(text).ok().filter(|edge: &Edge| edge.size == first)?;

@@ -7,9 +7,10 @@ use std::{borrow::Cow, collections::BTreeMap, net::IpAddr};
 use casemate_policy::{
     Charge, Deferred, Denied, Permit, Principal, PrincipalId, Timestamp, Verdict, approval::ApprovalId, session::SessionReading,
 };
+use ed25519_dalek::VerifyingKey;
 use serde_json::Value;
 
-use crate::{EventId, OpenIntent, Outcome, canonical::Object, record::Draft};
+use crate::{EventId, Hash, KeptDetails, OpenIntent, Outcome, canonical::Object, prune::Removal, record::Draft};
 
 /// Who the host itself is, in `principal_id`.
 pub const HOST: &str = "casemate";
@@ -76,6 +77,8 @@ pub struct OutcomeFacts {
     pub flags: Vec<String>,
     /// Of the plan, where the call was run dry.
     pub plan_digest: Option<String>,
+    /// The full exchanges, where they are kept.
+    pub details: Option<KeptDetails>,
 }
 
 /// One request that passed the gate.
@@ -157,6 +160,10 @@ pub enum EventKind {
     TokenCreated,
     /// A token was revoked.
     TokenRevoked,
+    /// This host cosigned another's log.
+    LogWitnessed,
+    /// Another host's word on this log was kept.
+    LogCosigned,
     /// A caller read something that takes no call.
     ResourceRead,
     /// A caller was given a prompt.
@@ -195,6 +202,8 @@ impl EventKind {
             Self::AuthRefused => "auth.refused",
             Self::TokenCreated => "auth.token-created",
             Self::TokenRevoked => "auth.token-revoked",
+            Self::LogWitnessed => "audit.witnessed",
+            Self::LogCosigned => "audit.cosigned",
             Self::ResourceRead => "resource.read",
             Self::PromptRead => "prompt.read",
             Self::BreakerOpened => "breaker.opened",
@@ -226,6 +235,9 @@ const OUTCOME: &str = "outcome";
 const DENIED: &str = "denied";
 const DEFERRED: &str = "deferred";
 const RECOVERED: &str = "audit.recovered";
+const CLOCK: &str = "audit.clock-went-back";
+pub(crate) const HANDED_OVER: &str = "audit.key-rotated";
+pub(crate) const PRUNED: &str = "audit.pruned";
 
 pub(crate) fn intent(permit: &Permit, facts: &CallFacts, now: Timestamp) -> Draft {
     draft(INTENT, permit.principal().id().as_str(), permit.served().as_str(), Outcome::Allowed, now, |fields| {
@@ -346,6 +358,7 @@ pub(crate) fn outcome(intent: EventId, of: &OpenIntent, facts: &OutcomeFacts, no
     draft(OUTCOME, &of.principal_id, &of.tool_name, facts.outcome, now, |fields| {
         fields.text("call_id", &facts.call_id);
         fields.maybe("detail", facts.detail.as_deref());
+        kept(fields, facts.details.as_ref());
         fields.number("duration_us", facts.duration_us);
         fields.text("ending", &facts.ending);
         fields.texts("flags", facts.flags.iter().map(String::as_str));
@@ -361,8 +374,15 @@ pub(crate) fn outcome(intent: EventId, of: &OpenIntent, facts: &OutcomeFacts, no
 }
 
 /// The end of an intent that nobody else ends, and why.
-pub(crate) fn unfinished(intent: EventId, of: &OpenIntent, outcome: Outcome, ending: &str, now: Timestamp) -> Draft {
+pub(crate) fn unfinished(
+    intent: EventId,
+    of: &OpenIntent,
+    (outcome, ending): (Outcome, &str),
+    details: Option<&KeptDetails>,
+    now: Timestamp,
+) -> Draft {
     draft(OUTCOME, &of.principal_id, &of.tool_name, outcome, now, |fields| {
+        kept(fields, details);
         fields.text("ending", ending);
         fields.number("intent", intent);
     })
@@ -381,8 +401,46 @@ pub(crate) fn recovered(recovery: &crate::Recovery, now: Timestamp) -> Draft {
             fields.number("cut_sha256", torn.sha256);
         }
         fields.number("torn_checkpoint_bytes", recovery.torn_checkpoint);
+        fields.number("torn_keys_bytes", recovery.torn_keys);
         fields.number("unfinished", recovery.unfinished.len());
     })
+}
+
+/// The clock stands before the record that was written last. Ids go on; `occurred_at` is what the clock says.
+pub(crate) fn clock_went_back(from: Timestamp, now: Timestamp) -> Draft {
+    draft(CLOCK, HOST, "", Outcome::Allowed, now, |fields| fields.text("from", &from.to_string()))
+}
+
+/// The last record under one key, which names the next.
+pub(crate) fn handed_over(by: &str, old: &VerifyingKey, new: &VerifyingKey, now: Timestamp) -> Draft {
+    let hex = |key: &VerifyingKey| Hash::from_bytes(*key.as_bytes());
+    draft(HANDED_OVER, by, "", Outcome::Allowed, now, |fields| {
+        fields.number("new_key", hex(new));
+        fields.number("old_key", hex(old));
+    })
+}
+
+/// Records that are about to be removed for their age.
+pub(crate) fn pruned(by: &str, removal: &Removal, now: Timestamp) -> Draft {
+    draft(PRUNED, by, "", Outcome::Allowed, now, |fields| {
+        fields.number("bytes", removal.bytes);
+        fields.number("details_removed", removal.details.len());
+        fields.number("last_hash", removal.last_hash);
+        fields.text("older_than", &removal.older_than.to_string());
+        fields.number("removed_before", removal.before);
+        fields.number("removed_from", removal.from);
+        fields.number("segments", removal.segments.len());
+    })
+}
+
+fn kept(fields: &mut Object<'_>, details: Option<&KeptDetails>) {
+    if let Some(details) = details {
+        fields.object("details", |fields| {
+            fields.number("bytes", details.bytes);
+            fields.number("omitted_bytes", details.omitted);
+            fields.number("sha256", details.sha256);
+        });
+    }
 }
 
 fn draft(

@@ -2,15 +2,16 @@
 
 use std::{
     io,
-    sync::Arc,
+    sync::{Arc, mpsc::Sender},
     time::{Duration, Instant},
 };
 
 use crate::{
-    Checkpoint, checkpoint, edge,
+    Checkpoint, Hash, checkpoint, edge,
     log::{Shared, State, Stop},
     merkle::Tree,
     segment,
+    tiler::Batch,
 };
 
 /// How long a record waits for others to be synced with it. Half of what is promised: the disk needs the rest.
@@ -23,15 +24,15 @@ const IDLE: Duration = Duration::from_secs(3600);
 const CLOSED: u64 = 512 << 10;
 
 /// Work until the log stops or fails.
-pub(crate) fn keep(shared: &Shared) {
-    if let Err(error) = work(shared) {
+pub(crate) fn keep(shared: &Shared, tiles: &Sender<Batch>) {
+    if let Err(error) = work(shared, tiles) {
         shared.lock().fail(&error.to_string());
     }
 }
 
-fn work(shared: &Shared) -> io::Result<()> {
-    let checkpoints = segment::open_append(&shared.dir, checkpoint::FILE, false)?;
-    segment::sync_dir(&shared.dir)?;
+fn work(shared: &Shared, tiles: &Sender<Batch>) -> io::Result<()> {
+    let checkpoints = shared.disk.open_append(&shared.dir, checkpoint::FILE, false)?;
+    shared.disk.sync_dir(&shared.dir, ".")?;
     loop {
         let mut state = shared.lock();
         while !is_due(&state, shared) {
@@ -45,7 +46,7 @@ fn work(shared: &Shared) -> io::Result<()> {
             };
         }
         let (file, waiting, stop) = (Arc::clone(&state.file), std::mem::take(&mut state.waiting), state.stop);
-        let tree = checkpoint_due(&state, shared).then(|| state.chain.tree.clone());
+        let tree = checkpoint_due(&state, shared).then(|| (state.chain.tree.clone(), std::mem::take(&mut state.untiled)));
         let asked = std::mem::take(&mut state.asked);
         state.unsynced = None;
         drop(state);
@@ -61,8 +62,8 @@ fn work(shared: &Shared) -> io::Result<()> {
             // Who no longer waits need not know.
             let _ = waiting.send(Ok(()));
         }
-        if let Some(tree) = tree {
-            sign(shared, &checkpoints, &tree)?;
+        if let Some((tree, hashes)) = tree {
+            sign(shared, &checkpoints, tiles, &tree, hashes)?;
         }
         for asked in asked {
             let _ = asked.send(());
@@ -104,11 +105,13 @@ fn next_due(state: &State, shared: &Shared) -> Option<Duration> {
 }
 
 /// Only what is durable is signed for: a checkpoint must never outlive its records.
-fn sign(shared: &Shared, checkpoints: &std::fs::File, tree: &Tree) -> io::Result<()> {
-    let checkpoint = Checkpoint::of(tree);
+fn sign(shared: &Shared, checkpoints: &std::fs::File, tiles: &Sender<Batch>, tree: &Tree, hashes: Vec<Hash>) -> io::Result<()> {
+    let checkpoint = Checkpoint::of(&shared.origin, tree);
     let note = checkpoint.sign(&shared.key);
     shared.disk.append(checkpoints, note.as_bytes())?;
     shared.disk.sync(checkpoints)?;
+    // A thread that is gone has said why.
+    let _ = tiles.send(Batch { hashes, checkpoint: checkpoint.clone() });
     let mut state = shared.lock();
     state.signed = tree.size();
     state.newest = Some(checkpoint);
@@ -116,7 +119,7 @@ fn sign(shared: &Shared, checkpoints: &std::fs::File, tree: &Tree) -> io::Result
     Ok(())
 }
 
-/// Begin a new file where the current one has that many bytes.
+/// Begin a new file where the current one has that many bytes. Whoever appends meanwhile waits for one sync of a few records.
 fn begin_segment(shared: &Shared, bytes: u64) -> io::Result<()> {
     let mut state = shared.lock();
     if state.segment_bytes < bytes || state.failed.is_some() {
@@ -127,10 +130,11 @@ fn begin_segment(shared: &Shared, bytes: u64) -> io::Result<()> {
     for waiting in state.waiting.drain(..) {
         let _ = waiting.send(Ok(()));
     }
-    edge::write(&shared.dir, &state.chain, &shared.key)?;
-    let file = segment::open_append(&shared.dir, &segment::name(state.chain.size()), true)?;
-    segment::sync_dir(&shared.dir)?;
-    state.file = Arc::new(file);
+    let chain = state.chain.clone();
+    state.file = Arc::new(shared.disk.open_append(&shared.dir, &segment::name(chain.size()), true)?);
     (state.segment_bytes, state.unsynced) = (0, None);
-    Ok(())
+    drop(state);
+    // Nothing in the new file counts as durable before this thread syncs it, and its name is by then.
+    shared.disk.sync_dir(&shared.dir, ".")?;
+    edge::write(&*shared.disk, &shared.dir, &chain, &shared.key)
 }

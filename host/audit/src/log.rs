@@ -5,6 +5,7 @@
 //! written to it any more, and every method says so.
 
 use std::{
+    collections::BTreeSet,
     fs::File,
     sync::{Arc, Condvar, Mutex, MutexGuard},
     thread::JoinHandle,
@@ -17,8 +18,20 @@ use ed25519_dalek::SigningKey;
 use tokio::sync::oneshot;
 
 use crate::{
-    CallFacts, Checkpoint, DeniedFacts, EventFacts, EventId, IntentFacts, OpenIntent, Outcome, OutcomeFacts, Recorded,
-    Withdrawal, chain::Chain, disk::Disk, facts, id::IdSource, record::Draft,
+    CallFacts, Checkpoint, DeniedFacts, EventFacts, EventId, ExchangeDetails, Hash, IntentFacts, KeptDetails, Keys, OpenIntent,
+    Outcome, OutcomeFacts, Recorded, Withdrawal,
+    chain::Chain,
+    checkpoint,
+    clock::Clock,
+    details,
+    disk::Disk,
+    facts,
+    id::IdSource,
+    keeper, keys,
+    prune::{self, PruneError, Removal},
+    record::Draft,
+    tiler,
+    tlog::Tlog,
 };
 
 /// How the log is written.
@@ -32,11 +45,30 @@ pub struct Options {
     pub checkpoint_after: Duration,
     /// A new file is begun after this many bytes; also what the next opening reads again.
     pub segment_bytes: u64,
+    /// What happens once the log cannot be written.
+    pub on_failure: OnFailure,
+    /// What tells the log from others that begin with the same key: lower-case letters, digits and `-`, or nothing.
+    pub name: String,
+}
+
+impl Options {
+    /// What a log that begins with this key calls itself.
+    pub(crate) fn origin(&self, keys: &Keys) -> String {
+        let own = keys.all().next().map(checkpoint::origin).unwrap_or_default();
+        if self.name.is_empty() { own } else { format!("{own}/{}", self.name) }
+    }
 }
 
 impl Default for Options {
     fn default() -> Self {
-        Self { sync: Sync::Group, checkpoint_every: 1024, checkpoint_after: Duration::from_secs(60), segment_bytes: 4 << 20 }
+        Self {
+            sync: Sync::Group,
+            checkpoint_every: 1024,
+            checkpoint_after: Duration::from_secs(60),
+            segment_bytes: 4 << 20,
+            on_failure: OnFailure::Deny,
+            name: String::new(),
+        }
     }
 }
 
@@ -47,6 +79,15 @@ pub enum Sync {
     Group,
     /// All.
     Always,
+}
+
+/// What happens once the log cannot be written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnFailure {
+    /// Nothing is called any more.
+    Deny,
+    /// Tools that only read are; [`Recorded::is_written`] says that nobody wrote it down.
+    ReadOnly,
 }
 
 /// A record that could not be written. What it was about must not happen.
@@ -73,7 +114,8 @@ pub enum AuditError {
 /// [`Log::close`] ends it in good order. Dropping it makes what was written durable and signs nothing.
 pub struct Log {
     shared: Arc<Shared>,
-    keeper: Mutex<Option<JoinHandle<()>>>,
+    /// The thread that syncs and signs, then the one that writes tiles.
+    threads: Mutex<Vec<JoinHandle<()>>>,
 }
 
 /// What the log and its keeper share.
@@ -83,6 +125,8 @@ pub(crate) struct Shared {
     pub(crate) disk: Box<dyn Disk>,
     pub(crate) dir: Dir,
     pub(crate) key: SigningKey,
+    /// What the log calls itself in its checkpoints.
+    pub(crate) origin: String,
     pub(crate) options: Options,
 }
 
@@ -93,6 +137,11 @@ pub(crate) struct State {
     pub(crate) file: Arc<File>,
     pub(crate) segment_bytes: u64,
     line: Vec<u8>,
+    clock: Clock,
+    /// Hashes of records that no tile has yet.
+    pub(crate) untiled: Vec<Hash>,
+    /// Calls that are made though nothing can be written.
+    unwritten: BTreeSet<EventId>,
     /// Who waits for what is written by now to be durable.
     pub(crate) waiting: Vec<oneshot::Sender<Result<(), Arc<str>>>>,
     /// Who waits for what is written by now to be under a checkpoint.
@@ -125,13 +174,24 @@ enum Link {
     None,
     Opens(OpenIntent),
     Ends(EventId),
+    /// It is the last: nothing is written after it.
+    Closes,
 }
 
 impl State {
-    pub(crate) fn new(lock: File, chain: Chain, tag: u64, file: File, segment_bytes: u64, newest: Option<Checkpoint>) -> Self {
+    pub(crate) fn new(
+        lock: File,
+        chain: Chain,
+        tag: u64,
+        (file, segment_bytes): (File, u64),
+        (newest, untiled): (Option<Checkpoint>, Vec<Hash>),
+    ) -> Self {
         let signed = newest.as_ref().map_or(0, |checkpoint| checkpoint.size);
         Self {
             ids: IdSource::after(chain.last_id, tag),
+            clock: Clock::after(chain.last_id),
+            untiled,
+            unwritten: BTreeSet::new(),
             unsigned: (chain.size() > signed).then(Instant::now),
             chain,
             file: Arc::new(file),
@@ -159,17 +219,30 @@ impl State {
     }
 
     fn usable(&self) -> Result<(), AuditError> {
-        match (&self.failed, self.stop) {
-            (Some(cause), _) => Err(AuditError::Failed { cause: Arc::clone(cause) }),
-            (None, Some(_)) => Err(AuditError::Closed),
-            (None, None) => Ok(()),
+        self.sound()?;
+        match self.stop {
+            Some(_) => Err(AuditError::Closed),
+            None => Ok(()),
+        }
+    }
+
+    fn sound(&self) -> Result<(), AuditError> {
+        match &self.failed {
+            Some(cause) => Err(AuditError::Failed { cause: Arc::clone(cause) }),
+            None => Ok(()),
         }
     }
 }
 
 impl Shared {
-    pub(crate) fn new(state: State, disk: Box<dyn Disk>, dir: Dir, key: SigningKey, options: Options) -> Self {
-        Self { state: Mutex::new(state), work: Condvar::new(), disk, dir, key, options }
+    pub(crate) fn new(
+        state: State,
+        disk: Box<dyn Disk>,
+        dir: Dir,
+        (key, origin): (SigningKey, String),
+        options: Options,
+    ) -> Self {
+        Self { state: Mutex::new(state), work: Condvar::new(), disk, dir, key, origin, options }
     }
 
     /// A thread that panicked under the lock leaves a state nobody can vouch for.
@@ -190,19 +263,15 @@ impl Shared {
         {
             return Err(AuditError::NoSuchIntent(*intent));
         }
-        let id = state.ids.next(draft.now);
-        let hash = draft.seal(id, &state.chain.last, &mut state.line);
-        if let Err(error) = self.disk.append(&state.file, &state.line) {
-            state.fail(&error.to_string());
-            self.work.notify_one();
-            return Err(AuditError::Failed { cause: Arc::from(error.to_string()) });
+        if let Some(from) = state.clock.went_back(draft.now) {
+            self.put(state, &facts::clock_went_back(from, draft.now))?;
         }
-        state.chain.advance(id, hash);
-        state.segment_bytes += state.line.len() as u64;
+        let id = self.put(state, draft)?;
         match link {
             Link::None => {}
             Link::Opens(intent) => drop(state.chain.open.insert(id, intent)),
             Link::Ends(intent) => drop(state.chain.open.remove(&intent)),
+            Link::Closes => state.stop = Some(Stop::Close),
         }
         let mut wake = state.unsynced.is_none() || state.chain.size() - state.signed == self.options.checkpoint_every;
         state.unsynced.get_or_insert_with(Instant::now);
@@ -218,6 +287,21 @@ impl Shared {
             self.work.notify_one();
         }
         Ok((id, wait))
+    }
+
+    /// Write one record.
+    fn put(&self, state: &mut State, draft: &Draft) -> Result<EventId, AuditError> {
+        let id = state.ids.next(draft.now);
+        let hash = draft.seal(id, &state.chain.last, &mut state.line);
+        if let Err(error) = self.disk.append(&state.file, &state.line) {
+            state.fail(&error.to_string());
+            self.work.notify_one();
+            return Err(AuditError::Failed { cause: Arc::from(error.to_string()) });
+        }
+        state.chain.advance(id, hash);
+        state.untiled.push(hash);
+        state.segment_bytes += state.line.len() as u64;
+        Ok(id)
     }
 }
 
@@ -235,10 +319,11 @@ impl Durable {
 }
 
 impl Log {
-    pub(crate) fn start(shared: Arc<Shared>) -> std::io::Result<Self> {
+    pub(crate) fn start(shared: Arc<Shared>, tlog: Tlog) -> std::io::Result<Self> {
+        let (tiles, tiler) = tiler::start(Arc::clone(&shared), tlog)?;
         let kept = Arc::clone(&shared);
-        let keeper = std::thread::Builder::new().name("audit".to_owned()).spawn(move || crate::keeper::keep(&kept))?;
-        Ok(Self { shared, keeper: Mutex::new(Some(keeper)) })
+        let keeper = std::thread::Builder::new().name("audit".to_owned()).spawn(move || keeper::keep(&kept, &tiles))?;
+        Ok(Self { shared, threads: Mutex::new(vec![keeper, tiler]) })
     }
 
     /// Write down that a call is about to be made. Only what this returns can be run.
@@ -246,21 +331,56 @@ impl Log {
     /// For a tool above `read` the record is durable when this returns. Where the future is dropped before, the call is
     /// written down as not begun.
     pub async fn begin(&self, permit: Permit, facts: IntentFacts, now: Timestamp) -> Result<Recorded<Permit>, AuditError> {
+        match self.intend(&permit, &facts, now).await {
+            Ok(id) => Ok(Recorded::new(permit, id)),
+            // The words are compared so that whatever is not exactly `read` is not called.
+            Err(AuditError::Failed { .. })
+                if self.shared.options.on_failure == OnFailure::ReadOnly && permit.effect().as_str() == "read" =>
+            {
+                let mut state = self.shared.lock();
+                let id = state.ids.next(now);
+                state.unwritten.insert(id);
+                Ok(Recorded::unwritten(permit, id))
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn intend(&self, permit: &Permit, facts: &IntentFacts, now: Timestamp) -> Result<EventId, AuditError> {
         // The word is compared so that whatever is not exactly `read` waits for the disk.
         let durable = permit.effect().as_str() != "read" || self.always();
         let intent = OpenIntent { principal_id: permit.principal().id().to_string(), tool_name: permit.served().to_string() };
-        let (id, wait) = self.shared.append(&facts::intent(&permit, &facts, now), Link::Opens(intent.clone()), durable)?;
+        let (id, wait) = self.shared.append(&facts::intent(permit, facts, now), Link::Opens(intent.clone()), durable)?;
         if let Some(wait) = wait {
             let not_begun = NotBegun { shared: &self.shared, id, intent, now };
             wait.reached().await?;
             std::mem::forget(not_begun);
         }
-        Ok(Recorded::new(permit, id))
+        Ok(id)
+    }
+
+    /// Keep what a call has sent and got, without secrets. It is on disk when this returns, for the outcome to name. `omitted`
+    /// are bytes of bodies that are not among them any more. Waits for the disk.
+    pub fn keep(&self, intent: EventId, exchanges: &[ExchangeDetails], omitted: u64) -> Result<KeptDetails, AuditError> {
+        {
+            let state = self.shared.lock();
+            state.usable()?;
+            if !state.chain.open.contains_key(&intent) {
+                return Err(AuditError::NoSuchIntent(intent));
+            }
+        }
+        details::write(&*self.shared.disk, &self.shared.dir, intent, (exchanges, omitted)).map_err(|error| self.failed(&error))
     }
 
     /// Write down how a call ended. An intent has one outcome.
     pub async fn outcome(&self, intent: EventId, facts: OutcomeFacts, now: Timestamp) -> Result<EventId, AuditError> {
-        let of = self.shared.lock().chain.open.get(&intent).cloned();
+        let of = {
+            let mut state = self.shared.lock();
+            if state.unwritten.remove(&intent) {
+                return Ok(intent);
+            }
+            state.chain.open.get(&intent).cloned()
+        };
         // A failed log says so first.
         let draft = match &of {
             Some(of) => facts::outcome(intent, of, &facts, now),
@@ -358,20 +478,78 @@ impl Log {
     /// End the log in good order: calls still under way get an outcome `unknown`, everything is made durable, and a last
     /// checkpoint is signed. Waits for the disk.
     pub fn close(&self, now: Timestamp) -> Result<(), AuditError> {
+        self.end_open(now)?;
+        self.halt(Stop::Close);
+        self.release();
+        self.shared.lock().sound()
+    }
+
+    /// Hand the log over to another key and end it: the last record under this key names the next, the last checkpoint covers
+    /// it, and both keys sign that one follows the other. Open the log again with the next. Waits for the disk.
+    pub fn hand_over(&self, next: &SigningKey, by: &str, now: Timestamp) -> Result<(), AuditError> {
+        self.end_open(now)?;
+        let Shared { disk, dir, key, origin, .. } = &*self.shared;
+        let draft = facts::handed_over(by, &key.verifying_key(), &next.verifying_key(), now);
+        self.shared.append(&draft, Link::Closes, false)?;
+        self.halt(Stop::Close);
+        let size = {
+            let state = self.shared.lock();
+            state.sound()?;
+            state.chain.size()
+        };
+        // Not before the checkpoint over the record is durable: whoever follows the keys finds it.
+        let note = keys::handover(origin, size, key, next);
+        let written = disk.open_append(dir, keys::FILE, false).and_then(|file| {
+            disk.append(&file, note.as_bytes())?;
+            disk.sync(&file)?;
+            disk.sync_dir(dir, ".")
+        });
+        let written = written.map_err(|error| self.failed(&error));
+        self.release();
+        written
+    }
+
+    /// Remove whole files with nothing in them younger than `older_than`. Their hashes stay, and so does a signed record of
+    /// what was removed, and by whom: it is written first. Waits for the disk.
+    pub async fn prune(&self, older_than: Timestamp, by: &str, now: Timestamp) -> Result<Removal, PruneError> {
+        let Shared { disk, dir, key, .. } = &*self.shared;
+        let keys = Keys::read(dir, &key.verifying_key())?.map_err(crate::Failure::Keys)?;
+        let open: Vec<EventId> = self.shared.lock().chain.open.keys().copied().collect();
+        let removal = prune::plan(dir, &keys, &open, older_than)?;
+        self.write(&facts::pruned(by, &removal, now), Link::None).await?;
+        self.sign().await?;
+        prune::remove(&**disk, dir, &removal)?;
+        Ok(removal)
+    }
+
+    /// What the log calls itself in its checkpoints.
+    pub fn origin(&self) -> &str {
+        &self.shared.origin
+    }
+
+    fn end_open(&self, now: Timestamp) -> Result<(), AuditError> {
         let open = self.shared.lock().chain.open.clone();
         for (id, intent) in open {
-            let draft = facts::unfinished(id, &intent, Outcome::Unknown, "host-stopped", now);
+            let draft = facts::unfinished(id, &intent, (Outcome::Unknown, "host-stopped"), None, now);
             match self.end(id, &draft) {
                 // Its call ended just now.
                 Ok(_) | Err(AuditError::NoSuchIntent(_)) => {}
                 Err(error) => return Err(error),
             }
         }
-        self.stop(Stop::Close);
-        match self.shared.lock().failed.clone() {
-            Some(cause) => Err(AuditError::Failed { cause }),
-            None => Ok(()),
-        }
+        Ok(())
+    }
+
+    pub(crate) fn dir(&self) -> &Dir {
+        &self.shared.dir
+    }
+
+    /// Something beside the records could not be written: they are no longer written either.
+    pub(crate) fn failed(&self, error: &std::io::Error) -> AuditError {
+        let mut state = self.shared.lock();
+        state.fail(&error.to_string());
+        self.shared.work.notify_one();
+        AuditError::Failed { cause: Arc::from(error.to_string()) }
     }
 
     /// Append without waiting for the disk.
@@ -396,20 +574,28 @@ impl Log {
         self.shared.options.sync == Sync::Always
     }
 
-    fn stop(&self, how: Stop) {
+    /// Nothing is written any more, and the threads come to their end.
+    fn halt(&self, how: Stop) {
         self.shared.lock().stop.get_or_insert(how);
         self.shared.work.notify_one();
-        let keeper = self.keeper.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-        if keeper.is_some_and(|keeper| keeper.join().is_err()) {
-            self.shared.lock().fail("the thread that syncs it stopped");
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(std::sync::PoisonError::into_inner));
+        for thread in threads {
+            if thread.join().is_err() {
+                self.shared.lock().fail("the thread that syncs it stopped");
+            }
         }
+    }
+
+    /// Another may open the log.
+    fn release(&self) {
         self.shared.lock().lock = None;
     }
 }
 
 impl Drop for Log {
     fn drop(&mut self) {
-        self.stop(Stop::Drop);
+        self.halt(Stop::Drop);
+        self.release();
     }
 }
 
@@ -424,7 +610,7 @@ struct NotBegun<'a> {
 impl Drop for NotBegun<'_> {
     /// Where this cannot be written either, the next opening finds the intent unfinished.
     fn drop(&mut self) {
-        let draft = facts::unfinished(self.id, &self.intent, Outcome::Error, "not-begun", self.now);
+        let draft = facts::unfinished(self.id, &self.intent, (Outcome::Error, "not-begun"), None, self.now);
         let _ = self.shared.append(&draft, Link::Ends(self.id), false);
     }
 }

@@ -2,6 +2,10 @@
 //!
 //! A record's leaf is its 32-byte `event_hash`, which binds the record's every byte.
 
+mod proof;
+
+pub(crate) use proof::{consistency, inclusion, is_consistent, root_of_inclusion};
+
 use crate::hash::Hash;
 
 /// A tree of `size` leaves: an append is O(1) on average, a root O(log n), and so is the space.
@@ -27,7 +31,7 @@ impl Tree {
     }
 
     pub(crate) fn append(&mut self, event_hash: &Hash) {
-        let mut node = Hash::of(&[&[0], event_hash.as_bytes()]);
+        let mut node = leaf(event_hash);
         // Each trailing one bit of the size is a complete subtree as large as the one that has just been completed.
         for _ in 0..self.size.trailing_ones() {
             if let Some(left) = self.peaks.pop() {
@@ -47,8 +51,37 @@ impl Tree {
     }
 }
 
-fn parent(left: &Hash, right: &Hash) -> Hash {
+/// A record's hash in the tree.
+pub(crate) fn leaf(event_hash: &Hash) -> Hash {
+    Hash::of(&[&[0], event_hash.as_bytes()])
+}
+
+/// The hash over two subtrees.
+pub(crate) fn parent(left: &Hash, right: &Hash) -> Hash {
     Hash::of(&[&[1], left.as_bytes(), right.as_bytes()])
+}
+
+/// The roots of the largest complete subtrees over these nodes, in order.
+pub(crate) fn peaks(nodes: &[Hash]) -> Vec<Hash> {
+    let (mut peaks, mut rest) = (Vec::new(), nodes);
+    while !rest.is_empty() {
+        let (complete, after) = rest.split_at(1 << rest.len().ilog2());
+        peaks.push(complete_root(complete));
+        rest = after;
+    }
+    peaks
+}
+
+/// The root over nodes of one level; their number is a power of two.
+pub(crate) fn complete_root(nodes: &[Hash]) -> Hash {
+    match nodes {
+        [] => Hash::of(&[]),
+        [node] => *node,
+        _ => {
+            let (left, right) = nodes.split_at(nodes.len() / 2);
+            parent(&complete_root(left), &complete_root(right))
+        }
+    }
 }
 
 #[cfg(test)]
@@ -57,7 +90,7 @@ mod tests {
     use crate::hash::Hash;
 
     /// RFC 6962's definition, word for word.
-    fn by_definition(leaves: &[Hash]) -> Hash {
+    pub(super) fn by_definition(leaves: &[Hash]) -> Hash {
         match leaves {
             [] => Hash::of(&[]),
             [leaf] => Hash::of(&[&[0], leaf.as_bytes()]),

@@ -1,4 +1,4 @@
-//! Signed notes (C2SP signed-note): a text, a blank line, and a signature line that any note verifier understands.
+//! Signed notes (C2SP signed-note): a text, a blank line, and signature lines that any note verifier understands.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
@@ -11,35 +11,71 @@ pub(crate) const SIGNATURE: &str = "\u{2014} ";
 const ED25519: u8 = 1;
 
 /// The first four bytes of SHA-256 over name, newline, type and key: which key a signature line means.
-fn key_id(name: &str, key: &VerifyingKey) -> [u8; 4] {
-    let digest: [u8; 32] = Sha256::new()
-        .chain_update(name)
-        .chain_update(b"\n")
-        .chain_update([ED25519])
-        .chain_update(key.as_bytes())
-        .finalize()
-        .into();
+pub(crate) fn key_id(name: &str, kind: u8, key: &VerifyingKey) -> [u8; 4] {
+    let digest: [u8; 32] =
+        Sha256::new().chain_update(name).chain_update(b"\n").chain_update([kind]).chain_update(key.as_bytes()).finalize().into();
     let [a, b, c, d, ..] = digest;
     [a, b, c, d]
 }
 
+/// One signature line.
+pub(crate) fn line(name: &str, id: [u8; 4], signature: &[u8]) -> String {
+    format!("{SIGNATURE}{name} {}\n", STANDARD.encode([id.as_slice(), signature].concat()))
+}
+
+/// What a signature line says, if it is this signer's.
+pub(crate) fn signature_of(line: &str, name: &str, id: [u8; 4]) -> Option<Vec<u8>> {
+    let (signer, blob) = line.strip_prefix(SIGNATURE)?.split_once(' ')?;
+    let blob = STANDARD.decode(blob).ok()?;
+    let (stated, signature) = blob.split_first_chunk::<4>()?;
+    (signer == name && *stated == id).then(|| signature.to_vec())
+}
+
 /// The whole note. `text` ends with a newline.
 pub(crate) fn sign(text: &str, name: &str, key: &SigningKey) -> String {
-    let mut blob = key_id(name, &key.verifying_key()).to_vec();
-    blob.extend_from_slice(&key.sign(text.as_bytes()).to_bytes());
-    format!("{text}\n{SIGNATURE}{name} {}\n", STANDARD.encode(blob))
+    format!("{text}\n{}", signature(text, name, key))
+}
+
+/// A further signature line for a note's text.
+pub(crate) fn signature(text: &str, name: &str, key: &SigningKey) -> String {
+    line(name, key_id(name, ED25519, &key.verifying_key()), &key.sign(text.as_bytes()).to_bytes())
 }
 
 /// Whether one of the signature lines is `key`'s, under this name, over this text. Lines of other signers are passed over.
 pub(crate) fn is_signed<'a>(text: &str, mut signatures: impl Iterator<Item = &'a str>, name: &str, key: &VerifyingKey) -> bool {
+    let id = key_id(name, ED25519, key);
     signatures.any(|line| {
-        let Some((signer, blob)) = line.strip_prefix(SIGNATURE).and_then(|line| line.split_once(' ')) else { return false };
-        let Ok(blob) = STANDARD.decode(blob) else { return false };
-        let Some((id, signature)) = blob.split_first_chunk::<4>() else { return false };
-        signer == name
-            && *id == key_id(name, key)
-            && Signature::from_slice(signature).is_ok_and(|signature| key.verify_strict(text.as_bytes(), &signature).is_ok())
+        let Some(signature) = signature_of(line, name, id) else { return false };
+        Signature::from_slice(&signature).is_ok_and(|signature| key.verify_strict(text.as_bytes(), &signature).is_ok())
     })
+}
+
+/// One note in a file of notes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Note<'a> {
+    /// The line it begins on, from 1.
+    pub(crate) line: usize,
+    pub(crate) text: &'a str,
+}
+
+/// The notes of a file, and how many of its bytes they are: a crash can leave a part of one more at the end.
+pub(crate) fn split(file: &str) -> (Vec<Note<'_>>, usize) {
+    let mut notes = Vec::new();
+    let (mut start, mut end, mut first, mut in_signatures) = (0, 0, 1, false);
+    for (number, line) in (1..).zip(file.split_inclusive('\n')) {
+        let signature = line.starts_with(SIGNATURE) && line.ends_with('\n');
+        if in_signatures && !signature {
+            notes.extend(file.get(start..end).map(|text| Note { line: first, text }));
+            (start, first, in_signatures) = (end, number, false);
+        }
+        in_signatures |= signature;
+        end += line.len();
+    }
+    if in_signatures {
+        notes.extend(file.get(start..end).map(|text| Note { line: first, text }));
+        start = end;
+    }
+    (notes, start)
 }
 
 #[cfg(test)]

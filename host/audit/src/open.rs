@@ -8,14 +8,15 @@ use ed25519_dalek::SigningKey;
 use rustix::fs::{FlockOperation, flock};
 
 use crate::{
-    EventId, Failure, Log, OpenIntent, Options, Outcome, Torn,
-    chain::Chain,
-    checkpoint,
+    Checkpoint, EventId, Failure, Hash, Keys, Log, OpenIntent, Options, Outcome, Torn, checkpoint, details,
     disk::{Disk, Machine},
-    edge, facts,
+    edge, facts, keys,
     log::{Shared, State},
-    scan::{self, Depth},
-    segment,
+    note, record,
+    scan::{self, Depth, Signed},
+    segment::{self, Found, Lines},
+    start::start,
+    tlog::{self, Frontier, Published, Tiles, Tlog},
 };
 
 const LOCK: &str = "lock";
@@ -29,6 +30,8 @@ pub struct Recovery {
     pub torn: Option<Torn>,
     /// Bytes of a checkpoint that a crash had left unfinished; they were cut off.
     pub torn_checkpoint: u64,
+    /// Bytes of a handover to another key that a crash had left unfinished; they were cut off, and it did not happen.
+    pub torn_keys: u64,
     /// Calls that had begun and whose end nobody wrote down: what they did is not known. Each now has an outcome `unknown`.
     pub unfinished: Vec<(EventId, OpenIntent)>,
 }
@@ -36,7 +39,7 @@ pub struct Recovery {
 impl Recovery {
     /// Whether there was nothing to put right.
     pub fn is_clean(&self) -> bool {
-        self.torn.is_none() && self.torn_checkpoint == 0 && self.unfinished.is_empty()
+        self.torn.is_none() && self.torn_checkpoint == 0 && self.torn_keys == 0 && self.unfinished.is_empty()
     }
 }
 
@@ -49,6 +52,11 @@ pub enum OpenError {
     /// Something is wrong with what is there. It is not continued, so that nothing covers it up.
     #[error("{0}\nhelp: `casemate audit verify` checks the whole log; keep the folder as evidence and begin a new one")]
     Broken(Box<Failure>),
+    /// The log was handed over to another key.
+    #[error(
+        "this audit log was handed over to another key, and is not written with this one any more\nhelp: use the newest key; `casemate audit rotate-key` finishes a rotation that was stopped"
+    )]
+    Retired,
     /// The folder cannot be used.
     #[error("the audit folder cannot be used: {0}")]
     Io(#[from] io::Error),
@@ -73,32 +81,45 @@ impl Log {
         now: Timestamp,
     ) -> Result<(Self, Recovery), OpenError> {
         let lock = lock(&dir)?;
-        let start = edge::last(&dir, &key.verifying_key()).unwrap_or_else(Chain::new);
-        let checkpoints = scan::checkpoints(&dir, &key.verifying_key(), start.size()).map_err(broken)?;
-        let scan = scan::scan(&dir, start, &checkpoints.signed, Depth::Chain).map_err(broken)?;
+        let keys = Keys::read(&dir, &key.verifying_key())?.map_err(|damage| broken(Failure::Keys(damage)))?;
+        if *keys.newest() != key.verifying_key() {
+            return Err(OpenError::Retired);
+        }
+        let start = edge::last(&dir, &keys);
+        let vouched = start.as_ref().map_or(0, |chain| chain.size());
+        let checkpoints = scan::checkpoints(&dir, &keys, vouched).map_err(broken)?;
+        let start = match start {
+            Some(chain) => chain,
+            None => self::start(&dir, &checkpoints.signed, &mut |_| Ok(())).map_err(broken)?,
+        };
+        let scan = scan::scan(&dir, start, &checkpoints.signed, (Depth::Chain, None), &mut |_, _| Ok(())).map_err(broken)?;
         // Who keeps the newest checkpoint elsewhere holds the log to it from then on: it must not get lost here.
-        let signed = segment::open_append(&dir, checkpoint::FILE, false)?;
-        cut(&signed, checkpoints.whole)?;
+        disk.cut(&disk.open_append(&dir, checkpoint::FILE, false)?, checkpoints.whole)?;
+        let torn_keys = cut_keys(&*disk, &dir)?;
+        details::clean(&*disk, &dir)?;
         let segment = segment::name(segment::list(&dir)?.last().copied().unwrap_or(0));
-        let file = segment::open_append(&dir, &segment, false)?;
-        segment::sync_dir(&dir)?;
+        let file = disk.open_append(&dir, &segment, false)?;
+        disk.sync_dir(&dir, ".")?;
         if let Some(torn) = &scan.torn {
-            cut(&file, torn.offset)?;
+            disk.cut(&file, torn.offset)?;
         }
         // What a crashed host had written may not be durable yet, and is about to be built upon.
-        file.sync_all()?;
+        disk.sync(&file)?;
 
         let recovery = Recovery {
             records: scan.chain.size(),
             torn: scan.torn,
             torn_checkpoint: checkpoints.torn,
+            torn_keys,
             unfinished: scan.chain.open.clone().into_iter().collect(),
         };
         let newest = checkpoints.signed.last().map(|signed| signed.checkpoint.clone());
+        let (tlog, untiled) = tiles(&*disk, &dir, (&keys, &key), &checkpoints.signed, scan.chain.size())?;
         let tag = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let length = file.metadata()?.len();
-        let state = State::new(lock, scan.chain, tag, file, length, newest);
-        let log = Self::start(Arc::new(Shared::new(state, disk, dir, key, options)))?;
+        let origin = newest.as_ref().map_or_else(|| options.origin(&keys), |newest| newest.origin.clone());
+        let state = State::new(lock, scan.chain, tag, (file, length), (newest, untiled));
+        let log = Self::start(Arc::new(Shared::new(state, disk, dir, (key, origin), options)), tlog)?;
         log.note(&recovery, now)?;
         Ok((log, recovery))
     }
@@ -110,7 +131,8 @@ impl Log {
         }
         self.write_now(&facts::recovered(recovery, now))?;
         for (id, intent) in &recovery.unfinished {
-            self.end(*id, &facts::unfinished(*id, intent, Outcome::Unknown, "interrupted", now))?;
+            let left = details::left_behind(self.dir(), *id).map_err(|error| self.failed(&error))?;
+            self.end(*id, &facts::unfinished(*id, intent, (Outcome::Unknown, "interrupted"), left.as_ref(), now))?;
         }
         Ok(())
     }
@@ -132,7 +154,83 @@ fn lock(dir: &Dir) -> Result<File, OpenError> {
     }
 }
 
-fn cut(file: &File, length: u64) -> io::Result<()> {
-    file.set_len(length)?;
-    file.sync_all()
+/// Cut off what a crash left of a handover; gives its bytes.
+fn cut_keys(disk: &dyn Disk, dir: &Dir) -> io::Result<u64> {
+    if !dir.is_file(keys::FILE) {
+        return Ok(0);
+    }
+    let whole = note::split(&keys::text(dir)?).1 as u64;
+    let torn = dir.metadata(keys::FILE)?.len().saturating_sub(whole);
+    if torn > 0 {
+        disk.cut(&disk.open_append(dir, keys::FILE, false)?, whole)?;
+    }
+    Ok(torn)
+}
+
+/// The tiles up to the newest checkpoint, made where they are not there, and the hashes after it.
+fn tiles(
+    disk: &dyn Disk,
+    dir: &Dir,
+    (keys, key): (&Keys, &SigningKey),
+    signed: &[Signed],
+    records: u64,
+) -> Result<(Tlog, Vec<Hash>), OpenError> {
+    let newest = signed.last().map(|signed| &signed.checkpoint);
+    let mut tlog = Tlog::after(frontier(dir, keys, signed)?);
+    let mut hashes = hashes(dir, tlog.size(), records)?;
+    let Some(newest) = newest else { return Ok((tlog, hashes)) };
+    let covered = usize::try_from(newest.size.saturating_sub(tlog.size())).unwrap_or(usize::MAX).min(hashes.len());
+    let after = hashes.split_off(covered);
+    if !hashes.is_empty() {
+        tlog.extend(disk, dir, &hashes)?;
+        tlog.publish(disk, dir, newest, &newest.sign(key))?;
+    }
+    Ok((tlog, after))
+}
+
+/// Where the tiles end that are in order: at the published checkpoint, or else at nothing.
+fn frontier(dir: &Dir, keys: &Keys, signed: &[Signed]) -> Result<Frontier, OpenError> {
+    if let Published::Checkpoint(published) = tlog::published(dir)? {
+        if signed.iter().any(|signed| signed.checkpoint == published) {
+            let mut tiles = Tiles::new(dir, published.size);
+            let whole = |frontier: &Frontier| frontier.tree().is_some_and(|tree| tree.root() == published.root);
+            if let Some(frontier) = tiles.frontier().ok().filter(whole) {
+                return Ok(frontier);
+            }
+        } else if dir.read_to_string(tlog::CHECKPOINT).is_ok_and(|note| Checkpoint::open(&note, keys).is_ok()) {
+            let left = signed.last().map_or(0, |signed| signed.checkpoint.size);
+            return Err(broken(Failure::Withdrawn { signed: published.size, left }));
+        }
+    }
+    let mut frontier = Frontier::default();
+    self::start(dir, signed, &mut |hash| {
+        frontier.pass(&[*hash]);
+        Ok(())
+    })
+    .map_err(broken)?;
+    Ok(frontier)
+}
+
+/// The hashes of the records from one on.
+fn hashes(dir: &Dir, from: u64, records: u64) -> Result<Vec<Hash>, OpenError> {
+    let mut hashes = Vec::new();
+    if from == records {
+        return Ok(hashes);
+    }
+    let segment = segment::list(dir)?.into_iter().take_while(|first| *first <= from).last().unwrap_or(0);
+    let mut lines = Lines::from(dir, segment)?;
+    let mut buffer = Vec::new();
+    while let Some(found) = lines.next(&mut buffer)? {
+        let place = match found {
+            Found::Line(place) => place,
+            Found::Torn(_) => break,
+            Found::Broken(place, damage) => return Err(broken(Failure::Damaged { place, damage })),
+            Found::Gap { expected, found } => return Err(broken(Failure::Gap { expected, found })),
+        };
+        if place.record >= from {
+            let checked = record::check(&buffer).map(|record| record.hash);
+            hashes.push(checked.map_err(|damage| broken(Failure::Damaged { place, damage }))?);
+        }
+    }
+    Ok(hashes)
 }

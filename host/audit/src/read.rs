@@ -8,9 +8,9 @@ use casemate_policy::Timestamp;
 use serde_json::Value;
 
 use crate::{
-    EventId, Place,
+    EventId, Hash, Place,
     record::OURS,
-    segment::{Found, Lines, Position, list},
+    segment::{Found, Lines, Position, first, list},
 };
 
 /// Which entries to give; what is absent does not filter.
@@ -60,6 +60,9 @@ pub enum ReadError {
     /// A record.
     #[error("{0} is not a record\nhelp: `casemate audit verify` says what is wrong")]
     NotRecord(Place),
+    /// The details of a call.
+    #[error("the details that {0} names are gone, or others\nhelp: `casemate audit verify` says what is wrong")]
+    Details(Place),
     /// A file.
     #[error("record {0} and those after it, up to the next file, are missing\nhelp: `casemate audit verify` says what is wrong")]
     Gap(u64),
@@ -149,15 +152,27 @@ pub struct Entries<'d> {
 
 /// Read the entries that fit `filter`.
 pub fn read(dir: &Dir, filter: Filter) -> Result<Entries<'_>, ReadError> {
-    Ok(Entries { lines: Lines::from(dir, 0)?, filter, buffer: Vec::new(), ended: false })
+    Ok(Entries { lines: Lines::from(dir, first(dir)?)?, filter, buffer: Vec::new(), ended: false })
 }
 
 /// The same of the last files of the log alone: so many of them, however long it has become.
 pub fn read_recent(dir: &Dir, filter: Filter, segments: usize) -> Result<Entries<'_>, ReadError> {
     let all = list(dir)?;
     let first = all.len().saturating_sub(segments);
-    let first = all.get(first).copied().unwrap_or_default();
-    Ok(Entries { lines: Lines::from(dir, first)?, filter, buffer: Vec::new(), ended: false })
+    let begin = all.get(first).copied().unwrap_or_default();
+    Ok(Entries { lines: Lines::from(dir, begin)?, filter, buffer: Vec::new(), ended: false })
+}
+
+/// The full exchanges of the call that this outcome ends, if they were kept and are what the outcome says.
+pub fn details(dir: &Dir, outcome: &Entry) -> Result<Option<Value>, ReadError> {
+    let digest = outcome.field("details").and_then(|details| details.get("sha256")?.as_str());
+    let intent = outcome.field("intent").and_then(|intent| intent.as_str()?.parse().ok());
+    let (Some(digest), Some(intent)) = (digest, intent) else { return Ok(None) };
+    let bytes = crate::details::bytes(dir, intent)?.ok_or_else(|| ReadError::Details(outcome.place.clone()))?;
+    match serde_json::from_slice(&bytes) {
+        Ok(value) if Hash::of(&[&bytes]).to_string() == digest => Ok(Some(value)),
+        _ => Err(ReadError::Details(outcome.place.clone())),
+    }
 }
 
 /// Reads on where it ended before, for who watches a log that grows.

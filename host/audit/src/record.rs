@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use casemate_policy::Timestamp;
 use serde::Deserialize;
 
-use crate::{EventId, Hash, canonical::Object, canonical::write_text};
+use crate::{EventId, Hash, canonical::Object, canonical::write_text, facts};
 
 const HASH_KEY: &[u8] = b"{\"event_hash\":\"";
 const HASH_END: &[u8] = b"\",";
@@ -147,6 +147,12 @@ pub(crate) struct Checked<'a> {
     pub(crate) tool_name: Cow<'a, str>,
     /// For an outcome: the intent it ends.
     pub(crate) ends: Option<EventId>,
+    /// For an outcome: what the file with its details hashes to.
+    pub(crate) details: Option<Hash>,
+    /// For a removal: how many records from the first on may be gone.
+    pub(crate) removed: Option<u64>,
+    /// For a handover: the key it names.
+    pub(crate) new_key: Option<Hash>,
 }
 
 #[derive(Deserialize)]
@@ -174,7 +180,24 @@ struct Extensions<'a> {
 #[derive(Deserialize)]
 struct Ours<'a> {
     #[serde(borrow, default)]
+    details: Option<Details<'a>>,
+    #[serde(borrow, default)]
     intent: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    new_key: Option<Cow<'a, str>>,
+    #[serde(borrow, default)]
+    removed_before: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Details<'a> {
+    #[serde(borrow)]
+    sha256: Cow<'a, str>,
+}
+
+/// Whether a line has `start` right after its hash.
+pub(crate) fn begins_with(line: &[u8], start: &[u8]) -> bool {
+    line.get(HASH_KEY.len() + 64 + HASH_END.len()..).is_some_and(|rest| rest.starts_with(start))
 }
 
 /// Check one line, given without its newline, against its own hash.
@@ -191,12 +214,20 @@ pub(crate) fn check(line: &[u8]) -> Result<Checked<'_>, Damage> {
     let id = core.event_id.parse().map_err(|_| Damage::Shape("its `event_id` is none".to_owned()))?;
     let previous =
         Hash::from_hex(core.previous_hash.as_bytes()).ok_or_else(|| Damage::Shape("its `previous_hash` is none".to_owned()))?;
-    let ends = match core.extensions.casemate.intent {
+    let ours = core.extensions.casemate;
+    let ends = match ours.intent {
         Some(intent) => Some(intent.parse().map_err(|_| Damage::Shape("its `intent` is no event id".to_owned()))?),
         None => None,
     };
+    let hash_of = |hex: &str| Hash::from_hex(hex.as_bytes()).ok_or_else(|| Damage::Shape("a hash in it is none".to_owned()));
+    let details = ours.details.map(|details| hash_of(&details.sha256)).transpose()?;
+    let new_key = ours.new_key.filter(|_| core.event_type == facts::HANDED_OVER).map(|key| hash_of(&key)).transpose()?;
+    let removed = match ours.removed_before.filter(|_| core.event_type == facts::PRUNED) {
+        Some(before) => Some(before.parse().map_err(|_| Damage::Shape("its `removed_before` is no number".to_owned()))?),
+        None => None,
+    };
     let (event_type, principal_id, tool_name) = (core.event_type, core.principal_id, core.tool_name);
-    Ok(Checked { hash: actual, previous, id, event_type, principal_id, tool_name, ends })
+    Ok(Checked { hash: actual, previous, id, event_type, principal_id, tool_name, ends, details, removed, new_key })
 }
 
 #[cfg(test)]

@@ -3,13 +3,13 @@
 use std::io::{self, Read as _};
 
 use cap_std::fs::Dir;
-use ed25519_dalek::VerifyingKey;
 
 use crate::{
-    Checkpoint, CheckpointDamage, Damage, Hash, Place, Torn,
-    canonical::write_value,
+    Checkpoint, CheckpointDamage, Damage, Hash, Keys, KeysDamage, Place, Torn, WitnessedDamage,
+    canonical::is_canonical,
     chain::{Chain, Misfit},
-    checkpoint, record,
+    checkpoint, note,
+    record::{self, Checked},
     segment::{Found, Lines},
 };
 
@@ -87,6 +87,44 @@ pub enum Failure {
         /// How it shows.
         damage: CheckpointDamage,
     },
+    /// The keys of the log cannot be followed.
+    #[error("audit-keys: {0}")]
+    Keys(#[from] KeysDamage),
+    /// A key was handed over to, and the record that should name it does not.
+    #[error("audit-keys: record {record} should hand the log over to the key that `keys` says follows, and does not")]
+    Handover {
+        /// Which record.
+        record: u64,
+    },
+    /// A tile is not what the records make it.
+    #[error(
+        "audit-tile: `{path}` {cause}\nhelp: as long as no records were removed, the next start of casemate makes the folder `tlog` anew where it is taken away"
+    )]
+    Tile {
+        /// Its file.
+        path: String,
+        /// What is wrong with it.
+        cause: &'static str,
+    },
+    /// The full exchanges of a call are gone, or others.
+    #[error("audit-details: the details of the call that {place} ends {cause}")]
+    Details {
+        /// The outcome that names them.
+        place: Place,
+        /// What is wrong with them.
+        cause: &'static str,
+    },
+    /// A checkpoint that a witness cosigned does not count.
+    #[error("audit-witness: the cosigned checkpoint on line {line} of `witnessed` is not valid: {damage}")]
+    Witnessed {
+        /// Its line; 0 for one that is not kept there.
+        line: usize,
+        /// How it shows.
+        damage: WitnessedDamage,
+    },
+    /// A witness whose word is asked for gave none.
+    #[error("audit-witness: `{0}` has cosigned no checkpoint of this log that is kept with it")]
+    Unwitnessed(String),
 }
 
 fn which(line: usize) -> String {
@@ -139,7 +177,7 @@ pub(crate) struct Checkpoints {
 }
 
 /// Read the checkpoints. Signatures are checked of those that cover more than `from` records.
-pub(crate) fn checkpoints(dir: &Dir, key: &VerifyingKey, from: u64) -> Result<Checkpoints, Failure> {
+pub(crate) fn checkpoints(dir: &Dir, keys: &Keys, from: u64) -> Result<Checkpoints, Failure> {
     let mut bytes = Vec::new();
     match dir.open(checkpoint::FILE) {
         Ok(mut file) => file.read_to_end(&mut bytes)?,
@@ -148,7 +186,7 @@ pub(crate) fn checkpoints(dir: &Dir, key: &VerifyingKey, from: u64) -> Result<Ch
     };
     // A crash can cut a character in two: what is not text is judged with the unfinished end, or breaks a note.
     let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
-    let (notes, whole) = checkpoint::split(text);
+    let (notes, whole) = note::split(text);
     let (whole, length) = (whole as u64, bytes.len() as u64);
     if text.len() < bytes.len() && !is_crash_rest(bytes.get(text.len()..).unwrap_or_default()) {
         let line = text.lines().count().max(1);
@@ -157,7 +195,10 @@ pub(crate) fn checkpoints(dir: &Dir, key: &VerifyingKey, from: u64) -> Result<Ch
     let mut signed: Vec<Signed> = Vec::new();
     for note in notes {
         let failure = |damage| Failure::Checkpoint { line: note.line, damage };
-        let checkpoint = Checkpoint::open_after(note.text, key, from).map_err(failure)?;
+        let checkpoint = Checkpoint::open_after(note.text, keys, from).map_err(failure)?;
+        if signed.first().is_some_and(|first| first.checkpoint.origin != checkpoint.origin) {
+            return Err(failure(CheckpointDamage::Origin));
+        }
         if signed.last().map_or(0, |last| last.checkpoint.size) >= checkpoint.size {
             return Err(failure(CheckpointDamage::Order));
         }
@@ -187,8 +228,24 @@ pub(crate) struct Scan {
     pub(crate) torn: Option<Torn>,
 }
 
-/// Read from where `chain` stands, which is the beginning of a segment, to the end.
-pub(crate) fn scan(dir: &Dir, mut chain: Chain, signed: &[Signed], depth: Depth) -> Result<Scan, Failure> {
+/// Whether a checkpoint kept elsewhere is still among the log's own.
+pub(crate) fn holds(dir: &Dir, keys: &Keys, kept: &Checkpoint) -> Result<(), Failure> {
+    // The one looked for is vouched for already, and no other is believed here.
+    let found = checkpoints(dir, keys, u64::MAX)?.signed;
+    if found.iter().any(|signed| signed.checkpoint == *kept) {
+        return Ok(());
+    }
+    Err(Failure::Withdrawn { signed: kept.size, left: found.last().map_or(0, |signed| signed.checkpoint.size) })
+}
+
+/// Read from where `chain` stands, which is the beginning of a segment, to the end, or up to a record. `see` is shown every record.
+pub(crate) fn scan(
+    dir: &Dir,
+    mut chain: Chain,
+    signed: &[Signed],
+    (depth, until): (Depth, Option<u64>),
+    see: &mut dyn FnMut(&Place, &Checked<'_>) -> Result<(), Failure>,
+) -> Result<Scan, Failure> {
     let start = chain.size();
     let mut pending = signed.iter().skip_while(|signed| signed.checkpoint.size < start).peekable();
     let mut vouched = start;
@@ -201,6 +258,9 @@ pub(crate) fn scan(dir: &Dir, mut chain: Chain, signed: &[Signed], depth: Depth)
                 return Err(Failure::Rewritten { after: vouched, size: signed.checkpoint.size, line: signed.line });
             }
             vouched = signed.checkpoint.size;
+        }
+        if until == Some(chain.size()) {
+            return Ok(Scan { chain, torn });
         }
         let place = match lines.next(&mut buffer)? {
             None => break,
@@ -221,7 +281,7 @@ pub(crate) fn scan(dir: &Dir, mut chain: Chain, signed: &[Signed], depth: Depth)
             Err(damage) => return Err(Failure::Damaged { place, damage }),
         };
         match chain.follow(&record) {
-            Ok(()) => {}
+            Ok(()) => see(&place, &record)?,
             Err(Misfit::Id) => return Err(Failure::Broken { place, cause: Break::Id }),
             Err(Misfit::Previous) => {
                 let cause = what_was_done(dir, start, place.record, &record.previous)?;
@@ -234,13 +294,6 @@ pub(crate) fn scan(dir: &Dir, mut chain: Chain, signed: &[Signed], depth: Depth)
         return Err(Failure::Truncated { records, signed, line, torn });
     }
     Ok(Scan { chain, torn })
-}
-
-fn is_canonical(line: &[u8]) -> bool {
-    let Ok(value) = serde_json::from_slice(line) else { return false };
-    let mut again = String::with_capacity(line.len());
-    write_value(&mut again, &value);
-    again.as_bytes() == line
 }
 
 /// The chain breaks before `record`, which names `previous`: look where that one is.

@@ -2,7 +2,7 @@
 
 use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 
-use cap_std::fs::{Dir, OpenOptions, OpenOptionsExt as _};
+use cap_std::fs::Dir;
 
 use crate::{Damage, Hash};
 
@@ -28,21 +28,9 @@ pub(crate) fn list(dir: &Dir) -> io::Result<Vec<u64>> {
     Ok(segments)
 }
 
-/// Open a file of the log for appending, made for its owner alone where it is new.
-pub(crate) fn open_append(dir: &Dir, name: &str, create_new: bool) -> io::Result<std::fs::File> {
-    let mut options = OpenOptions::new();
-    options.append(true).read(true).mode(0o600);
-    if create_new {
-        options.create_new(true);
-    } else {
-        options.create(true);
-    }
-    Ok(dir.open_with(name, &options)?.into_std())
-}
-
-/// Make the names in the folder as durable as the files' contents.
-pub(crate) fn sync_dir(dir: &Dir) -> io::Result<()> {
-    Ok(rustix::fs::fsync(dir.open(".")?)?)
+/// The number of the first record that is there.
+pub(crate) fn first(dir: &Dir) -> io::Result<u64> {
+    Ok(list(dir)?.first().copied().unwrap_or(0))
 }
 
 /// Where a record is.

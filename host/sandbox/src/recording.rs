@@ -101,9 +101,36 @@ pub struct Tape(Mutex<Reel>);
 struct Reel {
     exchanges: Vec<(Sent, Option<Received>)>,
     planned: Vec<Sent>,
+    /// Bytes of bodies that may still be held; no bound if none.
+    room: Option<usize>,
+    omitted: usize,
+}
+
+impl Reel {
+    /// A body, or none of it where there is no room: half a secret could not be recognised any more.
+    fn hold(&mut self, body: &mut Vec<u8>) {
+        match self.room.map(|room| room.checked_sub(body.len())) {
+            None => {}
+            Some(Some(left)) => self.room = Some(left),
+            Some(None) => {
+                self.omitted += body.len();
+                *body = Vec::new();
+            }
+        }
+    }
 }
 
 impl Tape {
+    /// A tape that holds so many bytes of bodies. Those that do not fit are left out whole.
+    pub fn holding(bytes: usize) -> Self {
+        Self(Mutex::new(Reel { room: Some(bytes), ..Reel::default() }))
+    }
+
+    /// Bytes of bodies that did not fit.
+    pub fn omitted(&self) -> usize {
+        self.reel().omitted
+    }
+
     /// Every request that left, with its answer where one came whole.
     pub fn exchanges(&self) -> Vec<(Sent, Option<Received>)> {
         self.reel().exchanges.clone()
@@ -116,13 +143,16 @@ impl Tape {
 
     /// A request leaves; the place where its answer belongs.
     pub(crate) fn sent(&self, request: &Checked) -> usize {
-        let mut reel = self.reel();
-        reel.exchanges.push((Sent::of(request), None));
+        let (mut reel, mut sent) = (self.reel(), Sent::of(request));
+        reel.hold(&mut sent.body);
+        reel.exchanges.push((sent, None));
         reel.exchanges.len() - 1
     }
 
-    pub(crate) fn received(&self, at: usize, answer: Received) {
-        if let Some((_, received)) = self.reel().exchanges.get_mut(at) {
+    pub(crate) fn received(&self, at: usize, mut answer: Received) {
+        let mut reel = self.reel();
+        reel.hold(&mut answer.body);
+        if let Some((_, received)) = reel.exchanges.get_mut(at) {
             *received = Some(answer);
         }
     }
@@ -321,6 +351,14 @@ mod tests {
         assert_eq!(wanted.difference(&sent("/a", "")), Some(Difference::Headers));
         wanted.headers.clear();
         assert_eq!(wanted.difference(&sent("/a", "")), None);
+    }
+
+    #[test]
+    fn a_bounded_tape_leaves_out_what_does_not_fit_and_counts_it() {
+        let tape = Tape::holding(5);
+        let mut bodies = [b"abc".to_vec(), b"defg".to_vec(), b"hi".to_vec()];
+        bodies.iter_mut().for_each(|body| tape.reel().hold(body));
+        assert_eq!((bodies, tape.omitted()), ([b"abc".to_vec(), Vec::new(), b"hi".to_vec()], 4));
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! Nothing downstream sees `File`. A field that is parsed is enforced; a field that is not known is an error.
 
 mod advisories;
+mod audit;
 pub mod file;
 mod guards;
 mod http;
@@ -35,6 +36,7 @@ use serde_json::Value;
 use crate::mcp::Revision;
 
 pub use advisories::{AdvisoryRules, Waiver};
+pub use audit::AuditConfig;
 pub use http::{CallSettings, ClientAuth, ClientSettings, HttpSettings, TlsSettings};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
@@ -52,8 +54,8 @@ pub struct Config {
     pub environment: Environment,
     /// The most any plugin may use.
     pub maxima: Maxima,
-    /// Whether every audit record is synced before the call goes on.
-    pub audit_sync_always: bool,
+    /// How the audit log is written and kept.
+    pub audit: AuditConfig,
     /// The oldest revision of the protocol that is served.
     pub oldest: Revision,
     /// Who may connect over HTTP, and what a connection may do.
@@ -286,7 +288,7 @@ impl Resolver<'_> {
             sha256: Digest::of(self.text.as_bytes()).to_hex(),
             environment: file.environment,
             maxima,
-            audit_sync_always: file.audit.sync == file::AuditSync::Always,
+            audit: self.audit(&file.audit),
             oldest: file.mcp.oldest,
             http: HttpSettings { oauth, ..self.http(http) },
             calls: self.calls(file.calls),

@@ -39,7 +39,7 @@ use crate::{
 
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
-pub(crate) use open::{Shelf, chains, write_down};
+pub(crate) use open::{Shelf, chains, each_chain, rotate_audit_key, write_down};
 pub(crate) use reload::follow;
 pub(crate) use rules::Rulebook;
 pub use serving::Serving;

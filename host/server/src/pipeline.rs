@@ -3,6 +3,7 @@
 mod answer;
 mod conduct;
 mod cost;
+mod details;
 mod ending;
 mod place;
 mod source;
@@ -38,10 +39,14 @@ use crate::{
     trace::TraceParent,
 };
 use cost::{give_back, settle};
+use details::Listening;
 use ending::{Examined, GrantEnds, examine, said_in};
 
 /// Reports of one call that wait to be remembered; more are lost.
 const REPORTS: usize = 16;
+
+/// The `_meta` key of an answer to a call that is in no log.
+const UNRECORDED: &str = "casemate.dev/unrecorded";
 
 /// How a call came in.
 #[derive(Debug)]
@@ -179,6 +184,8 @@ impl Way<'_> {
         let arguments = facts.arguments.clone();
         let line = Line::of(&permit, &facts.call_id, rules);
         let ends = GrantEnds::of(serving, &permit);
+        let mut settings = settings;
+        let listening = Listening::to(&permit, self.call.arguments(), &facts.arguments, &mut settings.transport);
         let recorded = match house.log.begin(permit, facts.clone(), clock::now()).await {
             Ok(recorded) => recorded,
             Err(reason) => {
@@ -186,7 +193,10 @@ impl Way<'_> {
                 return unavailable(&reason);
             }
         };
-        let id = recorded.id();
+        let (id, written) = (recorded.id(), recorded.is_written());
+        if !written {
+            error!(audit_id = %id, tool = %line.tool, principal = %line.principal, "a call that only reads is made, and nothing of it is recorded: the audit log cannot be written");
+        }
 
         // sandbox: a fresh instance, whose every request goes through the egress gate
         let audit_id = id.to_string();
@@ -226,6 +236,17 @@ impl Way<'_> {
             reply = reply::unrecorded(spent.effects(), &id.to_string());
         }
 
+        // audit: what a call that executes or destroys sent and got, on disk before the outcome that names it
+        if let Some(listening) = listening {
+            match listening.keep(house, id, served.plugin.redactor()) {
+                Ok(kept) => outcome.details = kept,
+                Err(reason) => {
+                    error!(audit_id = %id, %reason, "what a call sent and got could not be kept; its result was withheld");
+                    return reply::unrecorded(spent.effects(), &id.to_string());
+                }
+            }
+        }
+
         // audit: the outcome, chained to the intent
         let ended = outcome.ending.clone();
         match house.log.outcome(id, outcome, clock::now()).await {
@@ -236,6 +257,9 @@ impl Way<'_> {
                 error!(audit_id = %id, %reason, "how a call ended could not be recorded; its result was withheld");
                 return reply::unrecorded(spent.effects(), &id.to_string());
             }
+        }
+        if !written {
+            reply.meta.insert(UNRECORDED.to_owned(), Value::Bool(true));
         }
         if overstepped {
             self.count_denial(line.served.as_str());

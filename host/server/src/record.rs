@@ -67,6 +67,7 @@ pub(crate) fn nothing_sent(call_id: &str) -> OutcomeFacts {
         redactions: 0,
         flags: Vec::new(),
         plan_digest: None,
+        details: None,
     }
 }
 

@@ -100,7 +100,7 @@ fn a_full_disk_ends_the_log_and_the_next_opening_goes_on() {
 #[test]
 fn a_failed_sync_is_told_to_whoever_waits_and_ends_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let disk = Failing::new(u64::MAX, 3);
+    let disk = Failing::new(u64::MAX, 4);
     let (log, _) = Log::open_on(Box::new(disk.clone()), dir(&folder), key(), options(Sync::Always), NOW).unwrap();
     for _ in 0..3 {
         write(&log).unwrap();
@@ -118,7 +118,7 @@ fn a_failed_sync_is_told_to_whoever_waits_and_ends_the_log() {
 #[test]
 fn a_failed_sync_in_the_background_ends_the_log() {
     let folder = tempfile::tempdir().unwrap();
-    let (log, _) = Log::open_on(Box::new(Failing::new(u64::MAX, 0)), dir(&folder), key(), options(Sync::Group), NOW).unwrap();
+    let (log, _) = Log::open_on(Box::new(Failing::new(u64::MAX, 1)), dir(&folder), key(), options(Sync::Group), NOW).unwrap();
     write(&log).unwrap();
     let failed = (0..500).any(|_| {
         std::thread::sleep(Duration::from_millis(5));

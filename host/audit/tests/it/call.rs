@@ -5,7 +5,10 @@ use casemate_policy::{ApprovalMode, Decision};
 use casemate_signing::manifest::Effect;
 use serde_json::json;
 
-use crate::fixture::{Folder, NOW, decision, ended, facts, permit, quiet, wait};
+use crate::{
+    calls::{decision, ended, facts, permit},
+    fixture::{Folder, NOW, quiet, wait},
+};
 
 #[test]
 fn an_intent_and_its_outcome_say_everything() {

@@ -1,25 +1,14 @@
 //! A folder with a log in it, and calls to write down.
 
 use std::{
-    collections::{BTreeMap, BTreeSet},
     fs,
-    path::PathBuf,
-    sync::Arc,
+    path::{Path, PathBuf},
     time::Duration,
 };
 
 use cap_std::{ambient_authority, fs::Dir};
-use casemate_audit::{
-    CallFacts, EventFacts, EventKind, HOST, Log, OpenError, Options, Outcome, OutcomeFacts, Recovery, Report, verify,
-};
-use casemate_policy::{
-    ApprovalMode, ApprovalRule, Call, Decision, Grant, Guards, Permit, Policy, Principal, Readings, ServedName, Timestamp,
-    ToolRule, decide, needs,
-};
-use casemate_signing::{
-    Environment,
-    manifest::{Effect, Labels, Tool},
-};
+use casemate_audit::{EventFacts, EventId, EventKind, HOST, Log, OpenError, Options, Outcome, Recovery, Report, Sync, verify};
+use casemate_policy::Timestamp;
 use ed25519_dalek::SigningKey;
 use serde_json::{Value, json};
 
@@ -32,6 +21,11 @@ pub(crate) fn key() -> SigningKey {
 /// Nothing happens by time alone: what a test sees is what it asked for.
 pub(crate) fn quiet() -> Options {
     Options { checkpoint_every: 100, checkpoint_after: Duration::from_secs(3600), ..Options::default() }
+}
+
+/// Small files, and a checkpoint after every record.
+pub(crate) fn small() -> Options {
+    Options { checkpoint_every: 1, segment_bytes: 4000, sync: Sync::Always, ..quiet() }
 }
 
 /// Run a future of the log.
@@ -49,10 +43,7 @@ impl Folder {
     /// The same files, for one attack.
     pub(crate) fn copy(&self) -> Self {
         let copy = Self::new();
-        for entry in fs::read_dir(self.0.path()).unwrap() {
-            let entry = entry.unwrap();
-            fs::copy(entry.path(), copy.0.path().join(entry.file_name())).unwrap();
-        }
+        copy_all(self.0.path(), copy.0.path());
         copy
     }
 
@@ -74,6 +65,10 @@ impl Folder {
 
     pub(crate) fn entries(&self) -> Vec<Value> {
         casemate_audit::read(&self.dir(), casemate_audit::Filter::default()).unwrap().map(|entry| entry.unwrap().raw).collect()
+    }
+
+    pub(crate) fn ids(&self) -> Vec<EventId> {
+        self.entries().iter().map(|entry| entry["event_id"].as_str().unwrap().parse().unwrap()).collect()
     }
 
     /// The files with records in them, in order.
@@ -99,6 +94,18 @@ impl Folder {
 
     pub(crate) fn write_lines(&self, lines: &[String]) {
         self.write(FIRST, lines.iter().map(|line| format!("{line}\n")).collect::<String>().as_bytes());
+    }
+}
+
+fn copy_all(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap() {
+        let (entry, to) = entry.map(|entry| (entry.path(), to.join(entry.file_name()))).unwrap();
+        if entry.is_dir() {
+            fs::create_dir(&to).unwrap();
+            copy_all(&entry, &to);
+        } else {
+            fs::copy(&entry, &to).unwrap();
+        }
     }
 }
 
@@ -128,81 +135,5 @@ pub(crate) fn filled(records: usize, options: Options) -> Folder {
         if number == records {
             return folder;
         }
-    }
-}
-
-pub(crate) fn facts() -> CallFacts {
-    CallFacts {
-        call_id: "call-1".to_owned(), via: "stdio", trace: None, arguments: json!({"hash": "00ff", "token": "‹secret›"})
-    }
-}
-
-pub(crate) fn ended() -> OutcomeFacts {
-    OutcomeFacts {
-        call_id: "call-1".to_owned(),
-        outcome: Outcome::Allowed,
-        ending: "returned".into(),
-        detail: None,
-        requests: Vec::new(),
-        labels: vec!["untrusted".to_owned()],
-        fuel: 12_345,
-        memory_bytes: 1 << 20,
-        duration_us: 1_500,
-        output_bytes: 640,
-        redactions: 0,
-        flags: Vec::new(),
-        plan_digest: None,
-    }
-}
-
-/// What policy says of one call of a tool of this effect.
-pub(crate) fn decision(effect: Effect, arguments: Value, approval: ApprovalMode) -> Decision {
-    let schema = json!({"type": "object", "properties": {"hash": {"type": "string", "maxLength": 64}}, "required": ["hash"], "additionalProperties": false});
-    let tool = Tool {
-        title: "Look".to_owned(),
-        description: "Looks.".to_owned(),
-        effect,
-        requests: Default::default(),
-        scope: BTreeMap::new(),
-        idempotent: true,
-        labels: Labels::default(),
-        input_schema: schema,
-        output_schema: None,
-    };
-    let served: ServedName = "eye_look".parse().unwrap();
-    let rule = ToolRule {
-        served: served.clone(),
-        plugin: "acme/eye".parse().unwrap(),
-        digest: "ab".repeat(32),
-        tool: "look".parse().unwrap(),
-        manifest_tool: Arc::new(tool),
-        dimensions: Arc::default(),
-        pinned: true,
-        enabled: true,
-        dry_run: false,
-        approval: ApprovalRule::of(approval),
-        roles: BTreeSet::new(),
-    };
-    let grant = Grant {
-        name: "lab".parse().unwrap(),
-        principals: ["local".parse().unwrap()].into(),
-        tools: vec!["eye_*".parse().unwrap()],
-        max_effect: Effect::Destructive,
-        scope: BTreeMap::new(),
-        expires: None,
-        session: None,
-        roles: BTreeSet::new(),
-        max_result_kib: None,
-        budgets: Vec::new(),
-    };
-    let policy = Policy::new(Environment::Dev, vec![grant], vec![rule], Guards::default()).unwrap();
-    let (principal, call) = (Principal::new("local".parse().unwrap()), Call::new(served.as_str(), arguments));
-    decide(&policy, &principal, &call, &Readings::fresh(&needs(&policy, &principal, &call)), NOW)
-}
-
-pub(crate) fn permit(effect: Effect) -> Permit {
-    match decision(effect, json!({"hash": "00ff"}), ApprovalMode::None) {
-        Decision::Permit(permit) => permit,
-        other => panic!("{other:?}"),
     }
 }

@@ -2,8 +2,12 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "tests")]
 
 mod call;
+mod calls;
 mod crash;
 mod fixture;
+mod keeping;
+mod proofs;
 mod reading;
+mod rotation;
 mod tamper;
 mod writing;

@@ -5,7 +5,10 @@ use casemate_policy::{ApprovalMode, Decision};
 use casemate_signing::manifest::Effect;
 use serde_json::json;
 
-use crate::fixture::{FIRST, Folder, NOW, decision, ended, event, facts, permit, quiet, wait};
+use crate::{
+    calls::{decision, ended, facts, permit},
+    fixture::{FIRST, Folder, NOW, event, quiet, wait},
+};
 
 #[track_caller]
 fn check(folder: &Folder, filter: Filter, expected: &[&str]) {

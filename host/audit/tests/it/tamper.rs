@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use casemate_audit::{Break, Checkpoint, CheckpointDamage, Failure, Log, Options, Sync, holds, verify, verify_against};
+use casemate_audit::{Break, Checkpoint, CheckpointDamage, Failure, Keys, Log, Options, Sync, Trust, holds, verify, verify_with};
 use ed25519_dalek::SigningKey;
 
 use crate::fixture::{FIRST, Folder, NOW, event, filled, key, quiet, wait};
@@ -217,10 +217,14 @@ fn a_kept_checkpoint_shows_a_rollback() {
     let end = text.match_indices('\n').nth(4).unwrap().0 + 1;
     folder.write("checkpoints", &text.as_bytes()[..end]);
     folder.write_lines(&folder.lines()[..200]);
+    let tiles = folder.verify();
+    assert!(matches!(&tiles, Err(Failure::Withdrawn { signed: 250, left: 100 })), "it has to go as well: {tiles:?}");
+    assert!(folder.open(quiet()).is_err(), "and it is not continued");
+    fs::remove_dir_all(folder.path("tlog")).unwrap();
     folder.verify().unwrap();
     let found = holds(&folder.dir(), &key().verifying_key(), &last);
     assert!(matches!(found, Err(Failure::Withdrawn { signed: 250, left: 100 })), "{found:?}");
-    let found = verify_against(&folder.dir(), &key().verifying_key(), &[last]);
+    let found = verify_with(&folder.dir(), Trust { key: &key().verifying_key(), kept: &[last], witnesses: &[] });
     assert!(matches!(found, Err(Failure::Truncated { records: 200, signed: 250, line: 0, .. })), "{found:?}");
     assert!(found.unwrap_err().to_string().ends_with("a checkpoint that was kept elsewhere covers 250"));
 }
@@ -231,7 +235,7 @@ fn an_open_log_knows_its_newest_checkpoint() {
     let folder = log();
     let (log, _) = folder.open(Options { sync: Sync::Always, ..quiet() }).unwrap();
     let public = key().verifying_key();
-    let newest = || Checkpoint::open(&log.checkpoint().unwrap(), &public).unwrap();
+    let newest = || Checkpoint::open(&log.checkpoint().unwrap(), &Keys::only(public)).unwrap();
     assert_eq!(newest().size, 250);
     wait(log.event(event(250), NOW)).unwrap();
     fs::remove_file(folder.path("checkpoints")).unwrap();
@@ -246,8 +250,8 @@ fn an_open_log_knows_its_newest_checkpoint() {
 fn a_copy_of_the_checkpoints_is_read_whole_or_not_at_all() {
     let folder = log();
     let text = String::from_utf8(folder.read("checkpoints")).unwrap();
-    let public = key().verifying_key();
-    let sizes = |text: &str| Checkpoint::open_all(text, &public).map(|all| all.iter().map(|one| one.size).collect::<Vec<_>>());
+    let keys = Keys::only(key().verifying_key());
+    let sizes = |text: &str| Checkpoint::open_all(text, &keys).map(|all| all.iter().map(|one| one.size).collect::<Vec<_>>());
     assert_eq!(sizes(&text), Ok(vec![100, 200, 250]));
     assert_eq!(sizes(&format!("{text}\n")), Ok(vec![100, 200, 250]));
     for wrong in ["", "\n", "nothing", &text[..text.len() - 1], &format!("{text}casemate.audit/")] {
@@ -309,6 +313,7 @@ fn a_record_is_written_one_way_only() {
     let folder = filled(1, casemate_audit::Options { checkpoint_every: 1000, ..quiet() });
     let line = folder.lines().remove(0);
     std::fs::remove_file(folder.path("checkpoints")).unwrap();
+    std::fs::remove_dir_all(folder.path("tlog")).unwrap();
     for (from, to) in [
         (r#""outcome":"allowed","#, r#""outcome":"allowed" ,"#),
         (r#""outcome":"allowed","#, r#""outcome":"\u0061llowed","#),
@@ -353,5 +358,63 @@ fn a_missing_or_changed_file_among_many_is_named() {
         let whole = attack.read(segment);
         attack.write(segment, &whole[..whole.len() - 1]);
         assert!(attack.verify().is_err(), "{segment}");
+    }
+}
+
+/// Ten thousand records, and one attack at each of many random places: the place is named every time.
+#[test]
+fn a_long_log_that_is_tampered_with_at_random_is_named_where_it_was() {
+    const MANY: usize = 10_000;
+    let folder = Folder::new();
+    let (log, _) = folder.open(Options { checkpoint_every: 1024, segment_bytes: 64 << 20, ..quiet() }).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    for number in 0..MANY {
+        runtime.block_on(log.event(event(number), NOW)).unwrap();
+    }
+    log.close(NOW).unwrap();
+    drop(log);
+    assert_eq!(folder.verify().unwrap().covered, MANY as u64);
+    let lines = folder.lines();
+    // A generator of its own, so that a failure comes again (xorshift64).
+    let mut random = 0x9e37_79b9_7f4a_7c15_u64;
+    let mut below = |most: usize| {
+        random ^= random << 13;
+        random ^= random >> 7;
+        random ^= random << 17;
+        usize::try_from(random % most as u64).unwrap()
+    };
+    for attack in 0..25 {
+        let (at, other) = (1 + below(MANY - 2), 1 + below(MANY - 2));
+        let mut changed = lines.clone();
+        let expected = match attack % 5 {
+            0 => {
+                changed[at] = changed[at].replace("\"config.loaded\"", "\"config.refused\"");
+                at
+            }
+            1 => {
+                changed.remove(at);
+                at
+            }
+            2 => {
+                changed.insert(at, lines[other].clone());
+                at
+            }
+            3 if at == other => continue,
+            3 => {
+                changed.swap(at, other);
+                at.min(other)
+            }
+            _ => {
+                changed.truncate(at);
+                at
+            }
+        };
+        folder.write_lines(&changed);
+        let named = match folder.verify() {
+            Err(Failure::Damaged { place, .. } | Failure::Broken { place, .. }) => place.record,
+            Err(Failure::Truncated { records: missing, .. } | Failure::Gap { expected: missing, .. }) => missing,
+            other => panic!("attack {attack} at {at}: {other:?}"),
+        };
+        assert_eq!(named, expected as u64, "attack {attack} at {at}");
     }
 }

@@ -5,7 +5,10 @@ use std::{os::unix::fs::PermissionsExt as _, sync::Arc, time::Duration};
 use casemate_audit::{Options, Sync};
 use casemate_signing::manifest::Effect;
 
-use crate::fixture::{Folder, NOW, ended, event, facts, filled, permit, quiet, wait};
+use crate::{
+    calls::{ended, facts, permit},
+    fixture::{Folder, NOW, event, filled, quiet, wait},
+};
 
 #[test]
 fn many_threads_write_one_chain() {
@@ -102,8 +105,13 @@ fn an_empty_log_is_closed_without_a_word() {
 #[test]
 fn its_files_are_its_owners_alone() {
     let folder = filled(10, Options { segment_bytes: 1, sync: Sync::Always, ..quiet() });
-    for entry in std::fs::read_dir(folder.path("")).unwrap() {
-        let entry = entry.unwrap();
-        assert_eq!(entry.metadata().unwrap().permissions().mode() & 0o777, 0o600, "{:?}", entry.file_name());
+    let mut folders = vec![folder.path("")];
+    while let Some(path) = folders.pop() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            let (path, kind) = entry.map(|entry| (entry.path(), entry.file_type().unwrap())).unwrap();
+            let expected = if kind.is_dir() { 0o700 } else { 0o600 };
+            assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, expected, "{path:?}");
+            folders.extend(kind.is_dir().then_some(path));
+        }
     }
 }

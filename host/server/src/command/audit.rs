@@ -1,39 +1,38 @@
-//! `casemate audit`: read the log, and prove that it is whole.
+//! `casemate audit`: read the log, prove that it is whole, and keep it so.
 
 pub mod chain;
+mod details;
 pub mod export;
 pub mod look;
+mod proof;
+mod prune;
+mod rotate;
+mod verify;
+mod witness;
 
 use std::path::{Path, PathBuf};
 
 use cap_std::fs::Dir;
-use casemate_audit::{Checkpoint, CheckpointDamage, Failure as Wrong, verify_against};
+use casemate_audit::{EventId, Witness};
+use casemate_policy::Timestamp;
 use clap::Subcommand;
 use ed25519_dalek::VerifyingKey;
-use serde_json::json;
 
-use super::{Context, key::public_key, print};
+use super::{Context, key::public_key};
 use crate::{
     config::Config,
-    exit::{Exit, Failure, Outcome},
+    exit::{Failure, Outcome},
     house::{chains, store},
 };
 
-/// Bytes of a copy of a chain's `checkpoints`: two years of one a minute.
-const MAX_CHECKPOINTS: usize = 256 << 20;
+/// A proof, a checkpoint, or what is asked of a witness: a record has at most some megabytes.
+const MAX_TEXT: usize = 32 << 20;
 
 /// The audit log: every decision, before its effect, in chains that cannot be changed unnoticed.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Check every record of every chain, offline, with only the public key.
-    Verify {
-        /// The log's public key; default: this host's own.
-        #[arg(long, value_name = "FILE")]
-        key: Option<PathBuf>,
-        /// A checkpoint kept elsewhere, or a copy of a chain's `checkpoints`: some chain must still hold all of it. May be repeated.
-        #[arg(long, value_name = "FILE")]
-        against: Vec<PathBuf>,
-    },
+    /// Check every record, tile and detail file of every chain, offline, with only a public key.
+    Verify(verify::Args),
     /// Show one record, call or approval whole, or what fits the filters, oldest first.
     Show(look::Show),
     /// Look for records, the newest last.
@@ -44,198 +43,85 @@ pub enum Command {
     Chain(chain::Args),
     /// Write records in the words of another system.
     Export(export::Args),
+    /// Prove one record to an outsider: the record, its way to the signed root, and the checkpoint, in one text (C2SP tlog-proof).
+    Prove {
+        /// Which record: its audit id.
+        id: EventId,
+    },
+    /// Check a proof, offline, with only the log's public key.
+    VerifyProof(proof::Args),
+    /// Let others cosign this log, and cosign theirs: so that neither can be written anew unseen.
+    #[command(subcommand)]
+    Witness(witness::Command),
+    /// Hand every chain over to a new key, by a record that the old one signs.
+    RotateKey,
+    /// Remove old records by whole files. Their hashes stay, and everything that was proved.
+    Prune(prune::Args),
 }
 
-/// Verify, or look.
+/// Run one of them.
 pub fn run(command: &Command, context: &Context) -> Outcome {
-    let environment = Config::read(&context.folders.config)?.environment;
-    let state = context.folders.state(environment);
+    if let Command::VerifyProof(args) = command {
+        return proof::check(args, context);
+    }
+    let config = Config::read(&context.folders.config)?;
+    let state = context.folders.state(config.environment);
     match command {
-        Command::Verify { key, against } => check(&state, key.as_deref(), against, context),
+        Command::Verify(args) => verify::run(&state, args, context),
         Command::Show(show) => look::show(&state, show, context),
         Command::Query(query) => look::query(&state, query, context),
         Command::Tail(tail) => look::tail(&state, tail, context),
         Command::Chain(args) => chain::run(&state, args, context),
         Command::Export(args) => export::run(&state, args),
+        Command::Prove { id } => proof::run(&state, *id, context),
+        Command::VerifyProof(args) => proof::check(args, context),
+        Command::Witness(command) => witness::run(&state, command, context),
+        Command::RotateKey => rotate::run(&state, context),
+        Command::Prune(args) => prune::run(&state, args, config.audit.keep, context),
     }
 }
 
-fn check(state: &Path, key: Option<&Path>, against: &[PathBuf], context: &Context) -> Outcome {
-    // Read before the chains are: those only grow.
-    let heads = store::known_heads(state)?;
-    if let Some(heads) = &heads {
-        heads.all_present(state)?;
-    }
+/// A key to check a log with: one from a file, or this host's own.
+fn key(state: &Path, file: Option<&Path>) -> Result<VerifyingKey, Failure> {
+    let public = match file {
+        Some(file) => public_key(file)?,
+        None => store::audit_public(state)?,
+    };
+    Ok(VerifyingKey::from_bytes(public.as_bytes())?)
+}
+
+/// Every chain by its name.
+fn named(state: &Path) -> Result<Vec<(String, Dir)>, Failure> {
     let chains = chains(state)?.0;
     if chains.is_empty() {
         return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
     }
-    let public = match key {
-        Some(file) => public_key(file)?,
-        None => store::audit_public(state)?,
-    };
-    let key = VerifyingKey::from_bytes(public.as_bytes())?;
-    let (mut lines, mut values) = (vec![format!("key {}", public.fingerprint())], Vec::new());
-    for (path, dir) in &chains {
-        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let known = heads.as_ref().map(|heads| heads.checkpoint(state, &name, &key)).transpose()?.flatten();
-        let report = verify_against(dir, &key, known.as_slice())
-            .map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
-        let mut line = format!(
-            "{name}: {} records, all in place; {} under {} signed checkpoints",
-            report.records, report.covered, report.checkpoints
-        );
-        if report.not_yet_covered() > 0 {
-            line.push_str(&format!("; {} not yet covered", report.not_yet_covered()));
-        }
-        if !report.unfinished.is_empty() {
-            line.push_str(&format!("; {} calls without an outcome", report.unfinished.len()));
-        }
-        lines.push(line);
-        values.push(json!({ "chain": name, "records": report.records, "covered": report.covered, "checkpoints": report.checkpoints, "not_yet_covered": report.not_yet_covered(), "unfinished": report.unfinished.len() }));
-    }
-    match &heads {
-        // The records fit; the checkpoints over them must be there as well.
-        Some(heads) => heads.hold(state, &key)?,
-        None => lines.push("not held against audit.heads: there is no host.key to read it with".to_owned()),
-    }
-    for file in against {
-        let chain = held_by(&chains, &key, file)?;
-        lines.push(format!("{}: {chain} holds it", file.display()));
-    }
-    let value = json!({ "key": public.fingerprint().to_string(), "heads": heads.is_some(), "chains": values });
-    print::result(context.format, || lines.join("\n"), || value);
-    Ok(Exit::Done)
+    Ok(chains.into_iter().map(|(path, dir)| (name(&path), dir)).collect())
 }
 
-/// The chain that holds what a file of checkpoints says. The chains have one key, and a checkpoint does not say whose it is.
-fn held_by(chains: &[(PathBuf, Dir)], key: &VerifyingKey, file: &Path) -> Result<String, Failure> {
-    let text = store::file(file, MAX_CHECKPOINTS)?;
-    let kept = std::str::from_utf8(&text)
-        .map_err(|_| CheckpointDamage::Shape)
-        .and_then(|text| Checkpoint::open_all(text, key))
-        .map_err(|damage| Failure::invalid(format!("`{}`: {damage}", file.display())))?;
-    for (path, dir) in chains {
-        match verify_against(dir, key, &kept) {
-            Ok(_) => return Ok(path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()),
-            Err(Wrong::Truncated { line: 0, .. } | Wrong::Rewritten { line: 0, .. }) => {}
-            Err(failure) => return Err(Failure::denied(format!("{}: {failure}", path.display()))),
-        }
-    }
-    let size = kept.iter().map(|checkpoint| checkpoint.size).max().unwrap_or_default();
-    Err(Failure::denied(format!(
-        "`{}` is signed by this log's key over {size} records, and no chain holds them: the chain was cut back, removed or written anew",
-        file.display()
-    )))
+fn name(path: &Path) -> String {
+    path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
 }
 
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use std::fs;
+/// Witnesses by their public keys: another casemate's in PEM, or a verifier key.
+fn witnesses(files: &[PathBuf]) -> Result<Vec<Witness>, Failure> {
+    files.iter().map(|file| witness_in(file)).collect()
+}
 
-    use casemate_audit::EventKind;
-
-    use super::*;
-    use crate::connect::Homes;
-    use crate::{
-        command::Format,
-        folders::{Folders, Xdg},
-        house::write_down,
-    };
-
-    /// A log of two records, and what it takes to verify it.
-    fn written() -> (tempfile::TempDir, PathBuf, Context) {
-        let dir = tempfile::tempdir().unwrap();
-        let folders = Folders::choose(Some(dir.path()), None, &Xdg::default()).unwrap();
-        let state = folders.state(casemate_signing::Environment::Dev);
-        for _ in 0..2 {
-            write_down(&state, EventKind::TrustChanged, json!({})).unwrap();
-        }
-        (
-            dir,
-            state,
-            Context {
-                folders,
-                format: Format::Json,
-                program: PathBuf::new(),
-                registry_credentials: None,
-                homes: Homes::default(),
-            },
-        )
+fn witness_in(file: &Path) -> Result<Witness, Failure> {
+    let text = text(file)?;
+    match Witness::from_vkey(&text) {
+        Some(witness) => Ok(witness),
+        None => Ok(Witness::of(key(Path::new(""), Some(file))?)),
     }
+}
 
-    /// Leave the first lines of a file alone.
-    fn cut(path: &Path, lines: usize) {
-        let text = fs::read_to_string(path).unwrap();
-        fs::write(path, text.split_inclusive('\n').take(lines).collect::<String>()).unwrap();
-    }
+fn text(file: &Path) -> Result<String, Failure> {
+    let bytes = store::file(file, MAX_TEXT)?;
+    String::from_utf8(bytes).map_err(|_| Failure::invalid(format!("`{}` is not text", file.display())))
+}
 
-    #[track_caller]
-    fn refused(outcome: Outcome, what: &str) {
-        let failure = outcome.unwrap_err();
-        assert!(failure.message.contains(what), "{}", failure.message);
-    }
-
-    #[test]
-    fn verify_holds_every_chain_against_its_head() {
-        let (_dir, state, context) = written();
-        let chain = state.join("audit/chain-0");
-        let verify = || check(&state, None, &[], &context);
-        verify().unwrap();
-        let checkpoints = fs::read(chain.join("checkpoints")).unwrap();
-        fs::remove_file(chain.join("checkpoints")).unwrap();
-        refused(verify(), "gone from `checkpoints`");
-        fs::write(chain.join("checkpoints"), checkpoints).unwrap();
-        cut(&chain.join("checkpoints"), 5);
-        cut(&chain.join("00000000000000000000.jsonl"), 1);
-        refused(verify(), "a checkpoint that was kept elsewhere covers 2");
-        fs::remove_dir_all(&chain).unwrap();
-        refused(verify(), "audit/chain-0 is gone");
-        fs::remove_dir_all(state.join("audit")).unwrap();
-        fs::remove_file(state.join("audit.pem")).unwrap();
-        refused(verify(), "audit/chain-0 is gone");
-    }
-
-    #[test]
-    fn verify_takes_the_key_that_signs_and_not_a_file_put_beside_it() {
-        let (_dir, state, context) = written();
-        let other = casemate_signing::key::PrivateKey::generate().unwrap().public_key().to_pem().unwrap();
-        let own = fs::read(state.join("audit.pub")).unwrap();
-        fs::write(state.join("audit.pub"), other).unwrap();
-        refused(check(&state, None, &[], &context), "not the public half");
-        fs::remove_file(state.join("audit.pub")).unwrap();
-        check(&state, None, &[], &context).unwrap();
-        assert!(!state.join("audit.pub").exists(), "verifying writes nothing");
-        fs::remove_file(state.join("audit.pem")).unwrap();
-        fs::write(state.join("audit.pub"), own).unwrap();
-        check(&state, None, &[], &context).unwrap();
-    }
-
-    #[test]
-    fn a_kept_checkpoint_shows_what_the_state_folder_cannot() {
-        let (dir, state, context) = written();
-        let old = dir.path().join("old");
-        let chain = state.join("audit/chain-0");
-        let files = [
-            (chain.join("checkpoints"), "checkpoints"),
-            (chain.join("00000000000000000000.jsonl"), "records"),
-            (state.join("audit.heads"), "heads"),
-        ];
-        fs::create_dir(&old).unwrap();
-        for (file, name) in &files {
-            fs::copy(file, old.join(name)).unwrap();
-        }
-        write_down(&state, EventKind::TrustChanged, json!({})).unwrap();
-        let kept = dir.path().join("kept");
-        fs::copy(chain.join("checkpoints"), &kept).unwrap();
-        check(&state, None, &[kept.clone(), old.join("checkpoints")], &context).unwrap();
-        for (file, name) in &files {
-            fs::copy(old.join(name), file).unwrap();
-        }
-        check(&state, None, &[old.join("checkpoints")], &context).unwrap();
-        refused(check(&state, None, std::slice::from_ref(&kept), &context), "over 3 records, and no chain holds them");
-        fs::write(&kept, "nothing").unwrap();
-        refused(check(&state, None, &[kept], &context), "not written as a checkpoint");
-    }
+/// The moment so long ago.
+fn ago(now: Timestamp, millis: u64) -> Timestamp {
+    Timestamp::from_millis(now.as_millis().saturating_sub(i64::try_from(millis).unwrap_or(i64::MAX)))
 }

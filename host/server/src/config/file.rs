@@ -104,6 +104,22 @@ pub struct Audit {
     /// When records reach the disk.
     #[serde(default)]
     pub sync: AuditSync,
+    /// What may go on once nothing can be recorded.
+    #[serde(default)]
+    pub on_failure: AuditFailure,
+    /// How old a record must be before `casemate audit prune` may remove it.
+    pub keep: Option<Spanned<String>>,
+}
+
+/// What may go on once nothing can be recorded.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum AuditFailure {
+    /// Nothing.
+    #[default]
+    Deny,
+    /// Tools that only read; each answer says that nobody wrote it down.
+    ReadOnly,
 }
 
 /// When audit records reach the disk.

@@ -11,7 +11,8 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use casemate_audit::{AuditError, Checkpoint, CheckpointDamage, Log, holds};
+use cap_std::fs::Dir;
+use casemate_audit::{AuditError, Checkpoint, CheckpointDamage, KeysDamage, Log, holds, keys};
 use ed25519_dalek::VerifyingKey;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use rustix::fs::{FlockOperation, flock};
@@ -119,11 +120,18 @@ impl Heads {
     /// The newest checkpoint known of a chain, if it has one.
     pub(crate) fn checkpoint(&self, state: &Path, chain: &str, key: &VerifyingKey) -> Result<Option<Checkpoint>, Failure> {
         let Some(note) = self.0.get(chain).and_then(Option::as_ref) else { return Ok(None) };
-        Checkpoint::open(note, key).map(Some).map_err(|damage| match damage {
-            CheckpointDamage::Origin => Failure::denied(format!(
+        let replaced = || {
+            Failure::denied(format!(
                 "the audit key was replaced: audit/{chain} was begun and signed with another one\n{}",
                 help(state)
-            )),
+            ))
+        };
+        let keys = keys(&dir(state, chain)?, key).map_err(|failure| match failure {
+            casemate_audit::Failure::Keys(KeysDamage::Stranger) => replaced(),
+            failure => Failure::denied(format!("audit/{chain}: {failure}\n{}", help(state))),
+        })?;
+        Checkpoint::open(note, &keys).map(Some).map_err(|damage| match damage {
+            CheckpointDamage::Origin => replaced(),
             damage => Failure::denied(format!("the checkpoint that `{FILE}` has of audit/{chain} is not valid: {damage}")),
         })
     }
@@ -133,11 +141,15 @@ impl Heads {
         self.all_present(state)?;
         for chain in self.0.keys() {
             let Some(known) = self.checkpoint(state, chain, key)? else { continue };
-            let dir = cap_std::fs::Dir::open_ambient_dir(state.join("audit").join(chain), cap_std::ambient_authority())?;
-            holds(&dir, key, &known).map_err(|failure| Failure::denied(format!("audit/{chain}: {failure}\n{}", help(state))))?;
+            holds(&dir(state, chain)?, key, &known)
+                .map_err(|failure| Failure::denied(format!("audit/{chain}: {failure}\n{}", help(state))))?;
         }
         Ok(())
     }
+}
+
+fn dir(state: &Path, chain: &str) -> io::Result<Dir> {
+    Dir::open_ambient_dir(state.join("audit").join(chain), cap_std::ambient_authority())
 }
 
 fn unhex(text: &str) -> Option<Vec<u8>> {
@@ -162,8 +174,9 @@ impl Keeper {
         let note = log.checkpoint();
         let changing = changing(&self.state)?;
         let mut heads = Heads::read(&self.state, &self.seal)?.ok_or_else(|| missing(&self.state))?;
+        let keys = keys(&dir(&self.state, &self.chain)?, &self.key).map_err(Failure::denied)?;
         let size = |note: Option<&String>| match note {
-            Some(note) => Checkpoint::open(note, &self.key).map(|checkpoint| checkpoint.size),
+            Some(note) => Checkpoint::open(note, &keys).map(|checkpoint| checkpoint.size),
             None => Ok(0),
         };
         let new = !heads.0.contains_key(&self.chain);
@@ -269,6 +282,7 @@ mod tests {
         let state = written();
         cut(&records(state.path()), 2);
         cut(&chain(state.path()).join("checkpoints"), 10);
+        fs::remove_dir_all(chain(state.path()).join("tlog")).unwrap();
         let public = store::keys(state.path()).unwrap().audit.verifying_key();
         let report = verify(&chains(state.path()).unwrap().0.first().unwrap().1, &public).unwrap();
         assert_eq!((report.records, report.covered), (2, 2), "by itself the chain is in order");
@@ -341,6 +355,31 @@ mod tests {
         assert_eq!(fs::read_to_string(state.path().join("audit.pub")).unwrap(), other.public_key().to_pem().unwrap());
     }
 
+    /// The keys change, the log stays one; a handover that was stopped half way is finished by the next.
+    #[test]
+    fn a_handover_is_followed_and_a_stopped_one_is_finished() {
+        let state = written();
+        let first = store::keys(state.path()).unwrap().audit.verifying_key();
+        let (old, new) = crate::house::rotate_audit_key(state.path()).unwrap();
+        assert_ne!(old, new);
+        write(state.path()).unwrap();
+        let second = store::keys(state.path()).unwrap().audit.verifying_key();
+        for key in [&first, &second] {
+            assert_eq!(verify(&chains(state.path()).unwrap().0.first().unwrap().1, key).unwrap().records, 5);
+        }
+        // Stopped between the chain and the key.
+        let pem = fs::read(state.path().join("audit.pem")).unwrap();
+        crate::house::rotate_audit_key(state.path()).unwrap();
+        let third = fs::read(state.path().join("audit.pem")).unwrap();
+        fs::write(state.path().join("audit.pem"), pem).unwrap();
+        fs::remove_file(state.path().join("audit.pub")).unwrap();
+        store::replace(&state.path().join("audit.next.pem"), &third).unwrap();
+        assert!(write(state.path()).unwrap_err().message.contains("`casemate audit rotate-key` finishes"));
+        crate::house::rotate_audit_key(state.path()).unwrap();
+        write(state.path()).unwrap();
+        assert_eq!(fs::read(state.path().join("audit.pem")).unwrap(), third);
+    }
+
     #[test]
     fn no_byte_of_the_heads_can_change() {
         let state = written();
@@ -363,6 +402,7 @@ mod tests {
         let keys = store::keys(state.path()).unwrap();
         cut(&records(state.path()), 1);
         cut(&chain(state.path()).join("checkpoints"), 5);
+        fs::remove_dir_all(chain(state.path()).join("tlog")).unwrap();
         for entry in fs::read_dir(chain(state.path())).unwrap() {
             let entry = entry.unwrap();
             fs::copy(entry.path(), older.path().join(entry.file_name())).unwrap();
@@ -390,6 +430,7 @@ mod tests {
         fs::write(state.path().join(FILE), heads).unwrap();
         fs::write(records(state.path()), old_records).unwrap();
         fs::write(chain(state.path()).join("checkpoints"), old_checkpoints).unwrap();
+        fs::remove_dir_all(chain(state.path()).join("tlog")).unwrap();
         write(state.path()).unwrap();
     }
 }

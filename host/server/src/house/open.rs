@@ -8,12 +8,13 @@ use std::{
 };
 
 use cap_std::fs::Dir;
-use casemate_audit::{EventFacts, EventKind, Log, OpenError, Options, Outcome, Sync};
+use casemate_audit::{EventFacts, EventKind, Log, OnFailure, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
 use casemate_sandbox::{CodeCache, PluginBindings, Reviewed, Runtime, examine};
 use casemate_signing::{
     Environment,
     highwater::HighWater,
+    key::PublicKey,
     lock::{LockFile, Locked},
     manifest::{Manifest, PluginId, PluginName},
     package::Loadable,
@@ -76,7 +77,7 @@ impl House {
         let shelf = Shelf::open(&context.folders, config.environment, &keys)?;
         let cache = CodeCache::new(private(&state.join("cache"))?, keys.code, context.worker());
         let runtime = Runtime::new(cache, config.maxima.clone())?;
-        let (log, recovery, head) = open_log(&state, &keys, config.audit_sync_always)?;
+        let (log, recovery, head) = open_log(&state, &keys, config.audit.sync, config.audit.on_failure)?;
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
@@ -309,17 +310,23 @@ fn chain(state: &Path, number: u32) -> PathBuf {
 
 /// The first chain that no other process writes to: each process has one of its own. Before, every chain is held against what is
 /// known of it.
-fn open_log(state: &Path, keys: &Keys, always: bool) -> Result<(Log, casemate_audit::Recovery, Keeper), Failure> {
+fn open_log(
+    state: &Path,
+    keys: &Keys,
+    sync: Sync,
+    on_failure: OnFailure,
+) -> Result<(Log, casemate_audit::Recovery, Keeper), Failure> {
     let (key, seal) = (keys.audit.verifying_key(), keys.heads.clone());
     // Read before the chains are: those only grow.
     Heads::read(state, &seal)?.ok_or_else(|| heads::missing(state))?.hold(state, &key)?;
-    let options = Options { sync: if always { Sync::Always } else { Sync::Group }, ..Options::default() };
     for number in 0..MAX_CHAINS {
-        match Log::open(private(&chain(state, number))?, keys.audit.clone(), options.clone(), clock::now()) {
+        let name = format!("chain-{number}");
+        let options = Options { sync, on_failure, name: name.clone(), ..Options::default() };
+        match Log::open(private(&chain(state, number))?, keys.audit.clone(), options, clock::now()) {
             Err(OpenError::InUse) => {}
             other => {
                 let (log, recovery) = other?;
-                let keeper = Keeper { state: state.to_owned(), seal, chain: format!("chain-{number}"), key };
+                let keeper = Keeper { state: state.to_owned(), seal, chain: name, key };
                 keeper.keep(&log)?;
                 return Ok((log, recovery, keeper));
             }
@@ -331,9 +338,68 @@ fn open_log(state: &Path, keys: &Keys, always: bool) -> Result<(Log, casemate_au
     )))
 }
 
+/// Every chain there is, each opened alone and closed in good order. Nobody else may be writing to one.
+pub(crate) fn each_chain(state: &Path, mut act: impl FnMut(&str, &Log) -> Result<(), Failure>) -> Result<(), Failure> {
+    let keys = store::keys(state)?;
+    let (chains, handed_over) = all_chains(state, &keys)?;
+    if handed_over > 0 {
+        return Err(OpenError::Retired.into());
+    }
+    for (log, keeper) in chains {
+        act(&keeper.chain, &log)?;
+        log.close(clock::now())?;
+        keeper.keep(&log)?;
+    }
+    Ok(())
+}
+
+/// Every chain, opened; and how many were handed over to another key already.
+fn all_chains(state: &Path, keys: &Keys) -> Result<(Vec<(Log, Keeper)>, usize), Failure> {
+    let (key, seal) = (keys.audit.verifying_key(), keys.heads.clone());
+    Heads::read(state, &seal)?.ok_or_else(|| heads::missing(state))?.hold(state, &key)?;
+    let (mut open, mut handed_over) = (Vec::new(), 0);
+    for (path, dir) in chains(state)?.0 {
+        let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let options = Options { sync: Sync::Always, name: name.clone(), ..Options::default() };
+        match Log::open(dir, keys.audit.clone(), options, clock::now()) {
+            Ok((log, _)) => {
+                let keeper = Keeper { state: state.to_owned(), seal: seal.clone(), chain: name, key };
+                keeper.keep(&log)?;
+                open.push((log, keeper));
+            }
+            Err(OpenError::Retired) => handed_over += 1,
+            Err(OpenError::InUse) => {
+                return Err(Failure::denied(format!(
+                    "another casemate writes to audit/{name}\nhelp: stop it first; nothing was changed"
+                )));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok((open, handed_over))
+}
+
+/// Hand every chain over to a new key: the old one and the new one. A stop in between is finished by doing it again.
+pub(crate) fn rotate_audit_key(state: &Path) -> Result<(PublicKey, PublicKey), Failure> {
+    let keys = store::keys(state)?;
+    // All of them are held before the first is handed over.
+    let (chains, handed_over) = all_chains(state, &keys)?;
+    if chains.is_empty() && handed_over == 0 {
+        return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
+    }
+    let next = store::next_audit_key(state)?;
+    let public = |key: &ed25519_dalek::SigningKey| PublicKey::from_bytes(key.verifying_key().as_bytes());
+    for (log, keeper) in chains {
+        log.hand_over(&next, "local", clock::now())?;
+        keeper.keep(&log)?;
+    }
+    store::replace_audit_key(state)?;
+    Ok((public(&keys.audit)?, public(&next)?))
+}
+
 /// Write down a change that is made from the command line: on disk, before it is made.
 pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result<(), Failure> {
-    let (log, _, head) = open_log(state, &store::keys(state)?, true)?;
+    let (log, _, head) = open_log(state, &store::keys(state)?, Sync::Always, OnFailure::Deny)?;
     let event = EventFacts { kind, principal: "local".to_owned(), outcome: Outcome::Allowed, fields };
     tokio::runtime::Builder::new_current_thread().build()?.block_on(log.event(event, clock::now()))?;
     log.close(clock::now())?;

@@ -244,7 +244,7 @@ fn same_start(before: &Config, now: &Config) -> Result<(), Failure> {
     let settings = [
         ("environment", before.environment == now.environment),
         ("limits", before.maxima == now.maxima),
-        ("audit", before.audit_sync_always == now.audit_sync_always),
+        ("audit", before.audit == now.audit),
         ("calls.in_flight", before.calls.in_flight == now.calls.in_flight),
         // The listening socket is what it is; everything else of `[http]` counts from the next request or connection on.
         ("http.tls", before.http.tls.is_some() == now.http.tls.is_some()),

@@ -19,7 +19,7 @@ use casemate_signing::{
     manifest::PublisherName,
     trust::{MAX_TRUST_FILE, TrustStore},
 };
-pub(crate) use keys::{Keys, audit_public, keys, known_heads};
+pub(crate) use keys::{Keys, audit_public, keys, known_heads, next_audit_key, replace_audit_key, witness_key};
 pub(crate) use packages::{bundle_of, installed, installed_package, kept, package, packages_in, statement_of, version_in};
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 

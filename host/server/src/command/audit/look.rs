@@ -7,11 +7,14 @@ use std::{
     time::Duration,
 };
 
-use casemate_audit::{Entry, Filter};
+use casemate_audit::{Entry, EventId, Filter};
 use casemate_policy::{Timestamp, text::visible};
 use serde_json::Value;
 
-use super::super::{Context, Format, print};
+use super::{
+    super::{Context, Format, print},
+    details,
+};
 use crate::{
     exit::{Exit, Failure, Outcome},
     trail::{self, Watch, chain},
@@ -79,6 +82,9 @@ pub struct Show {
     /// A record, a call or an approval, by its id: all of it.
     #[arg(conflicts_with_all = ["principal", "tool", "event_type", "outcome", "target", "trace", "call", "approval", "since", "until"])]
     id: Option<String>,
+    /// What a call sent and got in full, by its audit id, where it is kept: of calls that execute or destroy.
+    #[arg(long, value_name = "ID", exclusive = true)]
+    details: Option<EventId>,
     #[command(flatten)]
     filters: Filters,
 }
@@ -111,6 +117,9 @@ pub struct Tail {
 
 /// One thing whole, or a list.
 pub(super) fn show(state: &Path, show: &Show, context: &Context) -> Outcome {
+    if let Some(call) = show.details {
+        return details::run(state, call);
+    }
     let Some(id) = &show.id else { return list(&trail::records(state, &show.filters.filter(), None)?, context) };
     let entries = chain::look_up(state, &[id.clone()].into())?;
     if entries.is_empty() {

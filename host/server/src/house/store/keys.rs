@@ -1,7 +1,7 @@
 //! This host's own keys: made once, each in a file that only its owner may read.
 
 use std::{
-    fs::{self, OpenOptions},
+    fs::{self, File, OpenOptions},
     io::{self, Write},
     os::unix::fs::{MetadataExt, OpenOptionsExt},
     path::{Path, PathBuf},
@@ -11,6 +11,7 @@ use casemate_signing::{
     highwater::{HOST_KEY_BYTES, HostKey},
     key::{PrivateKey, PublicKey},
 };
+use ed25519_dalek::{SigningKey, pkcs8::DecodePrivateKey};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
@@ -22,6 +23,9 @@ use crate::{
     house::heads::{self, Heads, HeadsKey},
 };
 
+/// The key that a handover is under way to.
+const NEXT: &str = "audit.next.pem";
+
 /// A PKCS#8 key.
 const MAX_KEY: usize = 16 << 10;
 
@@ -32,7 +36,7 @@ pub(crate) struct Keys {
     /// Authenticates compiled code.
     pub(crate) code: [u8; 32],
     /// Signs the audit log.
-    pub(crate) audit: ed25519_dalek::SigningKey,
+    pub(crate) audit: SigningKey,
     /// Authenticates what is known of the audit log.
     pub(crate) heads: HeadsKey,
     /// Authenticates what clients are given to bring back.
@@ -62,8 +66,7 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
     if !is_public_half(state, &public)? {
         replace(&state.join("audit.pub"), public.to_pem()?.as_bytes())?;
     }
-    let audit = ed25519_dalek::pkcs8::DecodePrivateKey::from_pkcs8_pem(pem)
-        .map_err(|error| Failure::invalid(format!("`{}`: {error}", audit_path.display())))?;
+    let audit = signing(pem, &audit_path)?;
     Ok(Keys {
         host: HostKey::from_bytes(host),
         code: Sha256::new_with_prefix(b"casemate code cache key v1\0").chain_update(host).finalize().into(),
@@ -71,6 +74,44 @@ pub(crate) fn keys(state: &Path) -> Result<Keys, Failure> {
         heads: seal,
         notes: Seal::of(host)?,
     })
+}
+
+/// The key that signs the audit log after the next handover, made where there is none: a stopped one goes on with it.
+pub(crate) fn next_audit_key(state: &Path) -> Result<SigningKey, Failure> {
+    made(&state.join(NEXT))
+}
+
+/// The next key takes the other's place. Before it does, there is no `audit.pub`: whatever stops this, the key that signs says which it is.
+pub(crate) fn replace_audit_key(state: &Path) -> Result<(), Failure> {
+    let public = state.join("audit.pub");
+    match fs::remove_file(&public) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    fs::rename(state.join(NEXT), state.join("audit.pem"))?;
+    File::open(state)?.sync_all()?;
+    keys(state).map(drop)
+}
+
+/// The key that this host cosigns other logs with, made on first use, with its public half beside it for those who believe it.
+pub(crate) fn witness_key(state: &Path) -> Result<SigningKey, Failure> {
+    let key = made(&state.join("witness.pem"))?;
+    let public = PublicKey::from_bytes(key.verifying_key().as_bytes())?;
+    if read_text(&state.join("witness.pub"), MAX_KEY)?.is_none() {
+        replace(&state.join("witness.pub"), public.to_pem()?.as_bytes())?;
+    }
+    Ok(key)
+}
+
+/// A signing key of our own, made where it is absent.
+fn made(path: &Path) -> Result<SigningKey, Failure> {
+    let pem = own(path, || Ok(Zeroizing::new(PrivateKey::generate()?.danger_to_plain_pem()?.as_bytes().to_vec())))?;
+    let pem = std::str::from_utf8(&pem).map_err(|_| Failure::invalid(format!("`{}` is not PEM", path.display())))?;
+    signing(pem, path)
+}
+
+fn signing(pem: &str, path: &Path) -> Result<SigningKey, Failure> {
+    DecodePrivateKey::from_pkcs8_pem(pem).map_err(|error| Failure::invalid(format!("`{}`: {error}", path.display())))
 }
 
 /// Either nothing of an audit log is there yet, and it may begin, or its key and what is known of it are both there.
