@@ -58,6 +58,7 @@ impl SourceRule {
         let tool = Tool {
             title: name.to_string(),
             description: description.to_owned(),
+            icon: None,
             effect: Effect::Read,
             requests: BTreeSet::new(),
             scope: BTreeMap::<DimensionName, ArgumentPlace>::new(),

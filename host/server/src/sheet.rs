@@ -10,7 +10,7 @@ use std::fmt::Write;
 use casemate_policy::text::visible;
 use casemate_sandbox::{Limits, Maxima};
 use casemate_signing::manifest::{
-    Binding, Credential, Effect, Established, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings, Tool,
+    Attachment, Binding, Credential, Effect, Established, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings, Tool,
     Upstream, Volatile,
 };
 use serde_json::Value;
@@ -198,7 +198,21 @@ impl Page {
                 let line = format!("{{{}}}{need}{values}: {}", argument.name, argument.description);
                 self.line(format_args!("    argument    {}", visible(&line)));
             }
+            for attachment in &prompt.attach {
+                self.attachment(attachment);
+            }
             self.lines("text", &prompt.text);
+        }
+    }
+
+    fn attachment(&mut self, attachment: &Attachment) {
+        match attachment {
+            Attachment::Picture(picture) => self.line(format_args!("    picture     {}", picture.image)),
+            Attachment::Document(document) => {
+                let line = format!("{}, said to be from {}", document.media_type(), document.uri);
+                self.line(format_args!("    document    {}", visible(&line)));
+                self.lines("", &document.text);
+            }
         }
     }
 
