@@ -49,7 +49,7 @@ announced() {
 install_fixtures() {
   local fingerprint package operator
   mkdir -m 700 "$work/operator"
-  "$python" "$conformance/operator.py" "$work/operator" > "$work/operator.log" &
+  "$python" "$conformance/granter.py" "$work/operator" > "$work/operator.log" &
   beside+=($!)
   operator=$(announced "$work/operator.log" '.* at (http:\/\/.*)')
   fingerprint=$(casemate --format json key new "$work/publisher.pem" --no-passphrase | field fingerprint)
@@ -74,7 +74,7 @@ input_required_result_tampered_state.approval = "in-band"
 trigger_tool_change = { enabled = true, dry_run = false }
 trigger_prompt_change = { enabled = true, dry_run = false }
 
-# The operator of this house, who can be asked for another list: operator.py.
+# The operator of this house, who can be asked for another list: granter.py.
 [plugins.test.upstream.operator]
 origin = "$operator"
 allow_private = ["127.0.0.1/32"]

@@ -103,16 +103,16 @@ fn a_link_is_not_followed_whatever_it_is_called() {
 
 #[test]
 fn bytes_are_what_they_say_they_are_and_whole() {
-    let house = with("[sources.map]\nmax_bytes = 100");
+    let house = with("[sources.map]\nmax_bytes = 200");
     let mut client = Client::stdio(&house, "2026-07-28");
     let mut refused = |bytes: &[u8], reason: &str| {
         fs::write(house.folder().join("map.png"), bytes).unwrap();
         let error = client.fault("resources/read", json!({ "uri": "docs://map" }), -32600);
         assert_eq!(error["data"]["reason"], reason, "{error:#}");
     };
-    refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "output-withheld");
-    refused(&[PIXEL, &[0; 100]].concat(), "source-unreadable");
-    refused(&[PIXEL, house.secret().value().as_bytes()].concat()[..], "output-withheld");
+    refused(b"<svg xmlns='http://www.w3.org/2000/svg'/>", "image-not-allowed");
+    refused(&[PIXEL, &[0; 200]].concat(), "source-unreadable");
+    refused(&[PIXEL, house.secret().value().as_bytes()].concat(), "secret-in-output");
 }
 
 #[test]

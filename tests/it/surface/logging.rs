@@ -112,7 +112,7 @@ fn a_plugin_whose_result_is_withheld_says_nothing() {
     client.result("logging/setLevel", json!({ "level": "debug" }));
     let mut run = |case: &str| told(&mut client, json!({ "name": house.served("run"), "arguments": { "case": case } }));
     let (lines, answer) = run("withheld");
-    assert_eq!((lines.len(), &answer["result"]["structuredContent"]["reason"]), (0, &json!("output-withheld")), "{answer:#}");
+    assert_eq!((lines.len(), &answer["result"]["structuredContent"]["reason"]), (0, &json!("image-not-allowed")), "{answer:#}");
     let (lines, answer) = run("failed");
     assert_eq!((lines.len(), &answer["result"]["isError"]), (3, &json!(true)), "{answer:#}");
 }

@@ -1,4 +1,4 @@
-"""The operator of the house, for whom a plugin may ask over HTTP: operator.py FOLDER
+"""The operator of the house, for whom a plugin may ask over HTTP: granter.py FOLDER
 
 POST /tools and POST /prompts grant the plugin `extra`, or take that back: the configuration in FOLDER is written anew and the server, whose
 process id stands in FOLDER/serve.pid, is told to take it up. Nothing else is changed, whatever is asked.
