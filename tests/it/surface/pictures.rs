@@ -55,7 +55,8 @@ fn a_prompt_gives_what_goes_with_it_before_its_text() {
     let house = house();
     let (token, name) = (house.token("ann"), house.served("guide"));
     for mut client in Client::all(&house, &token) {
-        let got = client.result("prompts/get", json!({ "name": name, "arguments": { "resourceUri": "test://example-resource" } }));
+        let got =
+            client.result("prompts/get", json!({ "name": name, "arguments": { "resourceUri": "test://example-resource" } }));
         let data = pixel().as_uri().strip_prefix("data:image/png;base64,").unwrap().to_owned();
         let resource =
             json!({ "uri": "test://example-resource", "mimeType": "text/markdown", "text": "From test://example-resource: {}" });
@@ -75,7 +76,7 @@ fn a_prompt_gives_what_goes_with_it_before_its_text() {
 #[test]
 fn whoever_agrees_is_shown_digests() {
     let house = house();
-    let shown = house.casemate(&["inspect", "plain-request"]).done();
+    let shown = house.casemate(&["inspect", "plain-request"]).done().stdout;
     assert_eq!(shown.matches(&pixel().to_string()).count(), 2, "{shown}");
     assert!(shown.contains("text/markdown, said to be from {resourceUri}") && !shown.contains("base64"), "{shown}");
 }
@@ -91,15 +92,15 @@ fn an_author_names_files_and_packs_bytes() {
         let out = folder.path().join("out");
         house.casemate(&["pack", &source, "--component", &component, "--out", out.to_str().unwrap()])
     };
-    pack().refused(&["plugin.toml:", "plugin.icon:", "art/icon.png"]);
+    pack().faulty(&["plugin.toml:", "plugin.icon:", "art/icon.png"]);
     std::fs::create_dir(folder.path().join("art")).unwrap();
     let write = |bytes: &[u8]| std::fs::write(folder.path().join("art/icon.png"), bytes).unwrap();
     write(b"<svg xmlns='http://www.w3.org/2000/svg'><script/></svg>");
-    pack().refused(&["plugin.icon:", "no PNG, JPEG or WebP"]);
+    pack().faulty(&["plugin.icon:", "no PNG, JPEG or WebP"]);
     write(&[PIXEL, b"<script>"].concat());
-    pack().refused(&["plugin.icon:", "no PNG, JPEG or WebP"]);
+    pack().faulty(&["plugin.icon:", "no PNG, JPEG or WebP"]);
     write(&vec![0; 40 << 10]);
-    pack().refused(&["plugin.icon:"]);
+    pack().faulty(&["plugin.icon:"]);
     write(PIXEL);
     pack().done();
     let toml = std::fs::read_to_string(folder.path().join("plugin.toml")).unwrap();
@@ -111,6 +112,6 @@ fn an_author_names_files_and_packs_bytes() {
         ("data:image/svg+xml;base64,PHN2Zy8+", "no PNG, JPEG or WebP"),
     ] {
         std::fs::write(folder.path().join("plugin.toml"), toml.replace("art/icon.png", elsewhere)).unwrap();
-        pack().refused(&["plugin.icon:", says]);
+        pack().faulty(&["plugin.icon:", says]);
     }
 }
