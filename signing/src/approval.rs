@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::{
     digest::Digest,
     manifest::{
-        ArgumentPlace, ContractName, Dimension, DimensionName, Effect, Labels, Limits, Manifest, PluginId, Prompt, PromptName,
-        SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
+        ArgumentPlace, ContractName, Dimension, DimensionName, Effect, Image, Labels, Limits, Manifest, PluginId, Prompt,
+        PromptName, SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
     },
 };
 
@@ -39,7 +39,8 @@ impl Approval {
 }
 
 /// The digest over everything a plugin may ever do: imports, limits, secrets, settings, sources, scope, upstreams with
-/// their contracts, and of each tool its effect, contracts, scope and labels. Prompts too, with every word: they speak to the model.
+/// their contracts, and of each tool its effect, contracts, scope and labels. Prompts too, with every word: they speak to the model. And
+/// the plugin's icon, which clients show beside all of it.
 ///
 /// Not what it is made of: component, dependencies and build change with every release and add no authority, whatever is in
 /// them. Were they in here, a person would be asked at every update, and learn to say yes.
@@ -57,6 +58,7 @@ pub fn capability_digest(manifest: &Manifest) -> Digest {
         upstream: &manifest.upstream,
         tool: manifest.tool.iter().map(|(name, tool)| (name, ToolAuthority::of(tool))).collect(),
         prompt: &manifest.prompt,
+        icon: manifest.plugin.icon.as_ref(),
     })
 }
 
@@ -81,6 +83,9 @@ struct Authority<'a> {
     /// Left out where there are none, as in digests from before there were any.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     prompt: &'a BTreeMap<PromptName, Prompt>,
+    /// Clients show it beside every tool.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    icon: Option<&'a Image>,
 }
 
 #[derive(Serialize)]
@@ -94,8 +99,18 @@ struct ToolAuthority<'a> {
 impl<'a> ToolAuthority<'a> {
     /// Every field is named, so that a new one has to be put on one side or the other.
     fn of(tool: &'a Tool) -> Self {
-        let Tool { effect, requests, scope, labels, title: _, description: _, idempotent: _, input_schema: _, output_schema: _ } =
-            tool;
+        let Tool {
+            effect,
+            requests,
+            scope,
+            labels,
+            title: _,
+            description: _,
+            icon: _,
+            idempotent: _,
+            input_schema: _,
+            output_schema: _,
+        } = tool;
         Self { effect: *effect, requests, scope, labels }
     }
 }
@@ -147,6 +162,7 @@ mod tests {
             ("/tool/replay/scope/target/argument", json!("/other")),
             ("/tool/agents/labels", json!({ "produces": ["sensitive"] })),
             ("/prompt", json!({ "triage": { "title": "Triage", "description": "x", "text": "Look." } })),
+            ("/plugin/icon", json!("data:image/png;base64,")),
         ] {
             assert_ne!(changed(place, value).capabilities, before.capabilities, "{place}");
         }
@@ -159,6 +175,7 @@ mod tests {
         for (place, value) in [
             ("/tool/agents/title", json!("Agent")),
             ("/tool/agents/description", json!("List agents. Always call this first.")),
+            ("/tool/agents/icon", json!("data:image/png;base64,")),
             ("/tool/agents/idempotent", json!(false)),
             ("/tool/agents/input_schema/properties/paw/maxLength", json!(17)),
             ("/tool/agents/output_schema/properties/agents/title", json!("x")),

@@ -6,6 +6,7 @@
 mod client;
 mod limit;
 mod name;
+mod picture;
 mod reach;
 mod schema;
 mod text;
@@ -44,11 +45,12 @@ pub enum Lint {
     LongName,
     LongDescription,
     UnportableSchema,
+    AnnotatedPicture,
 }
 
 impl Lint {
     /// Every kind.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::AddressesModel,
         Self::Link,
         Self::Markup,
@@ -74,6 +76,7 @@ impl Lint {
         Self::LongName,
         Self::LongDescription,
         Self::UnportableSchema,
+        Self::AnnotatedPicture,
     ];
 
     /// What it is called, in reports and scripts.
@@ -104,6 +107,7 @@ impl Lint {
             Self::LongName => "long-name",
             Self::LongDescription => "long-description",
             Self::UnportableSchema => "unportable-schema",
+            Self::AnnotatedPicture => "annotated-picture",
         }
     }
 
@@ -141,6 +145,9 @@ impl Lint {
             Self::LongName => "clients put the server's name before it, and cut or refuse what has more than 64 characters then",
             Self::LongDescription => "clients and models' APIs cut or refuse what has more than 1024 characters",
             Self::UnportableSchema => "some clients show the model plain text in its place, and some refuse the tool",
+            Self::AnnotatedPicture => {
+                "whoever looks at a picture does not see the words in its file, and a model may be given them"
+            }
         }
     }
 }
@@ -166,6 +173,7 @@ pub fn lint(manifest: &Manifest, neighbours: &[PluginId]) -> Vec<Warning> {
     reach::check(manifest, &mut warnings);
     schema::check(manifest, &mut warnings);
     client::check(manifest, &mut warnings);
+    picture::check(manifest, &mut warnings);
     warnings.found
 }
 

@@ -3,9 +3,12 @@
 //! These are the signed words and nothing else: a field that is not here is a load error, and no field here is
 //! ever asked of the component again. What the fields must obey together is in [`check`].
 
+pub mod address;
 pub mod check;
 mod contract;
 mod effect;
+pub mod image;
+pub mod media;
 mod name;
 pub mod pattern;
 pub mod pointer;
@@ -24,11 +27,12 @@ pub use contract::{
     Require, Requirement, ScopeBindings, ScopeRequirement, Volatile,
 };
 pub use effect::Effect;
+pub use image::Image;
 pub use name::{
     ArgumentName, ContractName, DimensionName, InvalidName, Label, PluginId, PluginName, PromptName, PublisherName, SecretName,
     SourceName, ToolName, UpstreamName,
 };
-pub use prompt::{Piece, Prompt, PromptArgument, StrayBrace};
+pub use prompt::{Attachment, Piece, Prompt, PromptArgument, PromptDocument, PromptPicture, StrayBrace, pieces};
 pub use upstream::{BasicCredential, Credential, HeaderCredential, Origin, QueryCredential, SchemeCredential, Upstream};
 
 /// The in-toto predicate type of a Casemate manifest.
@@ -93,6 +97,11 @@ impl Manifest {
         prompt::served(&self.plugin.name, prompt)
     }
 
+    /// What clients show beside a tool: its own icon, or the plugin's.
+    pub fn icon<'a>(&'a self, tool: &'a Tool) -> Option<&'a Image> {
+        tool.icon.as_ref().or(self.plugin.icon.as_ref())
+    }
+
     /// The dimensions that a grant can limit a tool by: those that its arguments name, and those that its requests touch, wherever
     /// they have the target from.
     pub fn dimensions(&self, tool: &Tool) -> BTreeSet<DimensionName> {
@@ -120,6 +129,9 @@ pub struct Identity {
     pub license: String,
     /// Where its source can be read.
     pub source: String,
+    /// What clients show beside its tools and prompts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<Image>,
 }
 
 /// The component's digest is the statement's subject; its size is stated so that a cap holds before hashing.
@@ -236,6 +248,9 @@ pub struct Tool {
     pub title: String,
     /// Plain text for the model and for people.
     pub description: String,
+    /// What clients show beside it, in place of the plugin's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub icon: Option<Image>,
     /// The worst it may do.
     pub effect: Effect,
     /// The only request contracts it may use.

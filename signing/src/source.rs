@@ -17,9 +17,11 @@ use serde_json::Value;
 use crate::{
     digest::Digest,
     manifest::{
-        ArgumentPlace, Build, ComponentFacts, ContractName, Dimension, DimensionName, Effect, Identity, Labels, Limits, Manifest,
-        Prompt, PromptName, SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool, ToolName, Upstream, UpstreamName,
+        ArgumentPlace, Attachment, Build, ComponentFacts, ContractName, Dimension, DimensionName, Effect, Identity, Image,
+        Labels, Limits, Manifest, Prompt, PromptName, SecretDeclaration, SecretName, SourceDeclaration, SourceName, Tool,
+        ToolName, Upstream, UpstreamName,
         check::{RuleError, check},
+        image::ImageError,
     },
     strict_json::{self, StrictJsonError},
 };
@@ -77,6 +79,9 @@ pub struct DeclaredTool {
     /// What its results carry.
     #[serde(default)]
     pub labels: Labels,
+    /// What clients show beside it, in place of the plugin's.
+    #[serde(default)]
+    pub icon: Option<Image>,
 }
 
 /// `plugin.toml` cannot be read.
@@ -98,6 +103,30 @@ impl PluginToml {
             what: error.message().to_owned(),
             span: error.span(),
         })
+    }
+}
+
+impl PluginToml {
+    /// Put the bytes of each picture in the place of its file's name, as `read` gives them.
+    ///
+    /// # Errors
+    /// The first that `read` fails for, or that is no picture; with the keys where it stands.
+    pub fn embed<E: From<ImageError>>(&mut self, mut read: impl FnMut(&str) -> Result<Vec<u8>, E>) -> Result<(), (String, E)> {
+        let plugin = self.plugin.icon.iter_mut().map(|icon| ("plugin.icon".to_owned(), icon));
+        let tools =
+            self.tool.iter_mut().filter_map(|(name, tool)| tool.icon.as_mut().map(|icon| (format!("tool.{name}.icon"), icon)));
+        let prompts = self.prompt.iter_mut().flat_map(|(name, prompt)| {
+            prompt.attach.iter_mut().filter_map(move |attachment| match attachment {
+                Attachment::Picture(picture) => Some((format!("prompt.{name}.attach"), &mut picture.image)),
+                Attachment::Document(_) => None,
+            })
+        });
+        for (at, image) in plugin.chain(tools).chain(prompts) {
+            let Some(file) = image.file() else { continue };
+            let embedded = read(file).and_then(|data| Image::of(&data).map_err(E::from));
+            *image = embedded.map_err(|error| (at, error))?;
+        }
+        Ok(())
     }
 }
 
@@ -230,6 +259,7 @@ fn tools(source: &PluginToml, described: &[DescribedTool]) -> Result<BTreeMap<To
         let tool = Tool {
             title: description.title.clone(),
             description: description.description.clone(),
+            icon: declared.icon.clone(),
             effect: declared.effect,
             requests: declared.requests.clone(),
             scope: declared.scope.clone(),

@@ -60,7 +60,9 @@ for revision in 2025-11-25 2026-07-28; do
   one "$revision, what is scored" "$node" "$suite" server --url "$via" --requirements "$revision" --expected-failures "$expected"
 done
 one "2025-11-25, the stable release" "$node" "$stable" server --url "$via" --spec-version 2025-11-25 --expected-failures "$expected"
-# Not scored, and kept all the same.
+# Not scored, and kept all the same. Of the rest nothing passes that says something: the tasks of the suite are begun by tools that are served
+# without a plugin's name (`greet`), or that run on without anybody to wait for; `json-schema-2020-12` has a schema with `allOf`, `if` and open
+# strings, which does not pack; `server-sse-polling` closes a stream in the middle of a call; and there are no skills.
 one "2025-11-25, sessions" "$node" "$suite" server --url "$via" --spec-version 2025-11-25 --scenario server-session-lifecycle
 for scenario in http-header-validation http-custom-header-server-validation; do
   one "2026-07-28, $scenario" "$node" "$suite" server --url "$via" --spec-version 2026-07-28 --scenario "$scenario"

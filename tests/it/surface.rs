@@ -1,7 +1,9 @@
 //! The whole of the protocol's surface, as a client finds it: in both eras, on both transports.
 
+mod addresses;
 mod completion;
 mod logging;
+mod pictures;
 mod prompts;
 mod resources;
 mod revisions;

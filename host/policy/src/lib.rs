@@ -48,5 +48,5 @@ pub use principal::{Principal, PrincipalId, TokenScope};
 pub use readings::{Needs, Readings, needs};
 pub use rule::{Mode, ToolRule, default_approval, default_dry_run, default_enabled};
 pub use schema::{check_settings, without_secrets};
-pub use source::{InvalidSource, SourceRule};
+pub use source::{Asks, InvalidSource, SourceRule, VALUES};
 pub use verdict::{Layer, Outcome, Reason, Verdict};

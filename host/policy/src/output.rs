@@ -5,6 +5,7 @@
 
 mod content;
 mod failure;
+mod lines;
 mod redact;
 mod rules;
 mod screen;
@@ -14,8 +15,9 @@ use std::{collections::BTreeSet, fmt};
 use casemate_signing::manifest::Label;
 use serde_json::Value;
 
-pub use content::Content;
+pub use content::{Content, is_shown, of_bytes};
 pub use failure::{CheckedFailure, FailureKind, RawFailure, check_failure};
+pub use lines::check_lines;
 pub use redact::Redactor;
 pub use rules::{OutputRuleError, OutputRules, untrusted};
 pub use screen::{Flag, Flags, Pattern, PatternError, PatternName, Screen};

@@ -8,8 +8,8 @@ use std::{
     sync::Arc,
 };
 
-use casemate_signing::manifest::{ArgumentPlace, DimensionName, Effect, Label, Labels, PluginId, SourceName, Tool};
-use serde_json::json;
+use casemate_signing::manifest::{ArgumentName, ArgumentPlace, DimensionName, Effect, Label, Labels, PluginId, SourceName, Tool};
+use serde_json::{Map, json};
 
 use crate::{
     ApprovalMode, ApprovalRule, Call, GrantName, InvalidName, ServedName, ToolRule,
@@ -19,6 +19,9 @@ use crate::{
 /// What stands before a source's name in records, budgets and policies: no plugin's name begins so.
 const PREFIX: &str = "_source_";
 
+/// Where a read has the values that stand in the source's address.
+pub const VALUES: &str = "values";
+
 /// A source, and who may read it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct SourceRule {
@@ -27,6 +30,34 @@ pub struct SourceRule {
     /// Which grants name it.
     pub(crate) grants: BTreeSet<GrantName>,
     name: SourceName,
+}
+
+/// What a read of a source says besides which it is.
+#[derive(Debug, Clone, Copy)]
+pub struct Asks<'a> {
+    /// Whether it may be of a part: what is no text is given whole.
+    pub parts: bool,
+    /// Names of what stands in the source's address: each has a value in every read.
+    pub values: &'a BTreeSet<ArgumentName>,
+}
+
+impl Asks<'_> {
+    fn schema(self) -> serde_json::Value {
+        let count = json!({ "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1 });
+        let parts = ["offset", "length", "lines"].map(|name| (name.to_owned(), count.clone()));
+        let mut properties: Map<_, _> = parts.into_iter().filter(|_| self.parts).collect();
+        let mut required = Vec::new();
+        if !self.values.is_empty() {
+            // As between two slashes of an address: a value is part of a file's name, and leads nowhere else.
+            let value = json!({ "type": "string", "pattern": "^[A-Za-z0-9_~-][A-Za-z0-9._~-]{0,63}$", "maxLength": 64 });
+            let values: Map<_, _> = self.values.iter().map(|name| (name.to_string(), value.clone())).collect();
+            let names: Vec<&str> = self.values.iter().map(ArgumentName::as_str).collect();
+            let values = json!({ "type": "object", "additionalProperties": false, "properties": values, "required": names });
+            properties.insert(VALUES.to_owned(), values);
+            required.push(VALUES);
+        }
+        json!({ "type": "object", "additionalProperties": false, "properties": properties, "required": required })
+    }
 }
 
 /// What the host keeps sources under, in place of a publisher and its plugin.
@@ -49,15 +80,13 @@ impl SourceRule {
         labels: &BTreeSet<Label>,
         digest: String,
         grants: BTreeSet<GrantName>,
+        asks: Asks<'_>,
     ) -> Result<Self, InvalidSource> {
-        let count = json!({ "type": "integer", "minimum": 0, "maximum": (1_u64 << 53) - 1 });
-        let schema = json!({
-            "type": "object", "additionalProperties": false,
-            "properties": { "offset": count, "length": count, "lines": count },
-        });
+        let schema = asks.schema();
         let tool = Tool {
             title: name.to_string(),
             description: description.to_owned(),
+            icon: None,
             effect: Effect::Read,
             requests: BTreeSet::new(),
             scope: BTreeMap::<DimensionName, ArgumentPlace>::new(),
@@ -114,7 +143,7 @@ fn served(name: &SourceName) -> Result<ServedName, InvalidName> {
 }
 
 impl Call {
-    /// A read of a source: `{ offset, length }` in bytes, or `{ lines }` from its end.
+    /// A read of a source: `{ offset, length }` in bytes, or `{ lines }` from its end; with `values` where its address has them.
     pub fn of_source(name: &SourceName, arguments: serde_json::Value) -> Self {
         Self::new(format!("{PREFIX}{name}"), arguments).reading()
     }

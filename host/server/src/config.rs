@@ -2,6 +2,7 @@
 //!
 //! Nothing downstream sees `File`. A field that is parsed is enforced; a field that is not known is an error.
 
+mod address;
 mod advisories;
 mod audit;
 pub mod file;
@@ -58,6 +59,8 @@ pub struct Config {
     pub audit: AuditConfig,
     /// The oldest revision of the protocol that is served.
     pub oldest: Revision,
+    /// Whether callers hear what plugins say while their calls run.
+    pub log_lines: bool,
     /// Who may connect over HTTP, and what a connection may do.
     pub http: HttpSettings,
     /// How many calls one principal may have going.
@@ -290,6 +293,7 @@ impl Resolver<'_> {
             maxima,
             audit: self.audit(&file.audit),
             oldest: file.mcp.oldest,
+            log_lines: file.mcp.log_lines,
             http: HttpSettings { oauth, ..self.http(http) },
             calls: self.calls(file.calls),
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),

@@ -21,7 +21,10 @@ use casemate_audit::{EventFacts, EventKind, Log, Outcome};
 use casemate_ledger::Ledger;
 use casemate_policy::{Call, Principal, TokenScope, ToolRule, text::visible, visible as tools_of};
 use casemate_sandbox::{CallSettings, ProgressReport, Runtime};
-use casemate_signing::{Environment, manifest::Effect};
+use casemate_signing::{
+    Environment,
+    manifest::{Effect, Image, image::Picture},
+};
 use serde_json::{Map, Value};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
@@ -30,7 +33,7 @@ use crate::{
     clock,
     folders::Folders,
     mcp::{
-        self, Annotations, CallRequest, Completing, Contents, LAST_CALLS, ProgressSink, PromptListing, PromptText, Reply,
+        self, Annotations, CallRequest, Completing, Contents, Icon, LAST_CALLS, ProgressSink, PromptListing, PromptText, Reply,
         ResourceListing, Revision, ToolListing, UnderWay, Unserved,
     },
     pipeline::{self, Entry},
@@ -107,18 +110,22 @@ impl House {
 
 impl mcp::House for House {
     fn tools(&self, principal: &Principal) -> Arc<[ToolListing]> {
-        tools_of(self.serving().policy(), principal, clock::now()).into_iter().map(listing).collect()
+        let serving = self.serving();
+        tools_of(serving.policy(), principal, clock::now()).into_iter().map(|rule| listing(&serving, rule)).collect()
     }
 
     fn tool(&self, principal: &Principal, name: &str) -> Option<ToolListing> {
-        tools_of(self.serving().policy(), principal, clock::now())
-            .into_iter()
-            .find(|rule| rule.served.as_str() == name)
-            .map(listing)
+        let serving = self.serving();
+        let mut tools = tools_of(serving.policy(), principal, clock::now()).into_iter();
+        tools.find(|rule| rule.served.as_str() == name).map(|rule| listing(&serving, rule))
     }
 
     fn oldest(&self) -> Revision {
         self.serving().config().oldest
+    }
+
+    fn logs(&self) -> bool {
+        self.serving().config().log_lines
     }
 
     fn prompts(&self, principal: &Principal) -> Vec<PromptListing> {
@@ -192,11 +199,13 @@ async fn pass_on(mut reports: mpsc::Receiver<ProgressReport>, sink: ProgressSink
 }
 
 /// A tool as its signed manifest describes it.
-fn listing(rule: &ToolRule) -> ToolListing {
+fn listing(serving: &Serving, rule: &ToolRule) -> ToolListing {
     let tool = &rule.manifest_tool;
     // A dry run answers with a plan, which the tool's own schema does not describe.
     let output_schema = tool.output_schema.as_ref().filter(|_| !(rule.dry_run && tool.effect > Effect::Read));
+    let manifest = serving.plugin(&rule.plugin).map(|served| served.plugin.manifest());
     ToolListing {
+        icon: manifest.and_then(|manifest| icon(manifest.icon(tool)?)),
         name: rule.served.to_string(),
         title: tool.title.clone(),
         description: tool.description.clone(),
@@ -209,6 +218,12 @@ fn listing(rule: &ToolRule) -> ToolListing {
             open_world: !tool.requests.is_empty(),
         },
     }
+}
+
+/// A signed icon. A checked manifest has no other.
+fn icon(image: &Image) -> Option<Icon> {
+    let Picture { media_type, width, height, .. } = image.icon().ok()?;
+    Some(Icon { uri: image.as_uri().to_owned(), media_type, size: (width, height) })
 }
 
 fn object(schema: &Value) -> Arc<Map<String, Value>> {

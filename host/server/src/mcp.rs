@@ -49,9 +49,9 @@ mod trace;
 mod wire;
 
 pub use asking::FORGED;
-pub use house::{Annotations, Answer, CallRequest, Content, House, Question, Reply, Said, ToolListing};
+pub use house::{Annotations, Answer, CallRequest, Content, House, Icon, LogLine, Question, Reply, Said, ToolListing, Weight};
 pub use limits::Limits;
-pub use offers::{Completing, Contents, PromptArgumentListing, PromptListing, PromptText, ResourceListing, Unserved};
+pub use offers::{Body, Completing, Contents, PromptArgumentListing, PromptListing, PromptText, ResourceListing, Unserved};
 pub use progress::ProgressSink;
 pub use revision::Revision;
 pub use shutdown::Shutdown;

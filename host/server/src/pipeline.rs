@@ -40,7 +40,7 @@ use crate::{
 };
 use cost::{give_back, settle};
 use details::Listening;
-use ending::{Examined, GrantEnds, examine, said_in};
+use ending::{Examined, GrantEnds, examine, log_lines, said_in};
 
 /// Reports of one call that wait to be remembered; more are lost.
 const REPORTS: usize = 16;
@@ -226,8 +226,12 @@ impl Way<'_> {
             _ => None,
         };
         let overstepped = matches!(&ending, Ending::Refused(refusal) if refusal.reason() != RefusalReason::PlanMismatch);
+        let screen = serving.screen(&line.served);
         let Examined { mut reply, mut outcome, outside } =
-            examine(served, (rules, &serving.screen(&line.served)), &line, ending, &spent, &id.to_string());
+            examine(served, (rules, &screen), &line, ending, &spent, &id.to_string());
+        if outside && planned.is_none() && serving.config().log_lines {
+            reply.log = log_lines(served, &spent.log, &screen);
+        }
 
         // ledger: what the session has read, before it has
         if outside && let Err(reason) = self.remember(&line, rules, |shown| said_in(&reply, shown), &audit_id) {

@@ -201,7 +201,7 @@ pub(crate) fn result(output: CheckedOutput, plugin: &str, audit_id: &str) -> Rep
     }
     meta.insert(LABELS.to_owned(), labels.into());
     meta.insert(PROVENANCE.to_owned(), plugin.into());
-    Reply { content, structured, is_error: false, meta, question: None, waits: None }
+    Reply { content, structured, is_error: false, meta, question: None, waits: None, log: Vec::new() }
 }
 
 /// Data between marks, and what the host noticed of it where it reads like more than data.

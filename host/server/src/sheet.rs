@@ -10,8 +10,8 @@ use std::fmt::Write;
 use casemate_policy::text::visible;
 use casemate_sandbox::{Limits, Maxima};
 use casemate_signing::manifest::{
-    Binding, Credential, Effect, Established, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings, Tool,
-    Upstream, Volatile,
+    Attachment, Binding, Credential, Effect, Established, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings,
+    Tool, Upstream, Volatile,
 };
 use serde_json::Value;
 
@@ -63,6 +63,9 @@ impl Page {
         self.field("contract", &manifest.wit);
         self.field("license", visible(&plugin.license));
         self.field("source", visible(&plugin.source));
+        if let Some(icon) = &plugin.icon {
+            self.field("icon", icon);
+        }
         match &manifest.sbom {
             Some(sbom) => self.field("dependencies", format_args!("listed, sha256:{sbom}")),
             None => self.field("dependencies", "not listed: nobody can look up what is known of them"),
@@ -168,6 +171,9 @@ impl Page {
         self.line(format_args!("  {served} ({}{again})", tool.effect));
         self.line(format_args!("    title       {}", visible(&tool.title)));
         self.lines("description", &tool.description);
+        if let Some(icon) = &tool.icon {
+            self.line(format_args!("    icon        {icon}"));
+        }
         let requests: Vec<&str> = tool.requests.iter().map(|name| name.as_str()).collect();
         self.line(format_args!("    requests    {}", if requests.is_empty() { "none".to_owned() } else { requests.join(", ") }));
         for (dimension, place) in &tool.scope {
@@ -198,7 +204,21 @@ impl Page {
                 let line = format!("{{{}}}{need}{values}: {}", argument.name, argument.description);
                 self.line(format_args!("    argument    {}", visible(&line)));
             }
+            for attachment in &prompt.attach {
+                self.attachment(attachment);
+            }
             self.lines("text", &prompt.text);
+        }
+    }
+
+    fn attachment(&mut self, attachment: &Attachment) {
+        match attachment {
+            Attachment::Picture(picture) => self.line(format_args!("    picture     {}", picture.image)),
+            Attachment::Document(document) => {
+                let line = format!("{}, said to be from {}", document.media_type(), document.uri);
+                self.line(format_args!("    document    {}", visible(&line)));
+                self.lines("", &document.text);
+            }
         }
     }
 

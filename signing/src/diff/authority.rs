@@ -60,22 +60,24 @@ pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {
 
 /// What a prompt says is said to a model: any other word needs a person, as a tool's description does.
 fn prompts(before: &BTreeMap<PromptName, Prompt>, after: &BTreeMap<PromptName, Prompt>, found: &mut Found) {
-    for (at, before, Prompt { title, description, argument, text }) in found.entries("prompt", before, after) {
+    for (at, before, Prompt { title, description, argument, attach, text }) in found.entries("prompt", before, after) {
         found.equal(format!("{at}.title"), &before.title, title);
         found.equal(format!("{at}.description"), &before.description, description);
         found.equal(format!("{at}.argument"), &before.argument, argument);
+        found.equal(format!("{at}.attach"), &before.attach, attach);
         found.equal(format!("{at}.text"), &before.text, text);
     }
 }
 
 fn identity(before: &Identity, after: &Identity, found: &mut Found) {
     // Version and release say which package it is, and rise with each.
-    let Identity { name, publisher, version: _, release: _, description, license, source } = after;
+    let Identity { name, publisher, version: _, release: _, description, license, source, icon } = after;
     found.equal("plugin.name", &before.name, name);
     found.equal("plugin.publisher", &before.publisher, publisher);
     found.words(None, "description", Some(&before.description), Some(description));
     found.words(None, "license", Some(&before.license), Some(license));
     found.words(None, "source", Some(&before.source), Some(source));
+    found.words(None, "icon", before.icon.as_ref(), icon.as_ref());
 }
 
 fn bounds(before: &Limits, after: &Limits, found: &mut Found) {

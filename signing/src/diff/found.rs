@@ -8,7 +8,7 @@ use std::{
 use serde::Serialize;
 
 use super::{Change, TextChange, Verdict};
-use crate::manifest::ToolName;
+use crate::manifest::{ToolName, image::described};
 
 /// Differences, in the order they are found.
 #[derive(Default)]
@@ -105,9 +105,9 @@ impl Found {
     }
 }
 
-/// A string as it is, anything else as JSON.
+/// A string as it is, anything else as JSON; pictures as their digests.
 pub(super) fn shown<T: Serialize>(value: &T) -> String {
-    match serde_json::to_value(value) {
+    match serde_json::to_value(value).map(described) {
         Ok(serde_json::Value::String(text)) => text,
         Ok(other) => other.to_string(),
         // Nothing of a manifest that is compared comes here; a difference is never lost for want of words.

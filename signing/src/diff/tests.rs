@@ -358,3 +358,31 @@ fn a_prompt_is_words_to_a_model_and_every_change_of_it_needs_a_person() {
         assert!(changes.needs_consent() && changes.renewal().is_none());
     }
 }
+
+#[test]
+fn a_picture_is_shown_as_a_digest_and_another_one_needs_a_person() {
+    let image = |data: &[u8]| json!(crate::manifest::Image::of(data).unwrap());
+    let pixel: &[u8] = include_bytes!("../../tests/data/pixel.png");
+    // One pixel of another colour: the bytes before the end are its checksums.
+    let other = [&pixel[..pixel.len() - 13], &[0][..], &pixel[pixel.len() - 12..]].concat();
+    for place in ["/plugin/icon", "/tool/agents/icon"] {
+        let (mut one, mut two) = (value(), value());
+        set(&mut one, place, image(pixel));
+        set(&mut two, place, image(&other));
+        let changes = Changes::between(&read(&one), &read(&two));
+        let [change] = changes.texts.as_slice() else { panic!("one change: {changes:?}") };
+        let shown = format!("{change:?}");
+        assert!(
+            changes.needs_consent() && change.field == "icon" && shown.contains("sha256:") && !shown.contains("base64"),
+            "{shown}"
+        );
+        assert_ne!(change.before, change.after);
+        assert_ne!(Approval::of(&read(&one)), Approval::of(&read(&two)), "{place}");
+    }
+    let prompt = json!({ "triage": { "title": "T", "description": "D", "text": "L", "attach": [{ "image": image(pixel) }] } });
+    let mut with = value();
+    set(&mut with, "/prompt", prompt);
+    let changes = Changes::between(&read(&value()), &read(&with));
+    let shown = format!("{:?}", changes.authority);
+    assert!(changes.widens() && shown.contains("sha256:") && !shown.contains("base64"), "{shown}");
+}

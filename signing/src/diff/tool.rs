@@ -15,7 +15,7 @@ pub(super) fn compare(before: &BTreeMap<ToolName, Tool>, after: &BTreeMap<ToolNa
 }
 
 fn one(name: &ToolName, before: &Tool, after: &Tool, found: &mut Found) {
-    let Tool { title, description, effect, requests, scope, idempotent, labels, input_schema, output_schema } = after;
+    let Tool { title, description, icon, effect, requests, scope, idempotent, labels, input_schema, output_schema } = after;
     let at = |field: &str| format!("tool.{name}.{field}");
     found.equal(at("effect"), &before.effect, effect);
     found.allowed(&at("requests"), &before.requests, requests);
@@ -37,6 +37,7 @@ fn one(name: &ToolName, before: &Tool, after: &Tool, found: &mut Found) {
     let words = Some(name);
     found.words(words, "title", Some(&before.title), Some(title));
     found.words(words, "description", Some(&before.description), Some(description));
+    found.words(words, "icon", before.icon.as_ref(), icon.as_ref());
     found.words(words, "idempotent", Some(&before.idempotent), Some(idempotent));
     found.words(words, "input_schema", Some(&before.input_schema), Some(input_schema));
     found.words(words, "output_schema", before.output_schema.as_ref(), output_schema.as_ref());

@@ -154,6 +154,9 @@ fn texts(manifest: &Manifest) -> Vec<Text<'_>> {
         texts.push(source("title", prompt.title.as_str()));
         texts.push(source("description", prompt.description.as_str()));
         texts.push(Text { spoken: true, ..source("text", prompt.text.as_str()) });
+        for (number, document) in prompt.documents() {
+            texts.push(Text { spoken: true, ..source(&format!("attach[{number}].text"), document.text.as_str()) });
+        }
         for argument in &prompt.argument {
             texts.push(source(&format!("argument.{}.description", argument.name), argument.description.as_str()));
             let values =

@@ -7,6 +7,7 @@ mod contract;
 mod established;
 mod identity;
 mod overlap;
+mod picture;
 mod place;
 mod planned;
 mod prompt;
@@ -17,6 +18,7 @@ mod upstream;
 use std::collections::BTreeMap;
 
 pub(crate) use contract::{FORM, JSON};
+pub(crate) use picture::pictures;
 pub use prompt::MAX_PROMPTS;
 pub use rule::{PathFault, Rule, RuleError};
 
@@ -63,6 +65,7 @@ pub fn check(manifest: &Manifest) -> Result<(), Vec<RuleError>> {
     let contracts = upstream::check(manifest, &mut findings);
     tool::check(manifest, &contracts, &mut findings);
     prompt::check(manifest, &mut findings);
+    picture::check(manifest, &mut findings);
     unused(manifest, &contracts, &mut findings);
     // Every other number has a bound of its own.
     exact("upstream", &serde_json::json!(manifest.upstream), &mut findings);

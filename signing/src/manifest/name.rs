@@ -13,18 +13,21 @@ pub struct InvalidName {
     value: String,
 }
 
-/// ASCII, starts with a lower-case letter, then lower-case letters, digits and `separator`, `min..=max` long.
-fn fits(text: &str, separator: u8, min: usize, max: usize) -> bool {
+/// ASCII, starts with a lower-case letter, then lower-case letters, digits and what is `also` allowed, `min..=max` long.
+fn fits(text: &str, also: &[u8], min: usize, max: usize) -> bool {
     (min..=max).contains(&text.len())
         && text.bytes().enumerate().all(|(at, byte)| match byte {
             b'a'..=b'z' => true,
             b'0'..=b'9' => at > 0,
-            _ => byte == separator && at > 0,
+            _ => also.contains(&byte) && at > 0,
         })
 }
 
+/// What clients show as the name of a field to fill in, as people write those: `resourceUri` or `resource_uri`.
+const FIELD: &[u8] = b"_ABCDEFGHIJKLMNOPQRSTUVWXYZ";
+
 macro_rules! name {
-    ($(#[$doc:meta])* $type:ident, $kind:literal, $separator:literal, $min:literal..=$max:literal, $rule:literal) => {
+    ($(#[$doc:meta])* $type:ident, $kind:literal, $also:expr, $min:literal..=$max:literal, $rule:literal) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
         #[serde(try_from = "String", into = "String")]
@@ -40,7 +43,7 @@ macro_rules! name {
         impl TryFrom<String> for $type {
             type Error = InvalidName;
             fn try_from(text: String) -> Result<Self, InvalidName> {
-                if fits(&text, $separator, $min, $max) {
+                if fits(&text, $also, $min, $max) {
                     Ok(Self(text))
                 } else {
                     Err(InvalidName { kind: $kind, rule: $rule, value: text.chars().take(80).collect() })
@@ -71,37 +74,37 @@ macro_rules! name {
 
 name!(
     /// A plugin's short name. No `_`, so that `plugin_tool` splits in one way.
-    PluginName, "plugin name", b'-', 2..=39, "it has the form ^[a-z][a-z0-9-]{1,38}$");
+    PluginName, "plugin name", b"-", 2..=39, "it has the form ^[a-z][a-z0-9-]{1,38}$");
 name!(
     /// A publisher's name.
-    PublisherName, "publisher name", b'-', 2..=39, "it has the form ^[a-z][a-z0-9-]{1,38}$");
+    PublisherName, "publisher name", b"-", 2..=39, "it has the form ^[a-z][a-z0-9-]{1,38}$");
 name!(
     /// A tool's name inside its plugin. Served as `plugin_tool`.
-    ToolName, "tool name", b'_', 2..=40, "it has the form ^[a-z][a-z0-9_]{1,39}$");
+    ToolName, "tool name", b"_", 2..=40, "it has the form ^[a-z][a-z0-9_]{1,39}$");
 name!(
     /// A prompt's name inside its plugin. Served as `plugin_prompt`.
-    PromptName, "prompt name", b'_', 2..=40, "it has the form ^[a-z][a-z0-9_]{1,39}$");
+    PromptName, "prompt name", b"_", 2..=40, "it has the form ^[a-z][a-z0-9_]{1,39}$");
 name!(
     /// The name of a prompt's argument.
-    ArgumentName, "prompt argument name", b'_', 1..=39, "it has the form ^[a-z][a-z0-9_]{0,38}$");
+    ArgumentName, "prompt argument name", FIELD, 1..=39, "it has the form ^[a-z][a-zA-Z0-9_]{0,38}$");
 name!(
     /// An upstream's name inside its plugin.
-    UpstreamName, "upstream name", b'-', 1..=39, "it has the form ^[a-z][a-z0-9-]{0,38}$");
+    UpstreamName, "upstream name", b"-", 1..=39, "it has the form ^[a-z][a-z0-9-]{0,38}$");
 name!(
     /// A request contract's name inside its plugin.
-    ContractName, "request contract name", b'-', 1..=63, "it has the form ^[a-z][a-z0-9-]{0,62}$");
+    ContractName, "request contract name", b"-", 1..=63, "it has the form ^[a-z][a-z0-9-]{0,62}$");
 name!(
     /// A scope dimension's name inside its plugin.
-    DimensionName, "scope dimension name", b'_', 1..=39, "it has the form ^[a-z][a-z0-9_]{0,38}$");
+    DimensionName, "scope dimension name", b"_", 1..=39, "it has the form ^[a-z][a-z0-9_]{0,38}$");
 name!(
     /// A secret's name inside its plugin.
-    SecretName, "secret name", b'_', 1..=39, "it has the form ^[a-z][a-z0-9_]{0,38}$");
+    SecretName, "secret name", b"_", 1..=39, "it has the form ^[a-z][a-z0-9_]{0,38}$");
 name!(
     /// A byte source's name inside its plugin.
-    SourceName, "source name", b'-', 1..=39, "it has the form ^[a-z][a-z0-9-]{0,38}$");
+    SourceName, "source name", b"-", 1..=39, "it has the form ^[a-z][a-z0-9-]{0,38}$");
 name!(
     /// A label that results carry.
-    Label, "label", b'-', 1..=39, "it has the form ^[a-z][a-z0-9-]{0,38}$");
+    Label, "label", b"-", 1..=39, "it has the form ^[a-z][a-z0-9-]{0,38}$");
 
 /// `publisher/name`: what a plugin is called in the trust store, in lock files and in logs.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]

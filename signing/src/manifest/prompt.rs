@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, fmt};
 
 use serde::{Deserialize, Serialize};
 
-use super::{ArgumentName, PromptName};
+use super::{ArgumentName, Image, PromptName};
 
 /// One prompt, with every text a client will ever see of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -18,8 +18,49 @@ pub struct Prompt {
     /// What it takes, in the author's order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub argument: Vec<PromptArgument>,
+    /// What goes before the text, in this order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attach: Vec<Attachment>,
     /// What is said to the model: `{argument}` stands for an argument, `{{` and `}}` for a brace.
     pub text: String,
+}
+
+/// Something that goes with a prompt's text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged, expecting = "neither `{ image = … }` nor `{ uri = …, text = … }`, with nothing else")]
+pub enum Attachment {
+    /// A picture.
+    Picture(PromptPicture),
+    /// A text with its address.
+    Document(PromptDocument),
+}
+
+/// A picture that goes with a prompt.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptPicture {
+    /// The picture itself.
+    pub image: Image,
+}
+
+/// A text that goes with a prompt. Arguments stand in it as in the prompt's own text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PromptDocument {
+    /// Where it is said to be from; arguments may stand in it.
+    pub uri: String,
+    /// IANA media type of a text; default: `text/plain`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub media_type: Option<String>,
+    /// The text itself.
+    pub text: String,
+}
+
+impl PromptDocument {
+    /// What it is, stated or not.
+    pub fn media_type(&self) -> &str {
+        self.media_type.as_deref().unwrap_or("text/plain")
+    }
 }
 
 /// One argument of a prompt.
@@ -57,50 +98,66 @@ impl fmt::Display for StrayBrace {
     }
 }
 
-impl Prompt {
-    /// The text in its parts, in order.
-    ///
-    /// # Errors
-    /// Where it is no template. A checked manifest has none of those.
-    pub fn pieces(&self) -> Result<Vec<Piece<'_>>, StrayBrace> {
-        let (mut pieces, mut rest) = (Vec::new(), self.text.as_str());
-        while let Some(at) = rest.find(['{', '}']) {
-            let (said, brace) = rest.split_at_checked(at).ok_or(StrayBrace)?;
-            if !said.is_empty() {
-                pieces.push(Piece::Said(said));
-            }
-            rest = if let Some(after) = brace.strip_prefix("{{") {
-                pieces.push(Piece::Said("{"));
-                after
-            } else if let Some(after) = brace.strip_prefix("}}") {
-                pieces.push(Piece::Said("}"));
-                after
-            } else {
-                let (name, after) = brace.strip_prefix('{').and_then(|inner| inner.split_once('}')).ok_or(StrayBrace)?;
-                name.parse::<ArgumentName>().map_err(|_| StrayBrace)?;
-                pieces.push(Piece::Argument(name));
-                after
-            };
+/// A template in its parts, in order.
+///
+/// # Errors
+/// Where it is none. A checked manifest has none of those.
+pub fn pieces(text: &str) -> Result<Vec<Piece<'_>>, StrayBrace> {
+    let (mut pieces, mut rest) = (Vec::new(), text);
+    while let Some(at) = rest.find(['{', '}']) {
+        let (said, brace) = rest.split_at_checked(at).ok_or(StrayBrace)?;
+        if !said.is_empty() {
+            pieces.push(Piece::Said(said));
         }
-        if !rest.is_empty() {
-            pieces.push(Piece::Said(rest));
-        }
-        Ok(pieces)
+        rest = if let Some(after) = brace.strip_prefix("{{") {
+            pieces.push(Piece::Said("{"));
+            after
+        } else if let Some(after) = brace.strip_prefix("}}") {
+            pieces.push(Piece::Said("}"));
+            after
+        } else {
+            let (name, after) = brace.strip_prefix('{').and_then(|inner| inner.split_once('}')).ok_or(StrayBrace)?;
+            name.parse::<ArgumentName>().map_err(|_| StrayBrace)?;
+            pieces.push(Piece::Argument(name));
+            after
+        };
     }
+    if !rest.is_empty() {
+        pieces.push(Piece::Said(rest));
+    }
+    Ok(pieces)
+}
 
+impl Prompt {
     /// The argument of that name.
     pub fn argument(&self, name: &str) -> Option<&PromptArgument> {
         self.argument.iter().find(|argument| argument.name.as_str() == name)
     }
 
-    /// Names that stand in the text.
-    pub(crate) fn named(&self) -> Result<BTreeSet<&str>, StrayBrace> {
-        let argument = |piece| match piece {
-            Piece::Argument(name) => Some(name),
-            Piece::Said(_) => None,
-        };
-        Ok(self.pieces()?.into_iter().filter_map(argument).collect())
+    /// The texts that go with it.
+    pub fn documents(&self) -> impl Iterator<Item = (usize, &PromptDocument)> {
+        self.attach.iter().enumerate().filter_map(|(number, attachment)| match attachment {
+            Attachment::Document(document) => Some((number, document)),
+            Attachment::Picture(_) => None,
+        })
     }
+
+    /// Every template of it, and where it stands.
+    pub(crate) fn templates(&self) -> impl Iterator<Item = (String, &str)> {
+        let documents = self.documents().flat_map(|(number, document)| {
+            [(format!("attach[{number}].uri"), document.uri.as_str()), (format!("attach[{number}].text"), document.text.as_str())]
+        });
+        std::iter::once(("text".to_owned(), self.text.as_str())).chain(documents)
+    }
+}
+
+/// Names that stand in a template.
+pub(crate) fn named(text: &str) -> Result<BTreeSet<&str>, StrayBrace> {
+    let argument = |piece| match piece {
+        Piece::Argument(name) => Some(name),
+        Piece::Said(_) => None,
+    };
+    Ok(pieces(text)?.into_iter().filter_map(argument).collect())
 }
 
 /// What clients call a prompt: `plugin_prompt`, as a tool.
@@ -114,12 +171,11 @@ mod tests {
     use super::*;
 
     fn pieces(text: &str) -> Result<Vec<String>, StrayBrace> {
-        let prompt = Prompt { title: String::new(), description: String::new(), argument: Vec::new(), text: text.to_owned() };
         let shown = |piece: Piece<'_>| match piece {
             Piece::Said(text) => text.to_owned(),
             Piece::Argument(name) => format!("<{name}>"),
         };
-        Ok(prompt.pieces()?.into_iter().map(shown).collect())
+        Ok(super::pieces(text)?.into_iter().map(shown).collect())
     }
 
     #[test]

@@ -203,3 +203,12 @@ pub(super) fn progress_leak() {
     assert!(reports.iter().all(|report| report.message.as_deref() == Some("from \\u{1b}outside")), "{reports:?}");
     house.goes_on();
 }
+
+/// Who hears it, where the operator lets anybody, is in `surface::logging`.
+#[test]
+pub(super) fn talker() {
+    let house = House::serving(&Guest::new("talker"));
+    house.run("").done(&["done"]);
+    house.run("failed").ended("error", "internal", &["it did not work"]).silent(&["looking", "nearly done"]);
+    house.goes_on();
+}

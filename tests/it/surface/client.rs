@@ -61,15 +61,38 @@ impl Client {
         modern(self.revision)
     }
 
+    /// Which revision it speaks.
+    pub(crate) fn revision(&self) -> &'static str {
+        self.revision
+    }
+
     /// Any request. Gives the whole answer; what is told meanwhile is passed over.
-    pub(crate) fn ask(&mut self, method: &str, mut params: Value) -> Value {
+    pub(crate) fn ask(&mut self, method: &str, params: Value) -> Value {
+        self.whole(method, params).1
+    }
+
+    /// Any request. Gives what is told before the answer, and the answer.
+    pub(crate) fn whole(&mut self, method: &str, mut params: Value) -> (Vec<Value>, Value) {
         self.asked += 1;
         if modern(self.revision) {
+            let more = params["_meta"].take();
             params["_meta"] = meta(self.revision);
+            let members = params["_meta"].as_object_mut().unwrap();
+            members.extend(more.as_object().cloned().unwrap_or_default());
         }
+        let mut told = Vec::new();
         let name = ["name", "uri"].into_iter().find_map(|key| params.get(key)?.as_str().map(str::to_owned));
         match &mut self.how {
-            How::Stdio(raw) => raw.ask(self.asked, method, params),
+            How::Stdio(raw) => {
+                raw.send(&json!({ "jsonrpc": "2.0", "id": self.asked, "method": method, "params": params }));
+                loop {
+                    let message = raw.receive();
+                    if message["id"] == self.asked {
+                        return (told, message);
+                    }
+                    told.push(message);
+                }
+            }
             How::Http(http, session) => {
                 let message = json!({ "jsonrpc": "2.0", "id": self.asked, "method": method, "params": params });
                 let headers = match session {
@@ -83,8 +106,9 @@ impl Client {
                 loop {
                     let message = messages.next();
                     if message["id"] == self.asked {
-                        return message;
+                        return (told, message);
                     }
+                    told.push(message);
                 }
             }
         }

@@ -49,6 +49,7 @@ pub(crate) fn decision(effect: Effect, arguments: Value, approval: ApprovalMode)
     let tool = Tool {
         title: "Look".to_owned(),
         description: "Looks.".to_owned(),
+        icon: None,
         effect,
         requests: Default::default(),
         scope: BTreeMap::new(),

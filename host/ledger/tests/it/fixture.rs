@@ -86,6 +86,7 @@ pub(crate) fn rule(served: &str, effect: Effect, approval: ApprovalRule, scoped:
     let tool = Tool {
         title: "Look".to_owned(),
         description: "Looks.".to_owned(),
+        icon: None,
         effect,
         requests: Default::default(),
         scope: if scoped { [(group(), ArgumentPlace { argument: "/group".to_owned() })].into() } else { BTreeMap::new() },

@@ -40,6 +40,7 @@ fn rule() -> ToolRule {
     let tool = Tool {
         title: "Look".to_owned(),
         description: "Looks.".to_owned(),
+        icon: None,
         effect: Effect::Execute,
         requests: BTreeSet::new(),
         scope: [("group".parse().unwrap(), ArgumentPlace { argument: "/group".to_owned() })].into(),

@@ -7,6 +7,10 @@ use crate::{
 };
 use casemate_signing::manifest::ScopeKind;
 
+/// Images that are shown.
+const IMAGES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+/// Recordings that are shown.
+const AUDIOS: [&str; 4] = ["audio/wav", "audio/mpeg", "audio/ogg", "audio/flac"];
 /// Characters of a link's name: a name, not a second text.
 const MAX_NAME: usize = 256;
 
@@ -159,6 +163,20 @@ pub(super) fn screened(piece: Content, screen: &Screen, flags: &mut Flags) -> Re
             Ok(Content::Embedded { uri, media_type, text: screen.apply(text, flags) })
         }
         bytes @ (Content::Image { .. } | Content::Audio { .. }) => Ok(bytes),
+    }
+}
+
+/// Whether bytes of this media type are shown, if they are what it says.
+pub fn is_shown(media_type: &str) -> bool {
+    IMAGES.contains(&media_type) || AUDIOS.contains(&media_type)
+}
+
+/// Bytes, as an image or a recording.
+pub fn of_bytes(media_type: String, data: Vec<u8>) -> RawContent {
+    if AUDIOS.contains(&media_type.as_str()) {
+        RawContent::Audio { media_type, data }
+    } else {
+        RawContent::Image { media_type, data }
     }
 }
 

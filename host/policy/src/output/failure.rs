@@ -94,19 +94,22 @@ impl CheckedFailure {
     }
 }
 
+/// Words with nothing hidden, no secret and none of the operator's patterns in them, at most `max` characters.
+pub(super) fn clean(text: &str, max: usize, redactor: &Redactor, screen: &Screen, flags: &mut Flags) -> String {
+    screen.note(text, flags);
+    // Redact before cutting: a cut could leave the half of a secret that is no longer found.
+    let redacted = redactor.redact_counting(visible(text).into_owned(), &mut 0);
+    let redacted = screen.apply(redacted, flags);
+    match redacted.char_indices().nth(max).and_then(|(end, _)| redacted.get(..end)) {
+        Some(head) => format!("{head}…"),
+        None => redacted,
+    }
+}
+
 /// Check a failure's words as a result's words are checked.
 pub fn check_failure(raw: RawFailure, redactor: &Redactor, screen: &Screen) -> CheckedFailure {
-    // Redact before cutting: a cut could leave the half of a secret that is no longer found.
     let mut flags = Flags::new();
-    let mut clean = |text: &str, max: usize| {
-        screen.note(text, &mut flags);
-        let redacted = redactor.redact_counting(visible(text).into_owned(), &mut 0);
-        let redacted = screen.apply(redacted, &mut flags);
-        match redacted.char_indices().nth(max).and_then(|(end, _)| redacted.get(..end)) {
-            Some(head) => format!("{head}…"),
-            None => redacted,
-        }
-    };
+    let mut clean = |text: &str, max: usize| clean(text, max, redactor, screen, &mut flags);
     let (code, message) = (raw.code.map(|code| clean(&code, MAX_CODE)), clean(&raw.message, MAX_MESSAGE));
     CheckedFailure {
         kind: raw.kind,

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use casemate_policy::{
-    Call, Decision, Grant, GrantName, Guards, Policy, Readings, SourceRule, breaker::BreakerReading, decide, needs, paused,
+    Asks, Call, Decision, Grant, GrantName, Guards, Policy, Readings, SourceRule, breaker::BreakerReading, decide, needs, paused,
     visible, visible_sources,
 };
 use casemate_signing::{Environment, manifest::Effect};
@@ -13,7 +13,8 @@ use crate::fixture::{NOW, code, grant, principal, rules};
 
 fn source(name: &str, grants: &[&str]) -> SourceRule {
     let grants: BTreeSet<GrantName> = grants.iter().map(|name| name.parse().unwrap()).collect();
-    SourceRule::new(&name.parse().unwrap(), "a log", &BTreeSet::from(["logins".parse().unwrap()]), "00".to_owned(), grants)
+    let asks = Asks { parts: true, values: &BTreeSet::new() };
+    SourceRule::new(&name.parse().unwrap(), "a log", &BTreeSet::from(["logins".parse().unwrap()]), "00".to_owned(), grants, asks)
         .unwrap()
 }
 

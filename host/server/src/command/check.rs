@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 use super::{Context, print};
 use crate::{
     clock,
+    config::SourceConfig,
     exit::{Exit, Outcome},
     house::{House, Opening, Serving, store},
     posture::{self, Finding, Severity},
@@ -88,6 +89,7 @@ fn text(house: &House, serving: &Serving, posture: &[Finding]) -> String {
             .collect();
         text.push_str(&if rows.is_empty() { "  no tool\n".to_owned() } else { print::table(&rows) });
     }
+    text.push_str(&sources(serving));
     if serving.policy().grants().next().is_none() {
         text.push_str("\nNobody may call anything: there is no grant.\n");
     }
@@ -102,6 +104,29 @@ fn text(house: &House, serving: &Serving, posture: &[Finding]) -> String {
         ));
     }
     text
+}
+
+/// The log sources: where a client finds each, and whose it is.
+fn sources(serving: &Serving) -> String {
+    let rows: Vec<Vec<String>> = serving
+        .config()
+        .sources
+        .iter()
+        .map(|(name, source)| {
+            let SourceConfig { media_type, max_bytes, .. } = &source.value;
+            vec![
+                format!("  {name}"),
+                source.value.uri(name),
+                format!("{media_type}, up to {max_bytes} bytes"),
+                if readers(&source.value).is_empty() { "no grant".to_owned() } else { readers(&source.value).join(", ") },
+            ]
+        })
+        .collect();
+    if rows.is_empty() { String::new() } else { format!("\nsources\n{}", print::table(&rows)) }
+}
+
+fn readers(source: &SourceConfig) -> Vec<String> {
+    source.rule.grants().iter().map(ToString::to_string).collect()
 }
 
 /// What is known of the plugins and does not refuse them, and waivers that do nothing.
@@ -199,6 +224,11 @@ fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
         .iter()
         .map(|refused| json!({ "plugin": refused.plugin.to_string(), "reason": refused.reason }))
         .collect();
+    let sources = serving.config().sources.iter().map(|(name, source)| {
+        let SourceConfig { media_type, max_bytes, .. } = &source.value;
+        json!({ "source": name.as_str(), "uri": source.value.uri(name), "media_type": media_type, "max_bytes": max_bytes, "grants": readers(&source.value) })
+    });
+    let sources: Vec<Value> = sources.collect();
     let known = serving.findings();
     let findings: Vec<Value> =
         known.iter().map(|(plugin, finding)| json!({ "plugin": plugin.to_string(), "finding": finding.to_json() })).collect();
@@ -207,5 +237,5 @@ fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
         .idle(&known, clock::now())
         .map(|(waiver, ended)| json!({ "id": waiver.value.id, "plugin": waiver.value.plugin.as_str(), "until": waiver.value.until, "ended": ended }))
         .collect();
-    json!({ "environment": house.environment().as_str(), "grants": grants, "not_served": refused, "advisories": findings, "idle_waivers": idle, "posture": posture.iter().map(Finding::to_json).collect::<Vec<_>>() })
+    json!({ "environment": house.environment().as_str(), "grants": grants, "sources": sources, "not_served": refused, "advisories": findings, "idle_waivers": idle, "posture": posture.iter().map(Finding::to_json).collect::<Vec<_>>() })
 }

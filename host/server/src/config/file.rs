@@ -140,6 +140,9 @@ pub struct Mcp {
     /// The oldest revision of the protocol that is served; default: every one there is.
     #[serde(default)]
     pub oldest: crate::mcp::Revision,
+    /// Whether a caller hears what a plugin said while its call ran: as log messages, if its client asks for them. Default: no.
+    #[serde(default)]
+    pub log_lines: bool,
 }
 
 /// `[http.oauth]`
@@ -291,7 +294,7 @@ pub struct Source {
 #[serde(deny_unknown_fields)]
 pub struct LogSource {
     /// The file; relative to the configuration file. It need not exist yet: logs rotate.
-    pub path: std::path::PathBuf,
+    pub path: Spanned<std::path::PathBuf>,
     /// What it is, for callers.
     pub description: Spanned<String>,
     /// What its reads carry besides `untrusted`.
@@ -299,6 +302,10 @@ pub struct LogSource {
     pub labels: Vec<Spanned<String>>,
     /// The most bytes of one read; default: 64 KiB.
     pub max_bytes: Option<Spanned<u64>>,
+    /// Its own address, in place of `casemate://logs/NAME`. Where `{names}` stand in it, they stand in the file's name too.
+    pub uri: Option<Spanned<String>>,
+    /// What it is: of a text, or of a picture or recording, which is given whole. Default: `text/plain`.
+    pub media_type: Option<Spanned<String>>,
 }
 
 /// `[plugins.NAME.tools.TOOL]`

@@ -55,8 +55,9 @@ fn enumerated(tool: &Tool, argument: &str) -> Vec<String> {
 
 fn of_template(house: &House, serving: &Serving, principal: &Principal, uri: &str, variable: &str) -> Vec<String> {
     let sources = || {
-        let sources = visible_sources(serving.policy(), principal, clock::now());
-        sources.into_iter().map(|rule| rule.name().to_string()).collect::<Vec<_>>()
+        let sources = visible_sources(serving.policy(), principal, clock::now()).into_iter();
+        let known = |name| serving.config().sources.get(name).is_some_and(|source| source.value.has_parts());
+        sources.map(casemate_policy::SourceRule::name).filter(|name| known(name)).map(ToString::to_string).collect::<Vec<_>>()
     };
     match (uri, variable) {
         (address::PLUGIN, "name") => {

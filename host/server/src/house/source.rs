@@ -25,6 +25,8 @@ pub(crate) enum Part {
     },
     /// The last lines.
     Tail(u64),
+    /// All of it, or nothing.
+    Whole,
 }
 
 impl Part {
@@ -57,6 +59,8 @@ pub(crate) fn read(path: &Path, part: Part, most: usize) -> io::Result<Slice> {
     let (offset, length) = match part {
         Part::Range { offset, length } => (offset.min(size), length.unwrap_or(most).min(most)),
         Part::Tail(_) => (size.saturating_sub(most), most),
+        Part::Whole if size > most => return Err(io::Error::new(io::ErrorKind::FileTooLarge, "larger than `max_bytes`")),
+        Part::Whole => (0, most),
     };
     let mut bytes = read_at(&file, offset, length.min(size.saturating_sub(offset)))?;
     let Part::Tail(lines) = part else { return Ok(Slice { offset, bytes, size }) };

@@ -38,7 +38,7 @@ use super::{
     completion,
     http::step_up,
     in_flight::busy,
-    logging::Level,
+    logging::{self, Level},
     page::page,
     progress, prompts,
     resources::{self, LIST_TTL_MS, Watched},
@@ -119,7 +119,7 @@ impl<H: House> Handler<H> {
         let tools = self.house.tools(caller);
         let page = page(&tools, cursor.as_deref(), self.limits.tools_per_page)
             .map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
-        let mut result = ListToolsResult::with_all_items(page.items.into_iter().map(wire::tool).collect());
+        let mut result = ListToolsResult::with_all_items(page.items.into_iter().map(|tool| wire::tool(tool, revision)).collect());
         result.next_cursor = page.next;
         if !revision.has_initialize() {
             // The list depends on the principal.
@@ -141,6 +141,7 @@ impl<H: House> Handler<H> {
         let (tool, arguments) = (request.name.into_owned(), request.arguments.unwrap_or_default());
         let request = CallRequest { tool, arguments, answer, awaits: None, trace: trace::of(&context) };
         let (peer, tool) = (context.peer.clone(), request.tool.clone());
+        let level = context.meta.log_level();
         let task = takes_tasks(&context, revision).then(|| request.clone());
         let mut reply = match context.meta.get_progress_token() {
             None => self.conversation(&caller, request, &asks, context.ct, None).await,
@@ -153,6 +154,8 @@ impl<H: House> Handler<H> {
         if let Some(fault) = asking::forged(&reply) {
             return Err(fault);
         }
+        let asked = if revision.has_initialize() { self.level.asked() } else { level };
+        logging::pass_on(&peer, asked, std::mem::take(&mut reply.log)).await;
         if revision.has_initialize() {
             self.level.tell(&peer, &tool, &reply);
         }
@@ -215,7 +218,7 @@ impl<H: House> ServerHandler for Handler<H> {
         let server = Implementation::new("casemate", env!("CARGO_PKG_VERSION"))
             .with_title("Casemate")
             .with_description("Security tools for AI agents, within limits an operator has set");
-        let capabilities = ServerCapabilities::builder()
+        let mut capabilities = ServerCapabilities::builder()
             .enable_tools()
             .enable_tool_list_changed()
             .enable_prompts()
@@ -226,6 +229,8 @@ impl<H: House> ServerHandler for Handler<H> {
             .enable_completions()
             .enable_tasks()
             .build();
+        // A client of 2026-07-28 asks for it with a call; one of 2025 by `logging/setLevel`, and hears of its refusals besides.
+        capabilities.logging = self.house.logs().then(Map::new);
         ServerConfig::new(capabilities)
             .with_server_info(server)
             .with_instructions(INSTRUCTIONS)
@@ -314,7 +319,7 @@ impl<H: House> ServerHandler for Handler<H> {
     fn get_tool(&self, name: &str) -> Option<Tool> {
         // Outside any request's task, so a panic here would take the connection down.
         let tool = std::panic::catch_unwind(AssertUnwindSafe(|| self.house.tool(&self.asker, name))).ok()??;
-        Some(wire::tool(&tool))
+        Some(wire::tool(&tool, &ProtocolVersion::V_2026_07_28))
     }
 
     /// Every request that fits no method with its params: either the method or the params are wrong.

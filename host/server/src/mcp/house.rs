@@ -35,6 +35,11 @@ pub trait House: Send + Sync + 'static {
         Revision::default()
     }
 
+    /// Whether clients may hear what plugins say of their calls.
+    fn logs(&self) -> bool {
+        false
+    }
+
     /// The prompts `principal` may see.
     fn prompts(&self, _principal: &Principal) -> Vec<PromptListing> {
         Vec::new()
@@ -119,6 +124,40 @@ pub struct ToolListing {
     pub output_schema: Option<Arc<Map<String, Value>>>,
     /// What the signed effect says about the tool.
     pub annotations: Annotations,
+    /// What is shown beside it.
+    pub icon: Option<Icon>,
+}
+
+/// A picture beside a name. Its bytes are in it: a client has nowhere to go for it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Icon {
+    /// `data:…`, from the signed manifest.
+    pub uri: String,
+    /// IANA media type.
+    pub media_type: &'static str,
+    /// Pixels: width and height.
+    pub size: (u32, u32),
+}
+
+/// Something a plugin said while it ran, checked for whoever made the call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LogLine {
+    /// Whose words they are: the plugin's served name.
+    pub logger: String,
+    /// How much they matter.
+    pub weight: Weight,
+    /// The words.
+    pub text: String,
+}
+
+/// How much a line matters, least first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "as in wit/log.wit")]
+pub enum Weight {
+    Debug,
+    Info,
+    Warn,
+    Error,
 }
 
 /// Hints about what a tool does, derived by the house from the signed effect.
@@ -195,6 +234,8 @@ pub struct Reply {
     pub question: Option<Question>,
     /// The approval that the call waits for.
     pub waits: Option<ApprovalId>,
+    /// What the plugin said meanwhile, where the operator lets clients hear it.
+    pub log: Vec<LogLine>,
 }
 
 impl Reply {
@@ -207,6 +248,7 @@ impl Reply {
             meta: Map::new(),
             question: None,
             waits: None,
+            log: Vec::new(),
         }
     }
 

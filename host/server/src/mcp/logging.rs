@@ -1,9 +1,14 @@
-//! Log messages to a client of 2025 about its own calls. They are deprecated since 2026-07-28, and none are sent there.
+//! Log messages to a client about its own calls: to one of 2025 how each ended, and where the operator allows it, to any what the plugin
+//! said meanwhile. They are deprecated since 2026-07-28, where each call asks for them by itself.
 //!
-//! Nothing is sent before a client has asked for it, and nothing that the call's reply does not say.
+//! Nothing is sent before a client has asked for it. What the host says of a call its reply says too; what a plugin says was checked as
+//! a result is.
 #![expect(deprecated, reason = "logging is part of the revisions of 2025")]
 
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::{
+    sync::atomic::{AtomicU8, Ordering},
+    time::Duration,
+};
 
 use rmcp::{
     RoleServer,
@@ -12,7 +17,22 @@ use rmcp::{
 };
 use serde_json::{Value, json};
 
-use super::Reply;
+use super::{LogLine, Reply, Weight};
+
+/// How long an answer waits for what is said before it.
+const PATIENCE: Duration = Duration::from_millis(250);
+
+/// Every level, least first.
+const LEVELS: [LoggingLevel; 8] = [
+    LoggingLevel::Debug,
+    LoggingLevel::Info,
+    LoggingLevel::Notice,
+    LoggingLevel::Warning,
+    LoggingLevel::Error,
+    LoggingLevel::Critical,
+    LoggingLevel::Alert,
+    LoggingLevel::Emergency,
+];
 
 /// Nothing was asked for.
 const SILENT: u8 = u8::MAX;
@@ -33,9 +53,14 @@ impl Level {
         self.0.store(rank(level), Ordering::Relaxed);
     }
 
-    fn wants(&self, level: LoggingLevel) -> bool {
+    /// What was asked for last.
+    pub(super) fn asked(&self) -> Option<LoggingLevel> {
         let least = self.0.load(Ordering::Relaxed);
-        least != SILENT && rank(level) >= least
+        LEVELS.into_iter().find(|level| rank(*level) == least)
+    }
+
+    fn wants(&self, level: LoggingLevel) -> bool {
+        self.asked().is_some_and(|least| rank(level) >= rank(least))
     }
 
     /// Say how a call ended. A client that does not read it is not waited for.
@@ -46,6 +71,30 @@ impl Level {
             let message = LoggingMessageNotificationParam::new(level, data).with_logger("casemate");
             tokio::spawn(async move { drop(peer.notify_logging_message(message).await) });
         }
+    }
+}
+
+/// Say what a plugin said, before the call's answer. A client that does not read it is not waited for.
+pub(super) async fn pass_on(peer: &Peer<RoleServer>, asked: Option<LoggingLevel>, lines: Vec<LogLine>) {
+    let Some(least) = asked else { return };
+    let said = async {
+        for LogLine { logger, weight, text } in lines {
+            let level = level_of(weight);
+            let message = LoggingMessageNotificationParam::new(level, Value::String(text)).with_logger(logger);
+            if rank(level) >= rank(least) && peer.notify_logging_message(message).await.is_err() {
+                return;
+            }
+        }
+    };
+    let _ = tokio::time::timeout(PATIENCE, said).await;
+}
+
+fn level_of(weight: Weight) -> LoggingLevel {
+    match weight {
+        Weight::Debug => LoggingLevel::Debug,
+        Weight::Info => LoggingLevel::Info,
+        Weight::Warn => LoggingLevel::Warning,
+        Weight::Error => LoggingLevel::Error,
     }
 }
 

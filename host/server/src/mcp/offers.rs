@@ -2,6 +2,8 @@
 
 use serde_json::{Map, Value};
 
+use super::{Content, Icon};
+
 /// One prompt as a client sees it. Every text comes from the signed manifest.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PromptListing {
@@ -13,6 +15,8 @@ pub struct PromptListing {
     pub description: String,
     /// What it takes, in order.
     pub arguments: Vec<PromptArgumentListing>,
+    /// What is shown beside it.
+    pub icon: Option<Icon>,
 }
 
 /// One argument of a prompt.
@@ -31,8 +35,8 @@ pub struct PromptArgumentListing {
 pub struct PromptText {
     /// What it is for.
     pub description: String,
-    /// What the person at the client says to the model with it.
-    pub text: String,
+    /// What the person at the client says to the model with it, one message each.
+    pub messages: Vec<Content>,
 }
 
 /// Something that can be read, or with a template in place of its address, many things.
@@ -47,20 +51,29 @@ pub struct ResourceListing {
     /// What it is.
     pub description: String,
     /// IANA media type.
-    pub media_type: &'static str,
+    pub media_type: String,
 }
 
 /// What is in a resource.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Contents {
     /// All of it.
-    pub text: String,
+    pub body: Body,
     /// IANA media type.
-    pub media_type: &'static str,
+    pub media_type: String,
     /// Labels, provenance, audit id.
     pub meta: Map<String, Value>,
     /// How long a client may keep it, in milliseconds.
     pub ttl_ms: u64,
+}
+
+/// Text, or something else.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Body {
+    /// Text.
+    Text(String),
+    /// Bytes.
+    Bytes(Vec<u8>),
 }
 
 /// Why something is not given.

@@ -16,7 +16,7 @@ pub(super) fn listed(
     revision: &ProtocolVersion,
 ) -> Result<ListPromptsResult, ErrorData> {
     let page = page(prompts, cursor, size).map_err(|error| ErrorData::invalid_params(error.to_string(), None))?;
-    let mut result = ListPromptsResult::with_all_items(page.items.into_iter().map(wire).collect());
+    let mut result = ListPromptsResult::with_all_items(page.items.into_iter().map(|prompt| wire(prompt, revision)).collect());
     result.next_cursor = page.next;
     if !revision.has_initialize() {
         result = result.with_ttl_ms(LIST_TTL_MS).with_cache_scope(CacheScope::Private);
@@ -27,8 +27,9 @@ pub(super) fn listed(
 /// One prompt, filled in: what the person at the client says.
 pub(super) fn got(prompt: Result<PromptText, Unserved>, name: &str) -> Result<GetPromptResult, ErrorData> {
     match prompt {
-        Ok(PromptText { description, text }) => {
-            let mut result = GetPromptResult::new(vec![PromptMessage::new_text(Role::User, text)]);
+        Ok(PromptText { description, messages }) => {
+            let said = messages.into_iter().map(|content| PromptMessage::new(Role::User, super::wire::content(content)));
+            let mut result = GetPromptResult::new(said.collect());
             result.description = Some(description);
             Ok(result)
         }
@@ -44,10 +45,12 @@ pub(super) fn got(prompt: Result<PromptText, Unserved>, name: &str) -> Result<Ge
     }
 }
 
-fn wire(listing: &PromptListing) -> Prompt {
+fn wire(listing: &PromptListing, revision: &ProtocolVersion) -> Prompt {
     let arguments = listing.arguments.iter().map(|argument| {
         PromptArgument::new(argument.name.clone()).with_description(argument.description.clone()).with_required(argument.required)
     });
-    Prompt::new(listing.name.clone(), Some(listing.description.clone()), Some(arguments.collect()))
-        .with_title(listing.title.clone())
+    let mut prompt = Prompt::new(listing.name.clone(), Some(listing.description.clone()), Some(arguments.collect()))
+        .with_title(listing.title.clone());
+    prompt.icons = super::wire::icons(listing.icon.as_ref(), revision);
+    prompt
 }

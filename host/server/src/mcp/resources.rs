@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_policy::Principal;
 use rmcp::model::{
     CacheScope, ErrorData, ListResourceTemplatesResult, ListResourcesResult, MetaObject, ProtocolVersion, ReadResourceResult,
@@ -13,7 +14,7 @@ use rmcp::model::{
 };
 use serde_json::json;
 
-use super::{Contents, House, ResourceListing, Unserved, page::page};
+use super::{Body, Contents, House, ResourceListing, Unserved, page::page};
 
 /// How long a client may keep a list (2026-07-28). What is asked for is checked when it is, so an old list does no harm.
 pub(super) const LIST_TTL_MS: u64 = 60_000;
@@ -39,7 +40,7 @@ pub(super) fn listed(
         Resource::new(listing.uri.clone(), listing.name.clone())
             .with_title(listing.title.clone())
             .with_description(listing.description.clone())
-            .with_mime_type(listing.media_type)
+            .with_mime_type(listing.media_type.clone())
     };
     let mut result = ListResourcesResult::with_all_items(page.items.into_iter().map(wire).collect());
     result.next_cursor = page.next;
@@ -61,7 +62,7 @@ pub(super) fn templates(
         ResourceTemplate::new(listing.uri.clone(), listing.name.clone())
             .with_title(listing.title.clone())
             .with_description(listing.description.clone())
-            .with_mime_type(listing.media_type)
+            .with_mime_type(listing.media_type.clone())
     };
     let mut result = ListResourceTemplatesResult::with_all_items(page.items.into_iter().map(wire).collect());
     result.next_cursor = page.next;
@@ -77,8 +78,12 @@ pub(super) fn contents(
     uri: String,
     revision: &ProtocolVersion,
 ) -> Result<ReadResourceResult, ErrorData> {
-    let Contents { text, media_type, meta, ttl_ms } = read.map_err(|unserved| fault(unserved, &uri))?;
-    let mut contents = ResourceContents::text(text, uri).with_mime_type(media_type);
+    let Contents { body, media_type, meta, ttl_ms } = read.map_err(|unserved| fault(unserved, &uri))?;
+    let contents = match body {
+        Body::Text(text) => ResourceContents::text(text, uri),
+        Body::Bytes(bytes) => ResourceContents::blob(STANDARD.encode(bytes), uri),
+    };
+    let mut contents = contents.with_mime_type(media_type);
     if !meta.is_empty() {
         contents = contents.with_meta(MetaObject(meta));
     }

@@ -3,12 +3,22 @@
 use std::sync::Arc;
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use rmcp::model::{CallToolResult, ContentBlock, MetaObject, ProtocolVersion, Resource, ResourceContents, Tool, ToolAnnotations};
+use rmcp::model::{
+    CallToolResult, ContentBlock, Icon, MetaObject, ProtocolVersion, Resource, ResourceContents, Tool, ToolAnnotations,
+};
 
-use super::{Content, Reply, ToolListing};
+use super::{Content, Reply, ToolListing, house};
+
+/// What is shown beside a name, in the revisions that have it.
+pub(super) fn icons(icon: Option<&house::Icon>, revision: &ProtocolVersion) -> Option<Vec<Icon>> {
+    let icon = icon.filter(|_| *revision >= ProtocolVersion::V_2025_11_25)?;
+    let (width, height) = icon.size;
+    let wire = Icon::new(icon.uri.clone()).with_mime_type(icon.media_type).with_sizes(vec![format!("{width}x{height}")]);
+    Some(vec![wire])
+}
 
 /// A tool of a list.
-pub(super) fn tool(listing: &ToolListing) -> Tool {
+pub(super) fn tool(listing: &ToolListing, revision: &ProtocolVersion) -> Tool {
     let hints = listing.annotations;
     let annotations = ToolAnnotations::new()
         .read_only(hints.read_only)
@@ -19,10 +29,11 @@ pub(super) fn tool(listing: &ToolListing) -> Tool {
         .with_title(listing.title.clone())
         .with_annotations(annotations);
     tool.output_schema = listing.output_schema.clone();
+    tool.icons = icons(listing.icon.as_ref(), revision);
     tool
 }
 
-fn content(content: Content) -> ContentBlock {
+pub(super) fn content(content: Content) -> ContentBlock {
     match content {
         Content::Text(text) => ContentBlock::text(text),
         Content::Image { media_type, data } => ContentBlock::image(STANDARD.encode(data), media_type),

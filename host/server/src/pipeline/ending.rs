@@ -6,17 +6,17 @@ use casemate_audit::{Outcome, OutcomeFacts};
 use casemate_policy::{
     Permit,
     egress::RefusalReason,
-    output::{OutputRules, Screen, check, check_failure},
+    output::{Flags, OutputRules, Screen, check, check_failure, check_lines},
     session::Values,
 };
-use casemate_sandbox::{Effects, Ending, Fault, RunFacts};
+use casemate_sandbox::{Effects, Ending, Fault, LogLevel, RunFacts};
 use tokio_util::sync::CancellationToken;
 
 use super::Line;
 use crate::{
     clock,
     house::{Served, Serving},
-    mcp::{Content, Reply},
+    mcp::{Content, LogLine, Reply, Weight},
     record, reply,
 };
 
@@ -157,4 +157,19 @@ pub(super) fn said_in(reply: &Reply, shown: &mut Values) {
         Content::Image { .. } | Content::Audio { .. } => {}
     });
     reply.structured.iter().for_each(|structured| shown.add(structured));
+    reply.log.iter().for_each(|line| shown.text(&line.text));
+}
+
+/// What a plugin said meanwhile, for whoever made the call. Only where its result is given: what is refused is refused with every word.
+pub(super) fn log_lines(served: &Served, lines: &[casemate_sandbox::LogLine], screen: &Screen) -> Vec<LogLine> {
+    let weight = |level| match level {
+        LogLevel::Debug => Weight::Debug,
+        LogLevel::Info => Weight::Info,
+        LogLevel::Warn => Weight::Warn,
+        LogLevel::Error => Weight::Error,
+    };
+    let logger = served.plugin.id().name.to_string();
+    let lines = lines.iter().map(|line| (weight(line.level), &line.text));
+    let checked = check_lines(lines, Weight::Warn, served.plugin.redactor(), screen, &mut Flags::new());
+    checked.into_iter().map(|(weight, text)| LogLine { logger: logger.clone(), weight, text }).collect()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use casemate_audit::{CallFacts, Outcome, OutcomeFacts};
 use casemate_policy::{
     Deferred, Permit,
-    output::{OutputRules, RawContent, RawOutput, Redactor, check},
+    output::{OutputRules, RawContent, RawOutput, Redactor, check, of_bytes},
 };
 use casemate_sandbox::Effects;
 use serde_json::json;
@@ -76,7 +76,11 @@ impl Way<'_> {
 
         // the file, in place of the sandbox
         let began = std::time::Instant::now();
-        let read = read_part(source, Part::of(self.call.arguments()), most, cancel).await;
+        let part = if source.is_text() { Part::of(self.call.arguments()) } else { Part::Whole };
+        let read = match source.file(self.call.arguments()) {
+            Some(path) => read_part(path, part, most, cancel).await,
+            None => Err(("source-unreadable", "the read does not say which file".to_owned())),
+        };
         let mut outcome = ended(&line, began);
         let reply = match read {
             Ok(slice) => {
@@ -85,7 +89,7 @@ impl Way<'_> {
                     tracing::warn!(%reason, "a budget of bytes could not be settled");
                 }
                 outcome.output_bytes = bytes;
-                self.shown(slice, &rules, &line, name.as_str(), &mut outcome, &audit_id)
+                self.shown(slice, source, &rules, &line, &mut outcome, &audit_id)
             }
             Err((ending, detail)) => {
                 give_back(house, receipt);
@@ -124,26 +128,31 @@ impl Way<'_> {
     fn shown(
         &self,
         slice: Slice,
+        source: &SourceConfig,
         rules: &OutputRules,
         line: &Line,
-        name: &str,
         outcome: &mut OutcomeFacts,
         audit_id: &str,
     ) -> Reply {
-        let (mut text, mut redactions) = (String::from_utf8_lossy(&slice.bytes).into_owned(), 0);
-        for redactor in self.serving.redactors() {
-            let (clean, found) = redactor.redact(&text);
-            redactions += found;
-            text = clean.into_owned();
-        }
-        outcome.redactions = u64::try_from(redactions).unwrap_or(u64::MAX);
-        let raw = RawOutput { content: vec![RawContent::Text(text)], structured: None };
-        match check(raw, rules, line.max_result, &Redactor::default(), &self.serving.screen(&line.served)) {
+        let length = slice.bytes.len();
+        let content =
+            if source.is_text() { self.text(&slice.bytes, outcome) } else { of_bytes(source.media_type.clone(), slice.bytes) };
+        // Nothing can be taken out of bytes: where a secret is in them, they are withheld.
+        let secret = |content: &RawContent| match content {
+            RawContent::Image { data, .. } | RawContent::Audio { data, .. } => {
+                self.serving.redactors().find(|one| one.is_in(data))
+            }
+            _ => None,
+        };
+        let none = Redactor::default();
+        let redactor = secret(&content).unwrap_or(&none);
+        let raw = RawOutput { content: vec![content], structured: None };
+        match check(raw, rules, line.max_result, redactor, &self.serving.screen(&line.served)) {
             Ok(output) => {
                 (outcome.outcome, outcome.ending) = (Outcome::Allowed, "returned".into());
                 outcome.labels = output.labels().iter().map(ToString::to_string).collect();
-                let mut reply = reply::result(output, &format!("source {name}"), audit_id);
-                let range = json!({ "offset": slice.offset, "length": slice.bytes.len(), "size": slice.size });
+                let mut reply = reply::result(output, &format!("source {}", source.rule.name()), audit_id);
+                let range = json!({ "offset": slice.offset, "length": length, "size": slice.size });
                 reply.meta.insert(RANGE.to_owned(), range);
                 reply
             }
@@ -155,14 +164,22 @@ impl Way<'_> {
     }
 }
 
+impl Way<'_> {
+    /// Text, without secrets that this host holds.
+    fn text(&self, bytes: &[u8], outcome: &mut OutcomeFacts) -> RawContent {
+        let (mut text, mut redactions) = (String::from_utf8_lossy(bytes).into_owned(), 0);
+        for redactor in self.serving.redactors() {
+            let (clean, found) = redactor.redact(&text);
+            redactions += found;
+            text = clean.into_owned();
+        }
+        outcome.redactions = u64::try_from(redactions).unwrap_or(u64::MAX);
+        RawContent::Text(text)
+    }
+}
+
 /// The part of the file, or how the read ended and why.
-async fn read_part(
-    source: &SourceConfig,
-    part: Part,
-    most: usize,
-    cancel: CancellationToken,
-) -> Result<Slice, (&'static str, String)> {
-    let path: PathBuf = source.path.clone();
+async fn read_part(path: PathBuf, part: Part, most: usize, cancel: CancellationToken) -> Result<Slice, (&'static str, String)> {
     let reading = tokio::task::spawn_blocking(move || read(&path, part, most));
     tokio::select! {
         () = cancel.cancelled() => Err(("cancelled", "the caller no longer wanted it".to_owned())),

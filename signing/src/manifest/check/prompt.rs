@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 
 use super::{Findings, MAX_DESCRIPTION, MAX_LINE, MAX_SERVED_NAME, MAX_TITLE, Manifest, Rule, text};
-use crate::manifest::{Prompt, PromptArgument};
+use crate::manifest::{
+    Prompt, PromptArgument, PromptDocument,
+    address::{self, AddressError},
+    media::is_text,
+    prompt::named,
+};
+use url::Url;
 
 /// Prompts of one plugin; more than a menu holds.
 pub const MAX_PROMPTS: usize = 32;
@@ -13,6 +19,8 @@ const MAX_ARGUMENTS: usize = 16;
 const MAX_VALUES: usize = 100;
 /// Characters of one value.
 const MAX_VALUE: usize = 100;
+/// What goes with one prompt; more than anybody looks at before it is sent.
+const MAX_ATTACHMENTS: usize = 8;
 /// Characters of what is said; a reviewer reads all of it.
 const MAX_TEXT: usize = 8_000;
 
@@ -31,8 +39,35 @@ pub(super) fn check(manifest: &Manifest, findings: &mut Findings) {
         if let Err(error) = text::prose(&prompt.text, MAX_TEXT) {
             findings.add(format!("{at}.text"), error);
         }
+        few(&format!("{at}.attach"), "attachments", prompt.attach.len(), MAX_ATTACHMENTS, findings);
+        for (number, attached) in prompt.documents() {
+            document(&format!("{at}.attach[{number}]"), attached, findings);
+        }
         arguments(&at, prompt, findings);
     }
+}
+
+/// A text that goes with a prompt is read like the prompt's own.
+fn document(at: &str, document: &PromptDocument, findings: &mut Findings) {
+    if let Err(error) = text::prose(&document.text, MAX_TEXT) {
+        findings.add(format!("{at}.text"), error);
+    }
+    findings.line(format!("{at}.uri"), &document.uri, MAX_LINE);
+    // Where arguments stand in it, it is checked when they are filled in.
+    if named(&document.uri).is_ok_and(|names| names.is_empty())
+        && let Err(error) = is_address(&document.uri)
+    {
+        findings.add(format!("{at}.uri"), Rule::Address(error));
+    }
+    if !is_text(document.media_type()) {
+        findings.add(format!("{at}.media_type"), Rule::TextType(document.media_type().to_owned()));
+    }
+}
+
+/// Of what is embedded: https, as in results, or a scheme of one's own.
+fn is_address(uri: &str) -> Result<(), AddressError> {
+    let is_https = Url::parse(uri).is_ok_and(|url| url.scheme() == "https" && url.as_str() == uri && url.username().is_empty());
+    if is_https { Ok(()) } else { address::own(uri) }
 }
 
 fn few(at: &str, what: &'static str, count: usize, max: usize, findings: &mut Findings) {
@@ -52,16 +87,21 @@ fn arguments(at: &str, prompt: &Prompt, findings: &mut Findings) {
         findings.line(format!("{at}.description"), &argument.description, MAX_LINE);
         values(&at, argument, findings);
     }
-    match prompt.named() {
-        Ok(named) => {
-            for name in named.difference(&seen) {
-                findings.add(format!("{at}.text"), Rule::UndeclaredArgument((*name).to_owned()));
+    let mut used = BTreeSet::new();
+    for (place, template) in prompt.templates() {
+        match named(template) {
+            Ok(names) => {
+                for name in names.difference(&seen) {
+                    findings.add(format!("{at}.{place}"), Rule::UndeclaredArgument((*name).to_owned()));
+                }
+                used.extend(names);
             }
-            for name in seen.difference(&named) {
-                findings.add(format!("{at}.argument.{name}"), Rule::UnusedArgument((*name).to_owned()));
-            }
+            Err(_) => findings.add(format!("{at}.{place}"), Rule::StrayBrace),
         }
-        Err(_) => findings.add(format!("{at}.text"), Rule::StrayBrace),
+    }
+    // What is no template names nothing, which is told already.
+    for name in seen.difference(&used).filter(|_| prompt.templates().all(|(_, template)| named(template).is_ok())) {
+        findings.add(format!("{at}.argument.{name}"), Rule::UnusedArgument((*name).to_owned()));
     }
 }
 

@@ -1,8 +1,8 @@
 //! What the loader demands of a manifest: one variant for each rule.
 
 use crate::manifest::{
-    ArgumentName, ContractName, DimensionName, Effect, SecretName, UpstreamName, pattern::PatternError, pointer::InvalidPointer,
-    schema::SchemaError, text::TextError,
+    ArgumentName, ContractName, DimensionName, Effect, SecretName, UpstreamName, address::AddressError, image::ImageError,
+    pattern::PatternError, pointer::InvalidPointer, schema::SchemaError, text::TextError,
 };
 
 /// A rule that a manifest breaks, and where.
@@ -370,6 +370,25 @@ pub enum Rule {
     /// The same value twice.
     #[error("the value `{0}` is given twice")]
     DuplicateValue(String),
+    /// An address that would be believed to lead elsewhere.
+    #[error("the address is neither https nor one of the plugin's own: {0}")]
+    Address(AddressError),
+    /// What goes with a prompt is text or a picture.
+    #[error("`{0}` is not the media type of a text\nhelp: for example `text/plain` or `application/json`; HTML is none")]
+    TextType(String),
+
+    // Pictures.
+    /// No picture, or more of one than is signed.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// More than a manifest carries.
+    #[error("the pictures are {bytes} bytes together, and at most {max} are allowed")]
+    PictureBytes {
+        /// As they are.
+        bytes: usize,
+        /// The bound.
+        max: usize,
+    },
 }
 
 /// What is wrong with a path template.

@@ -8,9 +8,15 @@ use std::{thread, time::Duration};
 
 use casemate_plugin::component::{
     Failure, Guest, Invocation, Outcome,
-    bindings::casemate::plugin::{
-        log, progress,
-        types::{Blob, Content, Document, FailureKind, Link},
+    bindings::{
+        casemate::plugin::{
+            log, progress,
+            types::{Blob, Content, Document, FailureKind, Link},
+        },
+        wasi::http::{
+            outgoing_handler,
+            types::{Fields, Method, OutgoingRequest, Scheme},
+        },
     },
 };
 use serde_json::{Value, json};
@@ -63,6 +69,8 @@ impl Guest for Component {
                     thread::sleep(PAUSE);
                 }
             }
+            "trigger_tool_change" => asked("/tools"),
+            "trigger_prompt_change" => asked("/prompts"),
             "in_header" => Ok(plain("The header and the argument are the same.")),
             "streaming_elicitation" => Ok(plain("Nobody was asked.")),
             "input_required_result_elicitation"
@@ -109,6 +117,25 @@ fn embedded(media_type: &str, text: &str) -> Content {
 fn link() -> Content {
     let uri = "https://conformance.example/report".to_owned();
     Content::ResourceLink(Link { uri, name: "report".to_owned(), media_type: Some("text/html".to_owned()) })
+}
+
+/// Ask the operator for another list. A plugin changes none by itself.
+fn asked(path: &str) -> Result<Outcome, Failure> {
+    match sent(path) {
+        Some(204) => Ok(plain("The operator was asked.")),
+        _ => Err(failed("the operator did not answer")),
+    }
+}
+
+fn sent(path: &str) -> Option<u16> {
+    let request = OutgoingRequest::new(Fields::new());
+    request.set_method(&Method::Post).ok()?;
+    request.set_scheme(Some(&Scheme::Https)).ok()?;
+    request.set_authority(Some("operator")).ok()?;
+    request.set_path_with_query(Some(path)).ok()?;
+    let answer = outgoing_handler::handle(request, None).ok()?;
+    answer.subscribe().block();
+    Some(answer.get()?.ok()?.ok()?.status())
 }
 
 fn said(lines: &[&str]) {

@@ -1,8 +1,11 @@
 //! Faults of a plugin as its author reads them: the line of `plugin.toml` with the culprit marked, or the part of a tool in Rust.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
-use casemate_signing::source::{Culprit, Fault, InvalidPluginToml, Place, PluginToml};
+use casemate_signing::{
+    manifest::image::{ImageError, MAX_PICTURE},
+    source::{Culprit, Fault, InvalidPluginToml, Place, PluginToml},
+};
 
 use crate::{exit::Failure, house::store};
 
@@ -14,6 +17,15 @@ const MAX_SOURCE: usize = 1 << 20;
 pub(crate) struct Source {
     path: PathBuf,
     text: String,
+}
+
+/// Why a picture cannot be put in the place of its file's name.
+struct Unembedded(String);
+
+impl From<ImageError> for Unembedded {
+    fn from(error: ImageError) -> Self {
+        Self(error.to_string())
+    }
 }
 
 impl Source {
@@ -28,12 +40,29 @@ impl Source {
 
     /// What it says.
     pub(crate) fn parse(&self) -> Result<PluginToml, Failure> {
-        PluginToml::parse(&self.text).map_err(|InvalidPluginToml { what, span, .. }| {
+        let mut plugin = PluginToml::parse(&self.text).map_err(|InvalidPluginToml { what, span, .. }| {
             let place = span.map(|span| Place::of(&self.text, span));
-            let (what, help) =
-                what.split_once("\nhelp: ").map_or((what.as_str(), None), |(what, help)| (what, Some(("help", help))));
-            Failure::invalid(self.shown(place.as_ref(), what, help))
-        })
+            self.refused(place.as_ref(), &what)
+        })?;
+        plugin
+            .embed(|file| self.picture(file))
+            .map_err(|(at, Unembedded(what))| self.refused(self.find(&at).as_ref(), &format!("{at}: {what}")))?;
+        Ok(plugin)
+    }
+
+    fn refused(&self, place: Option<&Place>, what: &str) -> Failure {
+        let (what, help) = what.split_once("\nhelp: ").map_or((what, None), |(what, help)| (what, Some(("help", help))));
+        Failure::invalid(self.shown(place, what, help))
+    }
+
+    /// A picture that `plugin.toml` names: a file in its folder, or below.
+    fn picture(&self, file: &str) -> Result<Vec<u8>, Unembedded> {
+        let inside = !file.is_empty() && Path::new(file).components().all(|part| matches!(part, Component::Normal(_)));
+        if !inside {
+            return Err(Unembedded(format!("`{file}` is no file in the plugin's folder, or below it")));
+        }
+        let path = self.path.parent().unwrap_or(Path::new("")).join(file);
+        store::file(&path, MAX_PICTURE).map_err(|failure| Unembedded(failure.message))
     }
 
     /// Where the keys `at` stand, or what is nearest to them.

@@ -1,6 +1,7 @@
 //! Rules about prompts.
 
 use super::*;
+use crate::manifest::address::AddressError;
 
 fn prompt() -> Value {
     json!({ "title": "Triage", "description": "Look at one agent.", "text": "Look at {paw} for {why}.",
@@ -54,6 +55,50 @@ fn each_rule_of_prompts_is_held() {
     ] {
         assert_eq!(with(place, value.clone()), [RuleError { at: at.to_owned(), rule }], "{place} {value}");
     }
+}
+
+#[test]
+fn what_goes_with_a_prompt_is_held_to_the_same() {
+    let attach = |document: Value| with("/attach", json!([document]));
+    let document = |uri: &str, media_type: &str, text: &str| json!({ "uri": uri, "media_type": media_type, "text": text });
+    for passing in [
+        document("https://example.com/guide", "text/markdown", "Agent {paw}."),
+        document("cases://open", "application/json", "{{}}"),
+        document("cases://{paw}", "text/plain", "x"),
+        document("{paw}", "text/plain", "x"),
+    ] {
+        assert_eq!(attach(passing.clone()), [], "{passing}");
+    }
+    let hidden: Rule = TextError::Hidden { code: 0x200B }.into();
+    for (refused, at, rule) in [
+        (document("cases://open", "text/plain", "a\u{200b}b"), "text", hidden.clone()),
+        (document("cases://{paw}/a\u{200b}b", "text/plain", "x"), "uri", hidden),
+        (document("cases://open", "text/plain", "{other}"), "text", Rule::UndeclaredArgument("other".to_owned())),
+        (document("cases://{other}", "text/plain", "x"), "uri", Rule::UndeclaredArgument("other".to_owned())),
+        (document("cases://open", "text/html", "x"), "media_type", Rule::TextType("text/html".to_owned())),
+        (document("cases://open", "image/png", "x"), "media_type", Rule::TextType("image/png".to_owned())),
+        (document("casemate://audit/self", "text/plain", "x"), "uri", Rule::Address(AddressError::Reserved)),
+        (document("file:///etc/passwd", "text/plain", "x"), "uri", Rule::Address(AddressError::Form)),
+        (document("ui://card", "text/plain", "x"), "uri", Rule::Address(AddressError::Reserved)),
+        (document("https://user@example.com/", "text/plain", "x"), "uri", Rule::Address(AddressError::Form)),
+    ] {
+        assert_eq!(attach(refused.clone()), [RuleError { at: format!("prompt.triage.attach[0].{at}"), rule }], "{refused}");
+    }
+    for unreadable in
+        [json!({}), json!({ "image": "x", "text": "y" }), json!({ "uri": "a://b", "text": "x", "role": "assistant" })]
+    {
+        let mut prompt = prompt();
+        prompt["attach"] = json!([unreadable]);
+        assert!(serde_json::from_value::<Manifest>(changed(&[("/prompt", json!({ "triage": prompt }))])).is_err());
+    }
+}
+
+#[test]
+fn an_argument_may_stand_in_what_goes_with_the_text() {
+    let mut prompt = prompt();
+    prompt["text"] = json!("Look at {paw}.");
+    prompt["attach"] = json!([{ "uri": "cases://open", "text": "Because of {why}." }]);
+    assert_eq!(findings(changed(&[("/prompt", json!({ "triage": prompt }))])), []);
 }
 
 #[test]
