@@ -40,7 +40,10 @@ mod tests {
 
     fn checked(lines: &[&str]) -> Vec<String> {
         let redactor = Redactor::new(&[("api_key", "hunter2hunter2")]);
-        check_lines(lines.iter().map(|line| ((), line)), (), &redactor, &Screen::default(), &mut Flags::new()).into_iter().map(|(_, line)| line).collect()
+        check_lines(lines.iter().map(|line| ((), line)), (), &redactor, &Screen::default(), &mut Flags::new())
+            .into_iter()
+            .map(|(_, line)| line)
+            .collect()
     }
 
     #[test]

@@ -62,6 +62,7 @@ impl FakeHouse {
 
 pub(super) fn listing(name: &str) -> ToolListing {
     ToolListing {
+        icon: None,
         name: name.into(),
         title: name.to_uppercase(),
         description: format!("does {name}"),
