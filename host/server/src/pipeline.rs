@@ -230,7 +230,7 @@ impl Way<'_> {
         let Examined { mut reply, mut outcome, outside } =
             examine(served, (rules, &screen), &line, ending, &spent, &id.to_string());
         if outside && planned.is_none() && serving.config().log_lines {
-            reply.log = log_lines(served, &spent.log, &screen);
+            reply.log = log_lines(served, &spent.log, &screen, &mut outcome);
         }
 
         // ledger: what the session has read, before it has

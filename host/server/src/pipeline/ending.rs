@@ -161,7 +161,12 @@ pub(super) fn said_in(reply: &Reply, shown: &mut Values) {
 }
 
 /// What a plugin said meanwhile, for whoever made the call. Only where its result is given: what is refused is refused with every word.
-pub(super) fn log_lines(served: &Served, lines: &[casemate_sandbox::LogLine], screen: &Screen) -> Vec<LogLine> {
+pub(super) fn log_lines(
+    served: &Served,
+    lines: &[casemate_sandbox::LogLine],
+    screen: &Screen,
+    outcome: &mut OutcomeFacts,
+) -> Vec<LogLine> {
     let weight = |level| match level {
         LogLevel::Debug => Weight::Debug,
         LogLevel::Info => Weight::Info,
@@ -170,6 +175,9 @@ pub(super) fn log_lines(served: &Served, lines: &[casemate_sandbox::LogLine], sc
     };
     let logger = served.plugin.id().name.to_string();
     let lines = lines.iter().map(|line| (weight(line.level), &line.text));
-    let checked = check_lines(lines, Weight::Warn, served.plugin.redactor(), screen, &mut Flags::new());
+    let mut flags = Flags::new();
+    let checked = check_lines(lines, Weight::Warn, served.plugin.redactor(), screen, &mut flags);
+    let new: Vec<String> = flags.iter().map(ToString::to_string).filter(|flag| !outcome.flags.contains(flag)).collect();
+    outcome.flags.extend(new);
     checked.into_iter().map(|(weight, text)| LogLine { logger: logger.clone(), weight, text }).collect()
 }
