@@ -61,7 +61,7 @@ pub use log::{AuditError, Log, OnFailure, Options, Sync};
 pub use open::{OpenError, Recovery};
 pub use proof::{ProofDamage, ProveError, Proved, prove, prove_consistency, request, verify_proof};
 pub use prune::{PruneError, Removal, Stays};
-pub use read::{Entries, Entry, Filter, Follow, ReadError, details, read, read_recent};
+pub use read::{Entries, Entry, Filter, Follow, InvalidFollow, ReadError, details, read, read_recent};
 pub use record::{Damage, Outcome};
 pub use recorded::Recorded;
 pub use scan::{Break, Failure};

@@ -176,8 +176,32 @@ pub fn details(dir: &Dir, outcome: &Entry) -> Result<Option<Value>, ReadError> {
 }
 
 /// Reads on where it ended before, for who watches a log that grows.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Follow(Position);
+
+/// A text that is no [`Follow`].
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a place in a log")]
+pub struct InvalidFollow;
+
+impl std::fmt::Display for Follow {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Position { segment, record, line, offset } = self.0;
+        write!(f, "{segment}/{record}/{line}/{offset}")
+    }
+}
+
+impl std::str::FromStr for Follow {
+    type Err = InvalidFollow;
+
+    fn from_str(text: &str) -> Result<Self, InvalidFollow> {
+        let numbers: Result<Vec<u64>, _> = text.split('/').map(str::parse).collect();
+        match numbers.map_err(|_| InvalidFollow)?.as_slice() {
+            &[segment, record, line, offset] => Ok(Self(Position { segment, record, line, offset })),
+            _ => Err(InvalidFollow),
+        }
+    }
+}
 
 impl Follow {
     /// From the last file on: so much of the past.
@@ -189,14 +213,14 @@ impl Follow {
         Ok(Self(Position { segment, record: segment, ..Position::default() }))
     }
 
-    /// What was written since and fits `filter`. What is half-written waits for its end.
+    /// What was written since and fits `filter`, at most so many. What is half-written waits for its end.
     ///
     /// # Errors
     /// When the log or a record cannot be read.
-    pub fn more(&mut self, dir: &Dir, filter: &Filter) -> Result<Vec<Entry>, ReadError> {
+    pub fn more(&mut self, dir: &Dir, filter: &Filter, most: usize) -> Result<Vec<Entry>, ReadError> {
         let lines = Lines::resume(dir, self.0)?;
         let mut entries = Entries { lines, filter: filter.clone(), buffer: Vec::new(), ended: false };
-        let found = entries.by_ref().collect();
+        let found = entries.by_ref().take(most).collect();
         self.0 = entries.lines.position();
         found
     }

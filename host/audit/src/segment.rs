@@ -112,6 +112,11 @@ impl<'d> Lines<'d> {
     /// From where another reading ended.
     pub(crate) fn resume(dir: &'d Dir, at: Position) -> io::Result<Self> {
         let mut lines = Self::from(dir, at.segment)?;
+        let first = lines.segments.as_slice().first().copied();
+        if let Some(first) = first.filter(|first| *first != at.segment) {
+            // What was not read of that segment is gone with it.
+            return Self::from(dir, first);
+        }
         if at.offset > 0 && lines.segments.next().is_some() {
             let segment = name(at.segment);
             let mut file = dir.open(&segment)?.into_std();

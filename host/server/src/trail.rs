@@ -9,8 +9,8 @@ mod svg;
 mod tree;
 
 use std::{
-    collections::VecDeque,
-    path::{Path, PathBuf},
+    collections::{BTreeMap, VecDeque},
+    path::Path,
 };
 
 use casemate_audit::{Entry, Filter, Follow, read};
@@ -49,32 +49,48 @@ pub(crate) fn in_order(entries: &mut [Entry]) {
 }
 
 /// Every chain as it grows, those that are begun meanwhile among them.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Watch {
-    follows: Vec<(PathBuf, Follow)>,
+    follows: BTreeMap<String, Follow>,
     begun: bool,
 }
 
 impl Watch {
+    /// From places that another one came to; from its beginning where a chain has none.
+    pub(crate) fn resume(positions: &BTreeMap<String, String>) -> Self {
+        let follows = positions.iter().filter_map(|(chain, at)| Some((chain.clone(), at.parse().ok()?)));
+        Self { follows: follows.collect(), begun: true }
+    }
+
+    /// How far it came, by chain.
+    pub(crate) fn positions(&self) -> BTreeMap<String, String> {
+        self.follows.iter().map(|(chain, at)| (chain.clone(), at.to_string())).collect()
+    }
+
     /// What was written since the last time; the first time, the end of each log.
     ///
     /// # Errors
     /// When a log cannot be read.
     pub(crate) fn more(&mut self, state: &Path, filter: &Filter) -> Result<Vec<Entry>, Failure> {
+        self.some(state, filter, usize::MAX)
+    }
+
+    /// The same, at most so many records.
+    ///
+    /// # Errors
+    /// When a log cannot be read.
+    pub(crate) fn some(&mut self, state: &Path, filter: &Filter, most: usize) -> Result<Vec<Entry>, Failure> {
         let mut entries = Vec::new();
         for (path, dir) in chains(state)?.0 {
-            let at = match self.follows.iter().position(|(known, _)| *known == path) {
-                Some(at) => at,
-                None => {
-                    // A chain that was not there the last time is new, and read whole.
-                    let follow = if self.begun { Follow::default() } else { Follow::recent(&dir)? };
-                    self.follows.push((path, follow));
-                    self.follows.len() - 1
-                }
+            let chain = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+            let mut follow = match self.follows.get(&chain) {
+                Some(follow) => *follow,
+                // A chain that was not there the last time is new, and read whole.
+                None if self.begun => Follow::default(),
+                None => Follow::recent(&dir)?,
             };
-            if let Some((_, follow)) = self.follows.get_mut(at) {
-                entries.extend(follow.more(&dir, filter)?);
-            }
+            entries.extend(follow.more(&dir, filter, most - entries.len())?);
+            self.follows.insert(chain, follow);
         }
         self.begun = true;
         in_order(&mut entries);

@@ -55,9 +55,11 @@ fn who_follows_a_log_sees_every_record_once() {
     let dir = folder.dir();
     let mut follow = Follow::recent(&dir).unwrap();
     let mut more =
-        || -> Vec<u64> { follow.more(&dir, &Filter::default()).unwrap().iter().map(|entry| entry.place.record).collect() };
+        || -> Vec<u64> { follow.more(&dir, &Filter::default(), usize::MAX).unwrap().iter().map(|entry| entry.place.record).collect() };
     assert_eq!(more(), [0]);
     assert!(more().is_empty());
+    assert_eq!("0/1/1/9".parse::<Follow>().unwrap().to_string(), "0/1/1/9");
+    assert!("0/1/1".parse::<Follow>().is_err() && "".parse::<Follow>().is_err() && "0/1/1/-9".parse::<Follow>().is_err());
     let mut seen = Vec::new();
     for number in 1..20 {
         wait(log.event(event(number), NOW)).unwrap();
@@ -76,10 +78,10 @@ fn a_record_that_is_half_written_is_waited_for() {
     folder.write(FIRST, b"{\"event_id\":\"a\"}\n{\"event_");
     let dir = folder.dir();
     let mut follow = Follow::default();
-    assert_eq!(follow.more(&dir, &Filter::default()).unwrap().len(), 1);
-    assert!(follow.more(&dir, &Filter::default()).unwrap().is_empty());
+    assert_eq!(follow.more(&dir, &Filter::default(), usize::MAX).unwrap().len(), 1);
+    assert!(follow.more(&dir, &Filter::default(), usize::MAX).unwrap().is_empty());
     folder.write(FIRST, b"{\"event_id\":\"a\"}\n{\"event_id\":\"b\"}\n");
-    let more = follow.more(&dir, &Filter::default()).unwrap();
+    let more = follow.more(&dir, &Filter::default(), usize::MAX).unwrap();
     assert_eq!(more.iter().map(casemate_audit::Entry::event_id).collect::<Vec<_>>(), ["b"]);
 }
 
