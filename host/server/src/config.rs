@@ -6,6 +6,7 @@ mod address;
 mod advisories;
 mod audit;
 pub mod file;
+mod forward;
 mod guards;
 mod http;
 mod oauth;
@@ -38,6 +39,7 @@ use crate::mcp::Revision;
 
 pub use advisories::{AdvisoryRules, Waiver};
 pub use audit::AuditConfig;
+pub use forward::{Collector, ForwardConfig, OtlpCollector, SyslogCollector};
 pub use http::{CallSettings, ClientAuth, ClientSettings, HttpSettings, TlsSettings};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
@@ -57,6 +59,8 @@ pub struct Config {
     pub maxima: Maxima,
     /// How the audit log is written and kept.
     pub audit: AuditConfig,
+    /// Where the audit log is forwarded to.
+    pub forwards: Vec<ForwardConfig>,
     /// The oldest revision of the protocol that is served.
     pub oldest: Revision,
     /// Whether callers hear what plugins say while their calls run.
@@ -292,6 +296,7 @@ impl Resolver<'_> {
             environment: file.environment,
             maxima,
             audit: self.audit(&file.audit),
+            forwards: file.audit.forward.into_iter().filter_map(|(name, forward)| self.forward(&name, forward)).collect(),
             oldest: file.mcp.oldest,
             log_lines: file.mcp.log_lines,
             http: HttpSettings { oauth, ..self.http(http) },

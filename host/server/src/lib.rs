@@ -13,6 +13,7 @@ pub mod connect;
 mod cyclonedx;
 pub mod exit;
 pub mod folders;
+mod forward;
 #[cfg(any(test, fuzzing))]
 pub mod fuzz;
 pub mod house;

@@ -54,8 +54,9 @@ fn who_follows_a_log_sees_every_record_once() {
     wait(log.event(event(0), NOW)).unwrap();
     let dir = folder.dir();
     let mut follow = Follow::recent(&dir).unwrap();
-    let mut more =
-        || -> Vec<u64> { follow.more(&dir, &Filter::default(), usize::MAX).unwrap().iter().map(|entry| entry.place.record).collect() };
+    let mut more = || -> Vec<u64> {
+        follow.more(&dir, &Filter::default(), usize::MAX).unwrap().iter().map(|entry| entry.place.record).collect()
+    };
     assert_eq!(more(), [0]);
     assert!(more().is_empty());
     assert_eq!("0/1/1/9".parse::<Follow>().unwrap().to_string(), "0/1/1/9");

@@ -12,6 +12,7 @@ use crate::{
     clock,
     config::{Config, HttpSettings},
     exit::{Exit, Failure, Outcome},
+    forward,
     house::{House, Opening, follow, store},
     identity::{
         self, Identity,
@@ -93,6 +94,7 @@ async fn serve(args: &Args, passed: Option<std::net::TcpListener>, context: &Con
         })
     };
     tokio::spawn(systemd::watch(ended.clone()));
+    tokio::spawn(forward::follow(Arc::clone(&house), context.folders.state(house.environment()), ended.clone()));
     let served = match args.http {
         None => {
             systemd::ready();

@@ -109,6 +109,21 @@ pub struct Audit {
     pub on_failure: AuditFailure,
     /// How old a record must be before `casemate audit prune` may remove it.
     pub keep: Option<Spanned<String>>,
+    /// Systems that are sent every record, by name.
+    #[serde(default)]
+    pub forward: BTreeMap<Spanned<String>, Forward>,
+}
+
+/// `[audit.forward.NAME]`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Forward {
+    /// `syslog+tls://HOST:PORT`, or `https://HOST/v1/logs` for OTLP.
+    pub to: Spanned<String>,
+    /// Of syslog: how records are written; default: as they are.
+    pub form: Option<crate::trail::export::Form>,
+    /// Root certificates that it is trusted by besides the system's, in PEM.
+    pub ca: Option<std::path::PathBuf>,
 }
 
 /// What may go on once nothing can be recorded.

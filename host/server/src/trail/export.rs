@@ -2,13 +2,19 @@
 
 mod cef;
 mod ocsf;
+mod otlp;
+mod syslog;
 
 use casemate_audit::Entry;
 use clap::ValueEnum;
 use serde_json::Value;
 
+pub(crate) use otlp::logs as otlp_logs;
+pub(crate) use syslog::message as syslog;
+
 /// How a record is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Form {
     /// The records as they are, one JSON object to a line.
     Jsonl,
