@@ -111,10 +111,10 @@ fn sign(shared: &Shared, checkpoints: &std::fs::File, tiles: &Sender<Batch>, tre
     shared.disk.append(checkpoints, note.as_bytes())?;
     shared.disk.sync(checkpoints)?;
     // A thread that is gone has said why.
-    let _ = tiles.send(Batch { hashes, checkpoint: checkpoint.clone() });
+    let _ = tiles.send(Batch { hashes, checkpoint: checkpoint.clone(), note: note.clone() });
     let mut state = shared.lock();
     state.signed = tree.size();
-    state.newest = Some(checkpoint);
+    state.newest = Some((checkpoint, note));
     state.unsigned = (state.chain.size() > tree.size()).then(Instant::now);
     Ok(())
 }

@@ -150,8 +150,8 @@ pub(crate) struct State {
     pub(crate) unsynced: Option<Instant>,
     /// How many records the last checkpoint covers.
     pub(crate) signed: u64,
-    /// The last checkpoint, once it is durable.
-    pub(crate) newest: Option<Checkpoint>,
+    /// The last checkpoint and its note, once it is durable.
+    pub(crate) newest: Option<(Checkpoint, String)>,
     /// Since when something is without a checkpoint.
     pub(crate) unsigned: Option<Instant>,
     pub(crate) stop: Option<Stop>,
@@ -184,9 +184,9 @@ impl State {
         chain: Chain,
         tag: u64,
         (file, segment_bytes): (File, u64),
-        (newest, untiled): (Option<Checkpoint>, Vec<Hash>),
+        (newest, untiled): (Option<(Checkpoint, String)>, Vec<Hash>),
     ) -> Self {
-        let signed = newest.as_ref().map_or(0, |checkpoint| checkpoint.size);
+        let signed = newest.as_ref().map_or(0, |(checkpoint, _)| checkpoint.size);
         Self {
             ids: IdSource::after(chain.last_id, tag),
             clock: Clock::after(chain.last_id),
@@ -444,8 +444,7 @@ impl Log {
     /// The newest checkpoint that is durable, signed: to be kept elsewhere, for [`crate::verify_against`]. It is what this log
     /// wrote, whatever is in the folder by now.
     pub fn checkpoint(&self) -> Option<String> {
-        let newest = self.shared.lock().newest.clone();
-        newest.map(|checkpoint| checkpoint.sign(&self.shared.key))
+        self.shared.lock().newest.as_ref().map(|(_, note)| note.clone())
     }
 
     /// Sign a checkpoint over what is written by now, without waiting for its time. It is durable when this returns.

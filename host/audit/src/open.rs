@@ -113,11 +113,11 @@ impl Log {
             torn_keys,
             unfinished: scan.chain.open.clone().into_iter().collect(),
         };
-        let newest = checkpoints.signed.last().map(|signed| signed.checkpoint.clone());
-        let (tlog, untiled) = tiles(&*disk, &dir, (&keys, &key), &checkpoints.signed, scan.chain.size())?;
+        let newest = checkpoints.signed.last().map(|signed| signed.checkpoint.clone()).zip(checkpoints.newest);
+        let (tlog, untiled) = tiles(&*disk, &dir, &keys, (&checkpoints.signed, newest.as_ref()), scan.chain.size())?;
         let tag = getrandom::u64().map_err(|error| io::Error::other(error.to_string()))?;
         let length = file.metadata()?.len();
-        let origin = newest.as_ref().map_or_else(|| options.origin(&keys), |newest| newest.origin.clone());
+        let origin = newest.as_ref().map_or_else(|| options.origin(&keys), |(newest, _)| newest.origin.clone());
         let state = State::new(lock, scan.chain, tag, (file, length), (newest, untiled));
         let log = Self::start(Arc::new(Shared::new(state, disk, dir, (key, origin), options)), tlog)?;
         log.note(&recovery, now)?;
@@ -171,19 +171,19 @@ fn cut_keys(disk: &dyn Disk, dir: &Dir) -> io::Result<u64> {
 fn tiles(
     disk: &dyn Disk,
     dir: &Dir,
-    (keys, key): (&Keys, &SigningKey),
-    signed: &[Signed],
+    keys: &Keys,
+    (signed, newest): (&[Signed], Option<&(Checkpoint, String)>),
     records: u64,
 ) -> Result<(Tlog, Vec<Hash>), OpenError> {
-    let newest = signed.last().map(|signed| &signed.checkpoint);
     let mut tlog = Tlog::after(frontier(dir, keys, signed)?);
     let mut hashes = hashes(dir, tlog.size(), records)?;
-    let Some(newest) = newest else { return Ok((tlog, hashes)) };
+    let Some((newest, note)) = newest else { return Ok((tlog, hashes)) };
     let covered = usize::try_from(newest.size.saturating_sub(tlog.size())).unwrap_or(usize::MAX).min(hashes.len());
     let after = hashes.split_off(covered);
     if !hashes.is_empty() {
         tlog.extend(disk, dir, &hashes)?;
-        tlog.publish(disk, dir, newest, &newest.sign(key))?;
+        // As it was signed: maybe by a key that the log no longer has.
+        tlog.publish(disk, dir, newest, note)?;
     }
     Ok((tlog, after))
 }

@@ -170,6 +170,8 @@ pub(crate) struct Signed {
 #[derive(Debug, Default)]
 pub(crate) struct Checkpoints {
     pub(crate) signed: Vec<Signed>,
+    /// The last of them, as it stands there.
+    pub(crate) newest: Option<String>,
     /// Bytes of whole checkpoints.
     pub(crate) whole: u64,
     /// Bytes after them.
@@ -193,6 +195,7 @@ pub(crate) fn checkpoints(dir: &Dir, keys: &Keys, from: u64) -> Result<Checkpoin
         return Err(Failure::Checkpoint { line, damage: CheckpointDamage::Shape });
     }
     let mut signed: Vec<Signed> = Vec::new();
+    let newest = notes.last().map(|note| note.text.to_owned());
     for note in notes {
         let failure = |damage| Failure::Checkpoint { line: note.line, damage };
         let checkpoint = Checkpoint::open_after(note.text, keys, from).map_err(failure)?;
@@ -204,7 +207,7 @@ pub(crate) fn checkpoints(dir: &Dir, keys: &Keys, from: u64) -> Result<Checkpoin
         }
         signed.push(Signed { line: note.line, checkpoint });
     }
-    Ok(Checkpoints { signed, whole, torn: length.saturating_sub(whole) })
+    Ok(Checkpoints { signed, newest, whole, torn: length.saturating_sub(whole) })
 }
 
 /// Part of one character, as a cut write leaves it.

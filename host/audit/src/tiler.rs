@@ -15,6 +15,7 @@ use crate::{Checkpoint, Hash, log::Shared, tlog::Tlog};
 pub(crate) struct Batch {
     pub(crate) hashes: Vec<Hash>,
     pub(crate) checkpoint: Checkpoint,
+    pub(crate) note: String,
 }
 
 /// Begin. It ends when nobody holds the sender any more and everything is written.
@@ -37,8 +38,7 @@ fn work(shared: &Shared, mut tlog: Tlog, batches: &Receiver<Batch>) -> io::Resul
             tlog.extend(&*shared.disk, &shared.dir, &next.hashes)?;
             batch = next;
         }
-        let note = batch.checkpoint.sign(&shared.key);
-        tlog.publish(&*shared.disk, &shared.dir, &batch.checkpoint, &note)?;
+        tlog.publish(&*shared.disk, &shared.dir, &batch.checkpoint, &batch.note)?;
     }
     Ok(())
 }

@@ -1,6 +1,8 @@
 //! Keys that hand a log over to the next, and those that were never handed anything.
 
-use casemate_audit::{CheckpointDamage, Failure, KeysDamage, Log, OpenError, Trust, prove, verify, verify_proof, verify_with};
+use casemate_audit::{
+    Checkpoint, CheckpointDamage, Failure, KeysDamage, Log, OpenError, Trust, prove, verify, verify_proof, verify_with,
+};
 use ed25519_dalek::SigningKey;
 
 use crate::fixture::{Folder, NOW, event, small, wait};
@@ -57,6 +59,23 @@ fn only_the_newest_key_continues_a_log() {
     }
     assert!(matches!(Log::open(folder.dir(), key(4), small(), NOW), Err(OpenError::Broken(_))));
     Log::open(folder.dir(), key(3), small(), NOW).unwrap();
+}
+
+/// The last checkpoint stays the old key's: what is handed out of it, and what tiles are published under that are made anew.
+#[test]
+fn what_an_old_key_signed_is_not_signed_again_by_the_next() {
+    let folder = Folder::new();
+    let (log, _) = Log::open(folder.dir(), key(1), small(), NOW).unwrap();
+    wait(log.event(event(1), NOW)).unwrap();
+    log.hand_over(&key(2), "local", NOW).unwrap();
+    std::fs::remove_dir_all(folder.path("tlog")).unwrap();
+    let (log, _) = Log::open(folder.dir(), key(2), small(), NOW).unwrap();
+    let keys = casemate_audit::keys(&folder.dir(), &key(2).verifying_key()).unwrap();
+    assert_eq!(Checkpoint::open(&log.checkpoint().unwrap(), &keys).unwrap().size, 2);
+    assert_eq!(verify(&folder.dir(), &key(2).verifying_key()).unwrap().tiled, 2);
+    wait(log.event(event(2), NOW)).unwrap();
+    log.close(NOW).unwrap();
+    assert_eq!(Checkpoint::open(&log.checkpoint().unwrap(), &keys).unwrap().size, 3);
 }
 
 /// With a key that nothing was handed over to: a checkpoint by it, a handover to it that it alone has signed, and none at all.
