@@ -173,6 +173,11 @@ impl Gate {
         Some((&bound.origin, &bound.allow_private))
     }
 
+    /// What is added to the requests of an upstream.
+    pub fn credential(&self, upstream: &UpstreamName) -> Option<&Credential> {
+        self.upstreams.iter().find(|bound| bound.name == *upstream)?.credential.as_deref()
+    }
+
     /// The one request of an upstream that the host may send by itself, to see whether its credential works: a declared read that
     /// has nothing to fill in. None where the manifest names none.
     pub fn probe(&self, upstream: &UpstreamName) -> Option<Checked> {
