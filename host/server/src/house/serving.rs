@@ -116,7 +116,7 @@ impl Serving {
     }
 
     /// What takes the secrets of this host out of a text, plugin by plugin.
-    pub(crate) fn redactors(&self) -> impl Iterator<Item = &Redactor> {
+    pub(crate) fn redactors(&self) -> impl Iterator<Item = Arc<Redactor>> {
         self.plugins.values().map(|served| served.plugin.redactor())
     }
 
@@ -211,6 +211,8 @@ pub(crate) enum Ended {
     Removed,
     /// Other signed bytes took its place.
     Replaced,
+    /// One of its secrets is gone.
+    Secretless,
     /// It is installed, and is not trusted any more, or cannot be shown to be.
     Revoked,
 }
@@ -221,6 +223,7 @@ impl Ended {
         match self {
             Self::Removed => "removed",
             Self::Replaced => "replaced",
+            Self::Secretless => "secret-lost",
             Self::Revoked => "revoked",
         }
     }
@@ -230,6 +233,7 @@ impl Ended {
         match self {
             Self::Removed => "the plugin was taken out of service",
             Self::Replaced => "another package took the plugin's place",
+            Self::Secretless => "a secret of the plugin is gone",
             Self::Revoked => "the plugin is no longer trusted, or its trust cannot be checked",
         }
     }
