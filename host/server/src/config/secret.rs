@@ -31,7 +31,8 @@ pub struct SecretError {
 }
 
 impl SecretError {
-    pub(super) fn new(plugin: &PluginName, upstream: Option<&UpstreamName>, secret: &SecretName, fault: SecretFault) -> Self {
+    /// What is wrong with a secret of this plugin, or with what one of its upstreams has for its own.
+    pub fn new(plugin: &PluginName, upstream: Option<&UpstreamName>, secret: &SecretName, fault: SecretFault) -> Self {
         Self { plugin: plugin.clone(), upstream: upstream.cloned(), secret: secret.clone(), fault }
     }
 

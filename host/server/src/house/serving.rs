@@ -125,6 +125,11 @@ impl Serving {
         Screen::of(served, &self.config().patterns)
     }
 
+    /// The plugins that are served, as they are loaded.
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = (&PluginId, &Loaded)> {
+        self.plugins.iter().map(|(id, served)| (id, &served.plugin))
+    }
+
     /// What the plugins that are served are.
     pub(crate) fn manifests(&self) -> impl Iterator<Item = &Manifest> {
         self.plugins.values().map(|served| served.plugin.manifest().as_ref())

@@ -178,6 +178,11 @@ impl SecretSource {
         Some((metadata.dev(), metadata.ino(), metadata.mtime(), metadata.mtime_nsec(), metadata.size()))
     }
 
+    /// When its file was written, where it is in one.
+    pub fn changed(&self) -> Option<std::time::SystemTime> {
+        std::fs::metadata(self.path()?).ok()?.modified().ok()
+    }
+
     /// The environment variables that it needs.
     pub fn variables(&self) -> Vec<String> {
         match &self.provider {
