@@ -1,7 +1,7 @@
 //! Behind the gate: checked requests become connections, and credentials are added where no guest can see them.
 
-mod resolve;
 mod probe;
+mod resolve;
 mod secrets;
 mod sigv4;
 mod supplied;

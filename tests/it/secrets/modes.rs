@@ -85,14 +85,15 @@ fn each_mode_sends_the_secret_where_its_manifest_says() {
     let signed = sent("signed");
     let authorization = &signed.headers("authorization")[0];
     assert!(authorization.contains(&format!("Credential={USER}/")) && authorization.contains("/eu-west-1/lab/aws4_request"));
-    assert!(authorization.contains("SignedHeaders=accept;host;x-amz-content-sha256;x-amz-date") || authorization.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date"), "{authorization}");
+    assert!(
+        authorization.contains("SignedHeaders=accept;host;x-amz-content-sha256;x-amz-date")
+            || authorization.contains("SignedHeaders=host;x-amz-content-sha256;x-amz-date"),
+        "{authorization}"
+    );
     let date = signed.headers("x-amz-date").pop().unwrap();
     assert!(date.len() == 16 && date.ends_with('Z') && date.as_bytes()[8] == b'T', "{date}");
     // SHA-256 of no bytes.
-    assert_eq!(
-        signed.headers("x-amz-content-sha256"),
-        ["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]
-    );
+    assert_eq!(signed.headers("x-amz-content-sha256"), ["e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"]);
 }
 
 #[test]

@@ -42,7 +42,9 @@ fn a_changed_file_is_sent_from_the_next_call_on() {
     soon("the new value is sent", || last_key(&house).as_deref() == Some("another-value-of-it"));
     // A file that is gone says no.
     fs::remove_file(house.folder().join("secrets/api_key")).unwrap();
-    soon("the plugin is not served", || house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error()));
+    soon("the plugin is not served", || {
+        house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error())
+    });
     house.close();
     assert_eq!((events(&house, "config.secrets-renewed"), events(&house, "config.secrets-lost")), (1, 1));
     house.give("another-value-of-it");
@@ -59,7 +61,9 @@ fn a_vault_is_asked_anew_and_believed() {
     // One that says nothing: the last known value is sent for as long as the operator allows, and no longer.
     house.upstreams().order("vault", &json!({ "seal": true }));
     assert_eq!(last_key(&house).as_deref(), Some("second-value-in-the-vault"));
-    soon("the plugin is not served", || house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error()));
+    soon("the plugin is not served", || {
+        house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error())
+    });
     house.close();
     assert!(events(&house, "config.secrets-kept") == 1 && events(&house, "config.secrets-lost") == 1);
 }
@@ -70,7 +74,9 @@ fn a_vault_that_says_no_is_believed_at_once() {
     put(&house, "secret/data/casemate/key", "value-in-the-vault");
     let mut house = house.serve();
     house.upstreams().order("vault", &json!({ "delete": "secret/data/casemate/key" }));
-    soon("the plugin is not served", || house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error()));
+    soon("the plugin is not served", || {
+        house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error())
+    });
     house.close();
     assert!(events(&house, "config.secrets-kept") == 0 && events(&house, "config.secrets-lost") == 1);
 }
@@ -80,7 +86,10 @@ fn a_vault_is_read_by_its_documented_paths() {
     for (path, more) in [
         ("kv1/casemate/key", format!("mount = \"kv1\", kv = 1, {TOKEN}")),
         ("team/kv/data/casemate/key", format!("mount = \"kv\", namespace = \"team\", {TOKEN}")),
-        ("secret/data/casemate/key", "approle = { role_id = \"casemate\", secret_id = { file = \"secrets/vault-token\" } }".to_owned()),
+        (
+            "secret/data/casemate/key",
+            "approle = { role_id = \"casemate\", secret_id = { file = \"secrets/vault-token\" } }".to_owned(),
+        ),
     ] {
         let (house, _) = in_vault("casemate/key", &more);
         house.upstreams().order("vault", &json!({ "secret_id": "hvs.token-of-the-test" }));
@@ -131,7 +140,8 @@ fn a_keyring_is_asked_by_its_own_program() {
     let script = "#!/bin/sh\ntest \"$*\" = 'lookup service casemate account lab' && printf from-the-keyring\n";
     fs::write(&program, script).unwrap();
     fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    let provider = format!("{{ keyring = {{ service = \"casemate\", account = \"lab\", program = \"{}\" }} }}", program.display());
+    let provider =
+        format!("{{ keyring = {{ service = \"casemate\", account = \"lab\", program = \"{}\" }} }}", program.display());
     let house = house.without("plugins.@.secret.api_key").with(&format!("plugins.@.secret.api_key = {provider}")).serve();
     assert_eq!(last_key(&house).as_deref(), Some("from-the-keyring"));
 }
@@ -204,7 +214,10 @@ fn a_provider_is_exactly_one_and_whole() {
         ("{ credential = \"../x\" }", "a credential is a name"),
         ("{ file = \"a\", refresh = \"soon\" }", "not a length of time"),
         ("{ vault = { address = \"vault:8200\", path = \"a\", field = \"b\", token = { env = \"T\" } } }", "address of a vault"),
-        ("{ vault = { address = \"https://v\", path = \"../a\", field = \"b\", token = { env = \"T\" } } }", "`mount`, `path` and `field`"),
+        (
+            "{ vault = { address = \"https://v\", path = \"../a\", field = \"b\", token = { env = \"T\" } } }",
+            "`mount`, `path` and `field`",
+        ),
         ("{ vault = { address = \"https://v\", path = \"a\", field = \"b\" } }", "either `token` or `approle`"),
         ("{ keyring = { service = \"a\", account = \"b\", program = \"/bin/sh\" } }", "secret-tool"),
     ] {
@@ -219,11 +232,18 @@ fn a_check_proves_that_credentials_work_and_shows_none() {
     let listed = house.casemate(&["secret", "list", "--format", "json"]).done().stdout;
     assert!(listed.contains("\"fault\": null") || listed.contains("\"fault\":null"), "{listed}");
     let sent = house.casemate(&["secret", "check", "--send"]).done();
-    for part in ["every-credential header: GET", "/self → 200, the credential works", "every-credential exchange: POST", "/oauth/token → 200"] {
+    for part in [
+        "every-credential header: GET",
+        "/self → 200, the credential works",
+        "every-credential exchange: POST",
+        "/oauth/token → 200",
+    ] {
         assert!(sent.stdout.contains(part), "`{part}` is not in {}", sent.stdout);
     }
     assert!(sent.stderr.contains("names no harmless request of `query`"), "{}", sent.stderr);
-    house.upstreams().script_for("mirror", json!({ "path": "/self", "answer": { "status": 401, "body": house.secret().value() } }));
+    house
+        .upstreams()
+        .script_for("mirror", json!({ "path": "/self", "answer": { "status": 401, "body": house.secret().value() } }));
     let refused = house.casemate(&["secret", "check", "--send"]);
     assert!(refused.code == 1 && refused.stdout.contains("401, the upstream does not take the credential"), "{refused:?}");
     assert!(events(&house, "config.secret-checked") >= 4);

@@ -74,7 +74,10 @@ impl Mirror {
             return Response::json(401, &json!({ "error": "invalid_client", "error_description": form }));
         }
         let number = self.tokens.fetch_add(1, Ordering::SeqCst) + 1;
-        Response::json(200, &json!({ "access_token": format!("token-number-{number}"), "token_type": "Bearer", "expires_in": 3600 }))
+        Response::json(
+            200,
+            &json!({ "access_token": format!("token-number-{number}"), "token_type": "Bearer", "expires_in": 3600 }),
+        )
     }
 }
 

@@ -59,7 +59,10 @@ impl Upstream for Vault {
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
             let known = body["role_id"] == "casemate" && body["secret_id"] == state.secret_id.as_str();
             return match known {
-                true => Response::json(200, &json!({ "auth": { "client_token": ROLE_TOKEN, "lease_duration": 1200, "renewable": true } })),
+                true => Response::json(
+                    200,
+                    &json!({ "auth": { "client_token": ROLE_TOKEN, "lease_duration": 1200, "renewable": true } }),
+                ),
                 false => errors(400, &["invalid role or secret ID"]),
             }
             .into();

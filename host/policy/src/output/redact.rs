@@ -246,7 +246,11 @@ mod tests {
 
     /// Every escape that an upstream might put over an echo.
     fn spellings(secret: &str) -> Vec<String> {
-        let percent = |text: &str| text.bytes().map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02x}") }).collect::<String>();
+        let percent = |text: &str| {
+            text.bytes()
+                .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02x}") })
+                .collect::<String>()
+        };
         let each = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
         let json = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
         let html = |text: &str| text.chars().map(|c| format!("&#{};", u32::from(c))).collect::<String>();
@@ -254,9 +258,21 @@ mod tests {
         let named = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;").replace('\'', "&#39;");
         let slashed = |text: &str| serde_json::Value::from(text).to_string().replace('/', "\\/");
         vec![
-            percent(secret), each(secret), json(secret), html(secret), hexed(secret), named(secret), slashed(secret),
-            percent(&percent(secret)), each(&each(secret)), json(&html(secret)), percent(&json(secret)), named(&slashed(secret)),
-            secret.to_ascii_lowercase(), secret.to_ascii_uppercase(), secret.replace(' ', "+"),
+            percent(secret),
+            each(secret),
+            json(secret),
+            html(secret),
+            hexed(secret),
+            named(secret),
+            slashed(secret),
+            percent(&percent(secret)),
+            each(&each(secret)),
+            json(&html(secret)),
+            percent(&json(secret)),
+            named(&slashed(secret)),
+            secret.to_ascii_lowercase(),
+            secret.to_ascii_uppercase(),
+            secret.replace(' ', "+"),
         ]
     }
 
@@ -267,7 +283,13 @@ mod tests {
             for spelling in spellings(secret) {
                 let text = format!("<p>{spelling}</p>");
                 let (clean, count) = redactor.redact(&text);
-                assert!(count == 1 && (clean == "<p>‹secret key›</p>" || clean == "<p>\"‹secret key›\"</p>" || clean == "<p>&quot;‹secret key›&quot;</p>"), "{secret}: {text} → {clean}");
+                assert!(
+                    count == 1
+                        && (clean == "<p>‹secret key›</p>"
+                            || clean == "<p>\"‹secret key›\"</p>"
+                            || clean == "<p>&quot;‹secret key›&quot;</p>"),
+                    "{secret}: {text} → {clean}"
+                );
                 assert!(redactor.is_in(text.as_bytes()));
                 assert_eq!(redactor.redact_bytes(text.as_bytes()).0, clean.as_bytes());
             }
@@ -280,7 +302,10 @@ mod tests {
         let wide: Vec<u8> = KEY.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = KEY.encode_utf16().flat_map(u16::to_be_bytes).collect();
         for bytes in [&wide, &big] {
-            assert_eq!(redactor.redact_bytes(&[b"\xff\xfe", bytes.as_slice()].concat()).0.as_ref(), [b"\xff\xfe", "‹secret key›".as_bytes()].concat());
+            assert_eq!(
+                redactor.redact_bytes(&[b"\xff\xfe", bytes.as_slice()].concat()).0.as_ref(),
+                [b"\xff\xfe", "‹secret key›".as_bytes()].concat()
+            );
             assert!(redactor.is_in(STANDARD.encode(bytes).as_bytes()));
             assert!(redactor.is_in(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>().as_bytes()));
         }
@@ -296,7 +321,8 @@ mod tests {
             let one = redactor.redact(&STANDARD.encode(format!("{before}{KEY}{after}"))).0.into_owned();
             // Another secret of the same length leaves the same: no bit of it stands in what is left.
             let other = KEY.chars().rev().collect::<String>();
-            let two = Redactor::new(&[("key", &other)]).redact(&STANDARD.encode(format!("{before}{other}{after}"))).0.into_owned();
+            let two =
+                Redactor::new(&[("key", &other)]).redact(&STANDARD.encode(format!("{before}{other}{after}"))).0.into_owned();
             assert_eq!(one, two, "{before} {after}");
         }
     }

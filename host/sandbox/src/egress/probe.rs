@@ -65,9 +65,7 @@ impl Upstreams {
                     journal.end(at, ExchangeStatus::Answered { status: answer.status, bytes, address });
                 })
             }
-            (None, Some(Credential::Exchange(credential))) => {
-                self.token(upstream, credential, None, &journal).await.map(drop)
-            }
+            (None, Some(Credential::Exchange(credential))) => self.token(upstream, credential, None, &journal).await.map(drop),
             _ => return None,
         };
         let fault = result.err().map(|error| match error {

@@ -57,8 +57,7 @@ impl Secrets {
     /// Whether each value is the other's.
     pub fn is(&self, other: &Self) -> bool {
         let same = |a: &BTreeMap<SecretName, SecretString>, b: &BTreeMap<SecretName, SecretString>| {
-            a.len() == b.len()
-                && a.iter().zip(b).all(|((a, one), (b, two))| a == b && one.expose_secret() == two.expose_secret())
+            a.len() == b.len() && a.iter().zip(b).all(|((a, one), (b, two))| a == b && one.expose_secret() == two.expose_secret())
         };
         same(&self.values, &other.values)
             && self.own.len() == other.own.len()
@@ -224,10 +223,14 @@ impl LiveSecrets {
         state.before.retain(|before| before.until > now);
         let over = state.before.len().saturating_sub(MAX_REMEMBERED);
         state.before.drain(..over);
-        let pairs: Vec<(&str, Zeroizing<String>)> = self.pairs.iter().filter_map(|(upstream, user, name)| {
-            let (user, value) = (state.now.find(upstream, user)?, state.now.find(upstream, name)?);
-            Some((name.as_str(), pair(user, value)))
-        }).collect();
+        let pairs: Vec<(&str, Zeroizing<String>)> = self
+            .pairs
+            .iter()
+            .filter_map(|(upstream, user, name)| {
+                let (user, value) = (state.now.find(upstream, user)?, state.now.find(upstream, name)?);
+                Some((name.as_str(), pair(user, value)))
+            })
+            .collect();
         let known = |names: bool| {
             let innocent = |name: &str| !names && self.user_names.iter().any(|known| known.as_str() == name);
             let values = state.now.all().map(|(name, value)| (name.as_str(), value.expose_secret()));

@@ -131,7 +131,11 @@ fn authorization(canonical: &Canonical, scope: &Scope<'_>, access_key: &str, sec
         key = hmac(&key, part.as_bytes());
     }
     let signature = hex(&hmac(&key, to_sign.as_bytes()));
-    format!("{ALGORITHM} Credential={access_key}/{}, SignedHeaders={}, Signature={signature}", scope.text(), canonical.signed_headers)
+    format!(
+        "{ALGORITHM} Credential={access_key}/{}, SignedHeaders={}, Signature={signature}",
+        scope.text(),
+        canonical.signed_headers
+    )
 }
 
 fn hmac(key: &[u8], bytes: &[u8]) -> Zeroizing<Vec<u8>> {
@@ -171,7 +175,8 @@ mod tests {
     const DATE: &str = "20150830T123600Z";
 
     fn signature(method: &str, path: &str, query: &str, more: &[(&str, &str)], body: &str, service: &str) -> String {
-        let mut fields = vec![("Host".to_owned(), "example.amazonaws.com".to_owned()), ("X-Amz-Date".to_owned(), DATE.to_owned())];
+        let mut fields =
+            vec![("Host".to_owned(), "example.amazonaws.com".to_owned()), ("X-Amz-Date".to_owned(), DATE.to_owned())];
         fields.extend(more.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned())));
         let hash = hex(&Sha256::digest(body));
         let canonical = canonical(&Parts { method, path, query, fields, hash: &hash, service });
@@ -185,12 +190,54 @@ mod tests {
         let empty: &[(&str, &str)] = &[];
         let form = ("Content-Type", "application/x-www-form-urlencoded");
         for (name, got, expected) in [
-            ("get-vanilla", signature("GET", "/", "", empty, "", "service"), "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31"),
-            ("get-vanilla-query-order-key-case", signature("GET", "/", "Param2=value2&Param1=value1", empty, "", "service"), "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500"),
-            ("get-header-key-duplicate", signature("GET", "/", "", &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")], "", "service"), "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea"),
-            ("get-header-value-trim", signature("GET", "/", "", &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")], "", "service"), "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736"),
-            ("post-vanilla", signature("POST", "/", "", empty, "", "service"), "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b"),
-            ("post-x-www-form-urlencoded", signature("POST", "/", "", &[form], "Param1=value1", "service"), "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a"),
+            (
+                "get-vanilla",
+                signature("GET", "/", "", empty, "", "service"),
+                "5fa00fa31553b73ebf1942676e86291e8372ff2a2260956d9b8aae1d763fbf31",
+            ),
+            (
+                "get-vanilla-query-order-key-case",
+                signature("GET", "/", "Param2=value2&Param1=value1", empty, "", "service"),
+                "b97d918cfa904a5beff61c982a1b6f458b799221646efd99d3219ec94cdf2500",
+            ),
+            (
+                "get-header-key-duplicate",
+                signature(
+                    "GET",
+                    "/",
+                    "",
+                    &[("My-Header1", "value2"), ("My-Header1", "value2"), ("My-Header1", "value1")],
+                    "",
+                    "service",
+                ),
+                "c9d5ea9f3f72853aea855b47ea873832890dbdd183b4468f858259531a5138ea",
+            ),
+            (
+                "get-header-value-trim",
+                signature("GET", "/", "", &[("My-Header1", " value1"), ("My-Header2", " \"a   b   c\"")], "", "service"),
+                "acc3ed3afb60bb290fc8d2dd0098b9911fcaa05412b367055dee359757a9c736",
+            ),
+            (
+                "get-utf8",
+                signature("GET", "/%E1%88%B4", "", empty, "", "service"),
+                "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
+            ),
+            // Not of the suite: what botocore signs.
+            (
+                "escapes",
+                signature("GET", "/a%20b/%E1%88%B4", "", empty, "", "service"),
+                "e9d8665373fed7762b3e2e661f671155634544940c97a67fd5efade7ceb8c358",
+            ),
+            (
+                "post-vanilla",
+                signature("POST", "/", "", empty, "", "service"),
+                "5da7c1a2acd57cee7505fc6676e4e544621c30862966e37dddb68e92efbe5d6b",
+            ),
+            (
+                "post-x-www-form-urlencoded",
+                signature("POST", "/", "", &[form], "Param1=value1", "service"),
+                "ff11897932ad3f4e8b18135d722051e5ac45fc38421b1da7b9d196a0fe09473a",
+            ),
         ] {
             assert_eq!(got, expected, "{name}");
         }

@@ -20,7 +20,12 @@ impl Settings {
     }
 
     /// What is supplied, if it is.
-    pub(super) fn text<'a>(&'a self, supplied: &'a Supplied, upstream: &UpstreamName, secrets: &'a Secrets) -> Option<Cow<'a, str>> {
+    pub(super) fn text<'a>(
+        &'a self,
+        supplied: &'a Supplied,
+        upstream: &UpstreamName,
+        secrets: &'a Secrets,
+    ) -> Option<Cow<'a, str>> {
         match supplied {
             Supplied::Fixed(text) => Some(text.into()),
             Supplied::Secret(from) => secrets.find(upstream, &from.secret).map(Cow::from),
@@ -39,7 +44,9 @@ pub(super) fn written<'a>(
         path.push('/');
         match segment.strip_prefix('{').and_then(|name| name.strip_suffix('}')) {
             // A segment of dots is another path.
-            Some(name) => path.push_str(&path_segment(&text(exchange.parameters.get(name)?).filter(|it| !matches!(it.as_ref(), "" | "." | ".."))?)),
+            Some(name) => path.push_str(&path_segment(
+                &text(exchange.parameters.get(name)?).filter(|it| !matches!(it.as_ref(), "" | "." | ".."))?,
+            )),
             None => path.push_str(segment),
         }
     }
@@ -51,7 +58,8 @@ pub(super) fn written<'a>(
             pairs.collect::<Vec<_>>().join("&").into_bytes()
         }
         Body::Json(_) => {
-            let object: Map<String, Value> = fields.into_iter().map(|(name, value)| (name.clone(), value.as_ref().into())).collect();
+            let object: Map<String, Value> =
+                fields.into_iter().map(|(name, value)| (name.clone(), value.as_ref().into())).collect();
             Value::Object(object).to_string().into_bytes()
         }
     };

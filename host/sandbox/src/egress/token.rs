@@ -103,7 +103,9 @@ impl Upstreams {
         slot.held = None;
         let got = tokio::time::timeout(PATIENCE, self.ask(upstream, credential, witness)).await;
         let name = &credential.exchange.name;
-        let got = got.unwrap_or_else(|_| Err(SendError::Token(format!("the token exchange `{name}` was not answered within {PATIENCE:?}"))));
+        let got = got.unwrap_or_else(|_| {
+            Err(SendError::Token(format!("the token exchange `{name}` was not answered within {PATIENCE:?}")))
+        });
         match got {
             Ok((value, lasts)) => {
                 slot.exchanges += 1;
@@ -175,11 +177,16 @@ impl Upstreams {
                 };
                 (answered, token)
             }
-            Err(SendError::TooLarge) => {
-                (ExchangeStatus::Broken { reason: format!("larger than {MAX_ANSWER} bytes") }, Err(failed("was answered at too great length")))
+            Err(SendError::TooLarge) => (
+                ExchangeStatus::Broken { reason: format!("larger than {MAX_ANSWER} bytes") },
+                Err(failed("was answered at too great length")),
+            ),
+            Err(SendError::Connect(reason)) => {
+                (ExchangeStatus::NotSent { reason: reason.clone() }, Err(failed(&format!("was not sent: {reason}"))))
             }
-            Err(SendError::Connect(reason)) => (ExchangeStatus::NotSent { reason: reason.clone() }, Err(failed(&format!("was not sent: {reason}")))),
-            Err(SendError::Broken(reason)) => (ExchangeStatus::Broken { reason: reason.clone() }, Err(failed(&format!("broke: {reason}")))),
+            Err(SendError::Broken(reason)) => {
+                (ExchangeStatus::Broken { reason: reason.clone() }, Err(failed(&format!("broke: {reason}"))))
+            }
             Err(SendError::Prohibited(prohibited)) => {
                 (ExchangeStatus::NotSent { reason: prohibited.to_string() }, Err(SendError::Prohibited(prohibited)))
             }

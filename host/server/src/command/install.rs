@@ -157,8 +157,13 @@ fn installed(manifest: &Manifest, config: &Config) -> String {
     }
     let name = &manifest.plugin.name;
     let given = |secret: &SecretName| section.is_some_and(|section| section.secret_sources().any(|(_, name, _)| name == secret));
-    let needed: Vec<String> =
-        manifest.secrets.iter().filter(|(name, secret)| !secret.optional && !given(name)).map(|(name, _)| name).map(|secret| format!("secret.{secret}")).collect();
+    let needed: Vec<String> = manifest
+        .secrets
+        .iter()
+        .filter(|(name, secret)| !secret.optional && !given(name))
+        .map(|(name, _)| name)
+        .map(|secret| format!("secret.{secret}"))
+        .collect();
     if !needed.is_empty() {
         text.push_str(&format!("\nnot served before [plugins.{name}] in the configuration has: {}", needed.join(", ")));
     }

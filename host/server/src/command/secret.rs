@@ -176,13 +176,19 @@ fn try_out(context: &Context, only: Option<&PluginName>) -> Result<Vec<Tried>, F
             for (upstream, _) in with_credential {
                 house.note(facts::secret_checked(id, upstream, json!("about to be sent"))).await;
                 let Some(probed) = plugin.probe(upstream).await else {
-                    print::note(format!("`{id}` names no harmless request of `{upstream}`: not tried\nhelp: probe = true on one of its contracts"));
+                    print::note(format!(
+                        "`{id}` names no harmless request of `{upstream}`: not tried\nhelp: probe = true on one of its contracts"
+                    ));
                     continue;
                 };
                 let one = Tried {
                     plugin: id.clone(),
                     upstream: upstream.clone(),
-                    request: probed.exchanges.first().map(|first| format!("{} {}", first.method.as_str(), first.url)).unwrap_or_default(),
+                    request: probed
+                        .exchanges
+                        .first()
+                        .map(|first| format!("{} {}", first.method.as_str(), first.url))
+                        .unwrap_or_default(),
                     status: probed.status(),
                     taken: probed.is_taken(),
                     fault: probed.fault.map(|fault| plugin.redactor().redact(&fault).0.into_owned()),

@@ -82,7 +82,9 @@ pub enum SecretFault {
         path: std::path::PathBuf,
     },
     /// There are no credentials of the service manager's.
-    #[error(": $CREDENTIALS_DIRECTORY is not set, so there is no credential `{0}`\nhelp: name it in the unit: LoadCredential={0}:/path")]
+    #[error(
+        ": $CREDENTIALS_DIRECTORY is not set, so there is no credential `{0}`\nhelp: name it in the unit: LoadCredential={0}:/path"
+    )]
     NoCredentials(String),
     /// The program did not do it. What it wrote is not shown.
     #[error(": `{program}` {why}\nhelp: run it by hand; what it writes to standard error is not shown here")]
@@ -103,7 +105,9 @@ pub enum SecretFault {
         help: &'static str,
     },
     /// The vault said nothing, or that it is not able to.
-    #[error(": {address} cannot be asked: {why}\nhelp: check that it is there, is not sealed, and that `allow_private` has its network")]
+    #[error(
+        ": {address} cannot be asked: {why}\nhelp: check that it is there, is not sealed, and that `allow_private` has its network"
+    )]
     Unreachable {
         /// Where it is.
         address: String,

@@ -134,7 +134,9 @@ pub enum Rule {
     #[error("the setting `{0}` is not a string that the settings' schema requires")]
     UnknownSetting(String),
     /// The scope of a signature is no secret.
-    #[error("a region or service is a text or a setting\nhelp: write `region = \"eu-west-1\"` or `region = {{ setting = \"region\" }}`")]
+    #[error(
+        "a region or service is a text or a setting\nhelp: write `region = \"eu-west-1\"` or `region = {{ setting = \"region\" }}`"
+    )]
     SigningScope,
     /// A token exchange that needs an upstream which is not there.
     #[error("the upstream `{0}` is not declared")]
@@ -152,13 +154,17 @@ pub enum Rule {
     #[error("the token exchange sends no secret")]
     ExchangeWithoutSecret,
     /// The component could get a token itself.
-    #[error("the contract `{0}` lets the component send what only the host may: the request for a token\nhelp: remove the contract")]
+    #[error(
+        "the contract `{0}` lets the component send what only the host may: the request for a token\nhelp: remove the contract"
+    )]
     ExchangeSendable(ContractName),
     /// What is left out would be missed.
     #[error("the secret `{0}` cannot be optional\nhelp: only the session token of a signature can")]
     OptionalSecret(SecretName),
     /// What the host sends by itself has to be harmless, and always the same.
-    #[error("a probe is a GET or HEAD that only reads, with nothing to fill in\nhelp: no parameters, no required places but fixed ones, no scope")]
+    #[error(
+        "a probe is a GET or HEAD that only reads, with nothing to fill in\nhelp: no parameters, no required places but fixed ones, no scope"
+    )]
     Probe,
     /// Which one would be sent?
     #[error("the upstream has more than one probe")]

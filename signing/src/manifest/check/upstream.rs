@@ -5,8 +5,8 @@ use std::net::IpAddr;
 use url::{Host, Url};
 
 use super::{
-    Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, credential, established, identity::shorten,
-    overlap,
+    Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, credential, established,
+    identity::shorten, overlap,
 };
 use crate::manifest::{Credential, Origin, Upstream};
 

@@ -66,9 +66,9 @@ impl Credential {
             Self::Header(c) => vec![c.header.to_ascii_lowercase()],
             Self::Scheme(_) | Self::Basic(_) => vec![authorization()],
             Self::Exchange(c) => vec![c.header.as_ref().map_or_else(authorization, |name| name.to_ascii_lowercase())],
-            Self::SigV4(_) => ["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"]
-                .map(str::to_owned)
-                .into(),
+            Self::SigV4(_) => {
+                ["authorization", "x-amz-content-sha256", "x-amz-date", "x-amz-security-token"].map(str::to_owned).into()
+            }
             Self::Query(_) | Self::Path(_) => vec![],
         }
     }

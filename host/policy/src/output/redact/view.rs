@@ -115,7 +115,9 @@ fn percent(source: &[u8]) -> Option<View> {
 fn json(source: &[u8]) -> Option<View> {
     read(source, b'\\', |rest| {
         let unit = |rest: &[u8]| match rest {
-            [b'\\', b'u', a, b, c, d, ..] => [a, b, c, d].iter().try_fold(0_u16, |unit, at| Some(unit << 4 | u16::from(digit(**at)?))),
+            [b'\\', b'u', a, b, c, d, ..] => {
+                [a, b, c, d].iter().try_fold(0_u16, |unit, at| Some(unit << 4 | u16::from(digit(**at)?)))
+            }
             _ => None,
         };
         let simple = |c: char| Some((Escaped::Character(c), 2));

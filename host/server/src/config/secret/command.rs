@@ -24,8 +24,10 @@ async fn run(argv: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .kill_on_drop(true)
+        .process_group(0)
         .spawn()
         .map_err(|error| format!("cannot be started: {error}"))?;
+    let group = Group(child.id());
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BYTES + 1));
     if let Some(output) = child.stdout.take() {
         let most = MAX_BYTES as u64 + 1;
@@ -35,5 +37,25 @@ async fn run(argv: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
         return Err(format!("wrote more than {} KiB", MAX_BYTES >> 10));
     }
     let status = child.wait().await.map_err(|error| format!("cannot be waited for: {error}"))?;
+    group.is_over();
     if status.success() { Ok(bytes) } else { Err(format!("ended with {status}")) }
+}
+
+/// What a program started: it ends with it, also where nobody waits any longer.
+struct Group(Option<u32>);
+
+impl Group {
+    fn is_over(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let leader = self.0.and_then(|id| i32::try_from(id).ok()).and_then(rustix::process::Pid::from_raw);
+        if let Some(leader) = leader {
+            // It fails where nothing is left of it, which is as good.
+            let _ = rustix::process::kill_process_group(leader, rustix::process::Signal::KILL);
+        }
+    }
 }

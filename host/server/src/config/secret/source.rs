@@ -237,7 +237,9 @@ impl Resolver<'_> {
             file.credential.is_some(),
         ];
         if named.iter().filter(|named| **named).count() != 1 {
-            fault("a secret has one provider\nhelp: one of env, file, command, keyring, vault, credential: { file = \"/run/secrets/key\" }");
+            fault(
+                "a secret has one provider\nhelp: one of env, file, command, keyring, vault, credential: { file = \"/run/secrets/key\" }",
+            );
             return None;
         }
         if file.readable_by.is_some() && file.file.is_none() {
@@ -245,10 +247,14 @@ impl Resolver<'_> {
         }
         let remote = file.command.is_some() || file.keyring.is_some() || file.vault.is_some();
         if (file.stale.is_some() || file.timeout.is_some()) && !remote {
-            fault("`stale` and `timeout` are about a command, a keyring or a vault\nhelp: remove them: anything else is read at once, or not there");
+            fault(
+                "`stale` and `timeout` are about a command, a keyring or a vault\nhelp: remove them: anything else is read at once, or not there",
+            );
         }
         if file.command.as_ref().is_some_and(|argv| !argv.first().is_some_and(|program| Path::new(program).is_absolute())) {
-            fault("a command begins with the absolute path of its program\nhelp: command = [\"/usr/bin/pass\", \"show\", \"casemate/key\"]; no shell reads it");
+            fault(
+                "a command begins with the absolute path of its program\nhelp: command = [\"/usr/bin/pass\", \"show\", \"casemate/key\"]; no shell reads it",
+            );
         }
         if file.credential.as_ref().is_some_and(|name| name.is_empty() || name.contains('/') || name.starts_with('.')) {
             fault("a credential is a name without `/`\nhelp: the one in the unit's LoadCredential=");
@@ -276,7 +282,8 @@ impl Resolver<'_> {
     }
 
     fn keyring(&mut self, file: KeyringFile, at: &str) -> Option<Vec<String>> {
-        let known = |program: &str| KEYRINGS.iter().find(|(path, _)| Path::new(path).file_name() == Path::new(program).file_name());
+        let known =
+            |program: &str| KEYRINGS.iter().find(|(path, _)| Path::new(path).file_name() == Path::new(program).file_name());
         let found = match &file.program {
             Some(program) => known(program).map(|(_, arguments)| (program.as_str(), *arguments)),
             None => KEYRINGS.iter().find(|(path, _)| Path::new(path).exists()).or(KEYRINGS.first()).copied(),
@@ -310,17 +317,15 @@ impl Resolver<'_> {
         let plain = |text: &str| !text.is_empty() && text.split('/').all(|part| !matches!(part, "" | "." | ".."));
         if !matches!(file.kv, 1 | 2) || !plain(&file.mount) || !plain(&file.path) || file.field.is_empty() {
             self.faults.push(format!(
-                "{at}: a vault's entry has `mount`, `path` and `field`, and `kv` is 1 or 2\nhelp: vault = {{ address = \"…\", mount = \"secret\", path = \"casemate/virustotal\", field = \"api_key\", token = {{ file = \"…\" }} }}"
+                "{at}: a vault's entry has `mount`, `path` and `field`, and `kv` is 1 or 2\nhelp: vault = {{ address = \"…\", mount = \"secret\", path = \"casemate/key\", field = \"key\", token = {{ file = \"…\" }} }}"
             ));
             return None;
         }
         let login = match (file.token, file.approle) {
             (Some(token), None) => Login::Token(Box::new(self.login(*token, at)?)),
-            (None, Some(role)) => Login::AppRole {
-                mount: role.mount,
-                role_id: role.role_id,
-                secret_id: Box::new(self.login(*role.secret_id, at)?),
-            },
+            (None, Some(role)) => {
+                Login::AppRole { mount: role.mount, role_id: role.role_id, secret_id: Box::new(self.login(*role.secret_id, at)?) }
+            }
             _ => {
                 self.faults.push(format!("{at}: a vault is logged in to in one way\nhelp: give either `token` or `approle`"));
                 return None;

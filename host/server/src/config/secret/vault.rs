@@ -63,7 +63,9 @@ async fn ask(vault: &Vault, client: &Client, login: SecretString) -> Result<Secr
             let answer = client.post(&url, vault.headers(None)?, body.as_bytes().to_vec(), MAX_BYTES * 2).await;
             let answer = vault.well(answer)?;
             let token = answer.pointer("/auth/client_token").and_then(Value::as_str);
-            SecretString::from(token.ok_or_else(|| vault.refused("logged in and gave no token", "check the role's token settings"))?)
+            SecretString::from(
+                token.ok_or_else(|| vault.refused("logged in and gave no token", "check the role's token settings"))?,
+            )
         }
     };
     let middle = if vault.kv == 2 { "/data" } else { "" };
@@ -71,7 +73,8 @@ async fn ask(vault: &Vault, client: &Client, login: SecretString) -> Result<Secr
     let answer = vault.well(client.get(&url, vault.headers(Some(&token))?, MAX_BYTES * 2).await)?;
     let entry = if vault.kv == 2 { answer.pointer("/data/data") } else { answer.get("data") };
     let Some(value) = entry.and_then(|entry| entry.get(&vault.field)) else {
-        return Err(vault.refused(&format!("has no field `{}` in `{}`", vault.field, vault.path), "check `path`, `field` and `kv` (1 or 2)"));
+        return Err(vault
+            .refused(&format!("has no field `{}` in `{}`", vault.field, vault.path), "check `path`, `field` and `kv` (1 or 2)"));
     };
     match value {
         Value::String(text) => long_enough(SecretString::from(text.as_str())),
@@ -94,7 +97,8 @@ impl Vault {
         headers.insert(HeaderName::from_static("x-vault-request"), HeaderValue::from_static("true"));
         headers.insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
         let field = |text: &str| {
-            HeaderValue::from_str(text).map_err(|_| self.refused("would be sent a header that HTTP cannot carry", "check `namespace` and the token"))
+            HeaderValue::from_str(text)
+                .map_err(|_| self.refused("would be sent a header that HTTP cannot carry", "check `namespace` and the token"))
         };
         if let Some(namespace) = &self.namespace {
             headers.insert(HeaderName::from_static("x-vault-namespace"), field(namespace)?);
@@ -112,7 +116,8 @@ impl Vault {
         let answer = answer.map_err(|error| self.unreachable(error.to_string().lines().next().unwrap_or_default().to_owned()))?;
         let body = Zeroizing::new(answer.body);
         match answer.status.as_u16() {
-            200 => serde_json::from_slice(&body).map_err(|_| self.refused("answered with something else than JSON", "check `address`")),
+            200 => serde_json::from_slice(&body)
+                .map_err(|_| self.refused("answered with something else than JSON", "check `address`")),
             status @ (400 | 401 | 403) => Err(self.refused(
                 &format!("answered with status {status}"),
                 "check the token, its policy for this path, and the namespace",

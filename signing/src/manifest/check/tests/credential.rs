@@ -30,8 +30,18 @@ fn exchange(field: &str, value: Value) -> Value {
 
 #[test]
 fn a_secret_in_the_path_stands_before_every_path() {
-    for path in ["", "/", "/v1", "{secret}", "/{secret}/", "/a//{secret}", "/../{secret}", "/{secret}/{secret}", "/a?{secret}", "/{a}/{secret}"]
-    {
+    for path in [
+        "",
+        "/",
+        "/v1",
+        "{secret}",
+        "/{secret}/",
+        "/a//{secret}",
+        "/../{secret}",
+        "/{secret}/{secret}",
+        "/a?{secret}",
+        "/{a}/{secret}",
+    ] {
         let credential = with(json!({ "path": path, "secret": "api_key" }));
         check_each(vec![(credential, AT, Rule::CredentialPath(path.to_owned()))]);
     }
@@ -82,16 +92,14 @@ fn what_only_the_host_may_send_is_no_contract() {
         if path.contains('{') {
             credential["exchange"]["parameters"] = json!({ "secret": "v2" });
         }
-        cases.push((
-            with(credential),
-            "upstream.server.credential.exchange",
-            Rule::ExchangeSendable(name("create-operation")),
-        ));
+        cases.push((with(credential), "upstream.server.credential.exchange", Rule::ExchangeSendable(name("create-operation"))));
     }
     check_each(cases);
     // The headers that a signature uses, and the one that carries a token.
     let signed = json!({ "sigv4": { "access_key": "api_key", "secret_key": "api_key", "region": "r", "service": "s" } });
-    for (credential, header) in [(signed, "x-amz-date"), (json!({ "header": "x-t", "exchange": exchange("", Value::Null)["exchange"] }), "x-t")] {
+    for (credential, header) in
+        [(signed, "x-amz-date"), (json!({ "header": "x-t", "exchange": exchange("", Value::Null)["exchange"] }), "x-t")]
+    {
         let mut changes = with(credential);
         let headers = serde_json::Value::Object([(header.to_owned(), json!("^a$"))].into_iter().collect());
         changes.push(("@list-agents/headers", headers));
@@ -110,9 +118,7 @@ fn an_upstream_that_only_hands_out_tokens_has_no_contracts() {
 
 #[test]
 fn a_signature_is_for_a_text_or_a_setting() {
-    let signed = |region: Value| {
-        json!({ "sigv4": { "access_key": "api_key", "secret_key": "api_key", "region": region, "service": "sts" } })
-    };
+    let signed = |region: Value| json!({ "sigv4": { "access_key": "api_key", "secret_key": "api_key", "region": region, "service": "sts" } });
     check_each(vec![
         (with(signed(json!({ "secret": "api_key" }))), AT, Rule::SigningScope),
         (with(signed(json!("eu west"))), AT, Rule::SigningScope),
