@@ -17,7 +17,10 @@ const USER: &str = "operator-of-the-lab";
 
 /// A house with the guest that uses every way, all of them to the upstream that echoes everything.
 fn house() -> House {
-    let house = House::new(&Guest::new("every_credential")).without("plugins.@.upstream.echo").without("plugins.@.settings");
+    let house = House::new(&Guest::new("every_credential"))
+        .without("plugins.@.upstream.echo")
+        .without("plugins.@.settings")
+        .without("grants.tester.scope");
     let mirror = house.upstreams().origin("mirror").to_owned();
     private(&house, "user", USER);
     let house = MODES.iter().fold(house, |house, mode| {

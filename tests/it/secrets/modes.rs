@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{MODES, USER, house, last_key, soon};
-use crate::harness::Secret;
+use crate::harness::secret::Secret;
 
 /// Values that make trouble in one encoding or another, and as many plain ones as make a hundred.
 fn hundred() -> Vec<String> {
@@ -139,7 +139,8 @@ fn an_exchange_that_is_refused_ends_the_request_and_says_nothing() {
 #[test]
 fn what_a_reviewer_sees_of_an_exchange_is_where_secrets_go() {
     let house = house();
-    let sheet = house.casemate(&["inspect", &house.package_file().display().to_string()]).done().stdout;
+    house.install().done();
+    let sheet = house.casemate(&["inspect", "every-credential"]).done().stdout;
     for line in [
         "token of `log-in` in Authorization: Token",
         "POST /oauth/token   (log-in), for a token",

@@ -221,7 +221,7 @@ fn a_provider_is_exactly_one_and_whole() {
         ("{ vault = { address = \"https://v\", path = \"a\", field = \"b\" } }", "either `token` or `approle`"),
         ("{ keyring = { service = \"a\", account = \"b\", program = \"/bin/sh\" } }", "secret-tool"),
     ] {
-        from(provider).casemate(&["secret", "list"]).faulty(&[why]);
+        from(provider).casemate(&["secret", "list"]).refused(&[why]);
     }
 }
 
