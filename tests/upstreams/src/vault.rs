@@ -57,7 +57,8 @@ impl Upstream for Vault {
         let Some(path) = request.path().strip_prefix("/v1/") else { return errors(404, &[]).into() };
         if path == "auth/approle/login" {
             let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-            let known = body["role_id"] == "casemate" && body["secret_id"] == state.secret_id.as_str();
+            let is = |name: &str, value: &str| body.get(name).is_some_and(|known| known == value);
+            let known = is("role_id", "casemate") && is("secret_id", &state.secret_id);
             return match known {
                 true => Response::json(
                     200,

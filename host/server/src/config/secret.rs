@@ -27,13 +27,13 @@ pub struct SecretError {
     upstream: Option<UpstreamName>,
     secret: SecretName,
     /// Why.
-    pub fault: SecretFault,
+    pub fault: Box<SecretFault>,
 }
 
 impl SecretError {
     /// What is wrong with a secret of this plugin, or with what one of its upstreams has for its own.
     pub fn new(plugin: &PluginName, upstream: Option<&UpstreamName>, secret: &SecretName, fault: SecretFault) -> Self {
-        Self { plugin: plugin.clone(), upstream: upstream.cloned(), secret: secret.clone(), fault }
+        Self { plugin: plugin.clone(), upstream: upstream.cloned(), secret: secret.clone(), fault: Box::new(fault) }
     }
 
     /// Which secret.

@@ -37,7 +37,7 @@ async fn run(argv: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
         return Err(format!("wrote more than {} KiB", MAX_BYTES >> 10));
     }
     let status = child.wait().await.map_err(|error| format!("cannot be waited for: {error}"))?;
-    group.is_over();
+    group.release();
     if status.success() { Ok(bytes) } else { Err(format!("ended with {status}")) }
 }
 
@@ -45,7 +45,7 @@ async fn run(argv: &[String]) -> Result<Zeroizing<Vec<u8>>, String> {
 struct Group(Option<u32>);
 
 impl Group {
-    fn is_over(mut self) {
+    fn release(mut self) {
         self.0 = None;
     }
 }
