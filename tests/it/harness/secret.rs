@@ -65,11 +65,12 @@ impl Secret {
 
     /// The spelling in which the secret is in `bytes`, if it is.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Option<&'static str> {
-        let text = std::str::from_utf8(bytes);
-        let holds = |form: &[u8]| match (text, std::str::from_utf8(form)) {
-            (Ok(text), Ok(form)) => text.contains(form),
-            (Ok(_), Err(_)) => false,
-            (Err(_), _) => bytes.windows(form.len()).any(|window| window == form),
+        // What is no text is replaced and stays no text; looking for a text in one is fast.
+        let text = String::from_utf8_lossy(bytes);
+        let is_text = matches!(text, std::borrow::Cow::Borrowed(_));
+        let holds = |form: &[u8]| match std::str::from_utf8(form) {
+            Ok(form) => text.contains(form),
+            Err(_) => !is_text && bytes.windows(form.len()).any(|window| window == form),
         };
         self.forms().into_iter().find(|(_, form)| holds(form)).map(|(name, _)| name)
     }
