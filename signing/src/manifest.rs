@@ -33,7 +33,10 @@ pub use name::{
     SourceName, ToolName, UpstreamName,
 };
 pub use prompt::{Attachment, Piece, Prompt, PromptArgument, PromptDocument, PromptPicture, StrayBrace, pieces};
-pub use upstream::{BasicCredential, Credential, HeaderCredential, Origin, QueryCredential, SchemeCredential, Upstream};
+pub use upstream::{
+    BasicCredential, Body, Credential, Exchange, ExchangeCredential, HeaderCredential, Origin, PathCredential, QueryCredential,
+    SECRET_SEGMENT, SchemeCredential, SigV4, SigV4Credential, Supplied, Upstream,
+};
 
 /// The in-toto predicate type of a Casemate manifest.
 pub const PREDICATE_TYPE: &str = "https://casemate.dev/manifest/v0.1";
@@ -194,6 +197,9 @@ impl Limits {
 pub struct SecretDeclaration {
     /// One line for the operator who supplies it.
     pub description: String,
+    /// Whether the plugin works without it. Only the session token of a signature may be left out.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub optional: bool,
 }
 
 /// What a byte source is for.

@@ -7,7 +7,7 @@ mod program;
 mod raw;
 mod records;
 mod reply;
-mod secret;
+pub(crate) mod secret;
 mod server;
 mod upstreams;
 

@@ -31,6 +31,7 @@ mod posture;
 mod recording;
 mod redteam;
 mod revocation_lists;
+mod secrets;
 mod setup;
 mod signing;
 mod stdout;

@@ -235,12 +235,13 @@ fn no_secret_is_written_down_in_any_spelling() {
         let ran = stage.record("run", &json!({ "case": argument }), "echo");
         stage.not_kept(&ran, 2, &[hidden], "echo");
     }
-    // In an answer that spells it as no redaction looks for it.
-    stage.house.upstreams().script(json!({ "misbehave": { "kind": "echo-key", "form": "url-encoded" } }));
+    // In an answer that spells it as no redaction looks for it: escaped once more than is read.
+    let thrice: String = secret.bytes().map(|byte| format!("%2525{byte:02x}")).collect();
+    stage.house.upstreams().script(json!({ "answer": { "body": thrice } }));
     let ran = stage.record("run", &json!({}), "echo");
     stage.not_kept(&ran, 2, &[hidden], "echo");
     // In spellings that are taken out of an answer, what is left is a case.
-    for form in ["plain", "base64", "base64-url", "base64-shifted", "hex", "hex-upper", "embedded"] {
+    for form in ["plain", "url-encoded", "base64", "base64-url", "base64-shifted", "hex", "hex-upper", "embedded"] {
         stage.house.upstreams().script(json!({ "misbehave": { "kind": "echo-key", "form": form } }));
         stage.record("run", &json!({}), form).done();
     }

@@ -152,6 +152,14 @@ pub enum EventKind {
     ConfigLoaded,
     /// A configuration was refused.
     ConfigRefused,
+    /// A plugin sends other secrets from here on.
+    SecretsRenewed,
+    /// A secret could not be renewed, and its last known value is sent for a while.
+    SecretsKept,
+    /// A secret is gone, and its plugin with it.
+    SecretsLost,
+    /// A person had a credential tried out.
+    SecretChecked,
     /// A caller proved who it is.
     AuthAccepted,
     /// A caller did not.
@@ -198,6 +206,10 @@ impl EventKind {
             Self::TrustChanged => "config.trust",
             Self::ConfigLoaded => "config.loaded",
             Self::ConfigRefused => "config.refused",
+            Self::SecretsRenewed => "config.secrets-renewed",
+            Self::SecretsKept => "config.secrets-kept",
+            Self::SecretsLost => "config.secrets-lost",
+            Self::SecretChecked => "config.secret-checked",
             Self::AuthAccepted => "auth.accepted",
             Self::AuthRefused => "auth.refused",
             Self::TokenCreated => "auth.token-created",

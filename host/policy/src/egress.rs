@@ -30,7 +30,7 @@ mod template;
 mod volatile;
 
 pub use assumed::AssumedAnswer;
-pub use checked::Checked;
+pub use checked::{Checked, path_segment};
 pub use conduct::{Conduct, Verdict};
 pub use contract::ContractFault;
 pub use gate::{Gate, GateError, UpstreamBinding};
@@ -39,7 +39,6 @@ pub use origin::{Origin, OriginFault, Scheme};
 pub use path::PathFault;
 pub(crate) use path::PathText;
 pub use percent::PercentFault;
-pub(crate) use percent::encode as encode_percent;
 pub use plan::{Plan, Planned};
 pub use refusal::{Refusal, RefusalReason};
 

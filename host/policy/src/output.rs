@@ -18,7 +18,7 @@ use serde_json::Value;
 pub use content::{Content, is_shown, of_bytes};
 pub use failure::{CheckedFailure, FailureKind, RawFailure, check_failure};
 pub use lines::check_lines;
-pub use redact::Redactor;
+pub use redact::{LiveRedactor, Redactor};
 pub use rules::{OutputRuleError, OutputRules, untrusted};
 pub use screen::{Flag, Flags, Pattern, PatternError, PatternName, Screen};
 

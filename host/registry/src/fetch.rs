@@ -37,7 +37,7 @@ impl FetchError {
     }
 }
 
-/// What was answered to a post.
+/// What was answered to a question.
 #[derive(Debug, Clone)]
 pub struct Posted {
     /// Whatever it is.
@@ -55,6 +55,18 @@ impl Client {
         let host = host(url)?;
         self.within(&host, async {
             let ask = Ask { host: host.clone(), method: Method::POST, url: url.clone(), headers, body: Some(json.into()) };
+            let answer = self.send(ask, true, None).await?;
+            let (status, headers) = (answer.status(), answer.headers().clone());
+            Ok(Posted { status, headers, body: answer.at_most(WHAT, cap).await?.to_vec() })
+        })
+        .await
+    }
+
+    /// Ask a URL that a person wrote, with these headers, and read at most `cap` bytes of whatever is answered. No redirect is followed.
+    pub async fn get(&self, url: &Url, headers: HeaderMap, cap: usize) -> Result<Posted, FetchError> {
+        let host = host(url)?;
+        self.within(&host, async {
+            let ask = Ask { host: host.clone(), method: Method::GET, url: url.clone(), headers, body: None };
             let answer = self.send(ask, true, None).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
             Ok(Posted { status, headers, body: answer.at_most(WHAT, cap).await?.to_vec() })

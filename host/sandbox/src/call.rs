@@ -3,10 +3,11 @@
 use std::{fmt, net::IpAddr, time::Duration};
 
 use casemate_policy::{
-    egress::{Plan, Refusal},
+    egress::{Checked, Plan, Refusal},
     output::{RawFailure, RawOutput},
 };
 use casemate_signing::manifest::{ContractName, Effect, Method, UpstreamName};
+use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
@@ -256,6 +257,22 @@ pub struct Exchange {
     pub request_sha256: String,
     /// What came of it.
     pub status: ExchangeStatus,
+}
+
+impl Exchange {
+    /// A request that is about to leave.
+    pub(crate) fn of(request: &Checked) -> Self {
+        Self {
+            upstream: request.upstream().clone(),
+            contract: request.contract().clone(),
+            method: request.method(),
+            url: request.url().to_owned(),
+            effect: request.effect(),
+            request_bytes: request.body().len(),
+            request_sha256: Sha256::digest(request.body()).iter().map(|byte| format!("{byte:02x}")).collect(),
+            status: ExchangeStatus::Pending,
+        }
+    }
 }
 
 /// What came of a request.

@@ -1,9 +1,17 @@
 //! Behind the gate: checked requests become connections, and credentials are added where no guest can see them.
 
+mod probe;
 mod resolve;
 mod secrets;
+mod sigv4;
+mod supplied;
+mod token;
 mod transport;
 
+pub use probe::Probed;
+pub(crate) use secrets::LiveSecrets;
 pub use secrets::Secrets;
+pub(crate) use supplied::Settings;
+pub(crate) use token::Witness;
 pub(crate) use transport::{Answer, SendError, Upstreams};
 pub use transport::{TransportError, UpstreamSettings};

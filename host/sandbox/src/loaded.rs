@@ -2,13 +2,16 @@
 
 use std::{collections::BTreeMap, sync::Arc};
 
-use casemate_policy::egress::{Gate, GateError};
-use casemate_signing::manifest::{Manifest, PluginId};
+use casemate_policy::{
+    egress::{Gate, GateError},
+    output::Redactor,
+};
+use casemate_signing::manifest::{Manifest, PluginId, UpstreamName};
 
 use crate::{
     compile::CacheError,
     dependencies::MetadataError,
-    egress::{TransportError, Upstreams},
+    egress::{Probed, Secrets, TransportError, Upstreams},
     imports::ImportError,
     limits::Limits,
     places::PluginPlaces,
@@ -79,7 +82,28 @@ impl Loaded {
     }
 
     /// What removes this plugin's secrets from a text.
-    pub fn redactor(&self) -> &casemate_policy::output::Redactor {
+    pub fn redactor(&self) -> Arc<Redactor> {
         self.upstreams.redactor()
+    }
+
+    /// Send these secrets from the next request on. Those before are removed from texts for a while longer.
+    pub fn renew(&self, secrets: Secrets) {
+        self.upstreams.secrets().renew(secrets);
+    }
+
+    /// Whether these are the secrets that it sends.
+    pub fn sends(&self, secrets: &Secrets) -> bool {
+        self.upstreams.secrets().has(secrets)
+    }
+
+    /// Remove from texts what another sent, too: it was served in this one's place.
+    pub fn inherit(&self, before: &Self) {
+        self.upstreams.secrets().inherit(before.upstreams.secrets());
+    }
+
+    /// Send the request of an upstream that the manifest names as harmless, or get its token, to see whether its credential works.
+    /// None where the manifest names neither.
+    pub async fn probe(&self, upstream: &UpstreamName) -> Option<Probed> {
+        self.upstreams.probe(upstream, self.limits.response_bytes).await
     }
 }

@@ -13,7 +13,7 @@ use casemate_policy::{
     egress::{Conduct, Gate, HeldPlan},
     output::{FailureKind, RawContent, RawFailure, RawOutput},
 };
-use casemate_signing::manifest::{self, Credential, Manifest};
+use casemate_signing::manifest::{self, Manifest};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use wasmtime::{
@@ -25,7 +25,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::{
     call::{CallSettings, Ending, Ends, Fault, Limit, Run, RunFacts, Spent},
     compile::{CacheError, CodeCache, CompileError, Worker},
-    egress::{Secrets, UpstreamSettings, Upstreams},
+    egress::{LiveSecrets, Secrets, Settings, UpstreamSettings, Upstreams},
     engine::{self, MEMORIES, SLOTS},
     examine::Reviewed,
     import::{
@@ -154,20 +154,17 @@ impl Runtime {
     /// When its contracts do not fit the bindings.
     pub fn bind(&self, prepared: Prepared, bindings: PluginBindings) -> Result<Loaded, LoadError> {
         let Prepared { manifest, pre, memories } = prepared;
-        let user_names = manifest.upstream.values().filter_map(|upstream| match &upstream.credential {
-            Some(Credential::Basic(basic)) => Some(&basic.username),
-            _ => None,
-        });
-        let guarded = bindings.secrets.redactor_without(&user_names.collect());
-        let gate = Gate::new(&manifest, &bindings.upstreams)?.guarding(Arc::new(guarded));
-        let upstreams = Upstreams::new(&bindings.upstreams, manifest.upstream.keys().cloned(), bindings.secrets)?;
+        let secrets = Arc::new(LiveSecrets::new(&manifest, bindings.secrets));
+        let gate = Arc::new(Gate::new(&manifest, &bindings.upstreams)?.guarding(secrets.guard()));
+        let settings = Settings::parse(&bindings.settings);
+        let upstreams = Upstreams::new(&manifest, &bindings.upstreams, Arc::clone(&gate), secrets, settings)?;
         Ok(Loaded {
             id: manifest.id(),
             digest: manifest.component.sha256.clone(),
             limits: Limits::effective(&manifest.limits, &self.maxima),
             manifest: Arc::new(manifest),
             pre,
-            gate: Arc::new(gate),
+            gate,
             upstreams: Arc::new(upstreams),
             sources: Arc::new(bindings.sources),
             settings: bindings.settings,

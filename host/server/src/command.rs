@@ -31,6 +31,7 @@ pub mod sbom;
 pub mod record;
 pub mod redteam;
 pub mod revoke;
+pub mod secret;
 pub mod serve;
 pub mod sessions;
 pub mod sign;

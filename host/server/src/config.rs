@@ -43,7 +43,7 @@ pub use forward::{Collector, ForwardConfig, OtlpCollector, SyslogCollector};
 pub use http::{CallSettings, ClientAuth, ClientSettings, HttpSettings, TlsSettings};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
-pub use secret::{SecretError, SecretSource};
+pub use secret::{Mark, Provider, SecretError, SecretFault, SecretSource};
 pub use sources::SourceConfig;
 
 /// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.
@@ -111,6 +111,8 @@ pub struct PluginConfig {
     pub upstreams: BTreeMap<UpstreamName, UpstreamBinding>,
     /// Where its secrets come from.
     pub secrets: BTreeMap<SecretName, SecretSource>,
+    /// Secrets that an upstream has another value of.
+    pub upstream_secrets: BTreeMap<UpstreamName, BTreeMap<SecretName, SecretSource>>,
     /// Its settings, not yet checked against the manifest.
     pub settings: Value,
     /// Its byte sources.
@@ -120,17 +122,27 @@ pub struct PluginConfig {
 }
 
 impl PluginConfig {
-    /// Read every secret of this plugin.
+    /// Read every secret of this plugin. Waits for those that are elsewhere.
     ///
     /// # Errors
     /// The first secret that cannot be read, by name and never by value.
-    pub fn resolve_secrets(
-        &self,
-        plugin: &PluginName,
-        variables: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<Secrets, SecretError> {
-        let read = |(name, source): (&SecretName, &SecretSource)| Ok((name.clone(), source.read(plugin, name, variables)?));
-        self.secrets.iter().map(read).collect::<Result<BTreeMap<_, _>, _>>().map(Secrets::new)
+    pub fn resolve_secrets(&self, plugin: &PluginName) -> Result<Secrets, SecretError> {
+        let read = |sources: &BTreeMap<SecretName, SecretSource>, upstream: Option<&UpstreamName>| {
+            let one = |(name, source): (&SecretName, &SecretSource)| {
+                let value = source.read().map_err(|fault| SecretError::new(plugin, upstream, name, fault))?;
+                Ok((name.clone(), value))
+            };
+            sources.iter().map(one).collect::<Result<BTreeMap<_, _>, _>>()
+        };
+        let own = self.upstream_secrets.iter().map(|(upstream, own)| Ok((upstream.clone(), read(own, Some(upstream))?)));
+        Ok(Secrets::new(read(&self.secrets, None)?).with_own(own.collect::<Result<_, _>>()?))
+    }
+
+    /// Every source of a secret, with the upstream that has it for its own.
+    pub fn secret_sources(&self) -> impl Iterator<Item = (Option<&UpstreamName>, &SecretName, &SecretSource)> {
+        let own = |(upstream, own)| std::iter::repeat(Some(upstream)).zip(own);
+        let shared = std::iter::repeat(None).zip(&self.secrets);
+        shared.chain(self.upstream_secrets.iter().flat_map(own)).map(|(upstream, (name, source))| (upstream, name, source))
     }
 }
 
@@ -329,8 +341,13 @@ impl Resolver<'_> {
         networks.iter().filter_map(network).collect()
     }
 
-    fn plugin(&mut self, name: &toml::Spanned<String>, file: file::Plugin) -> PluginConfig {
+    fn plugin(&mut self, name: &toml::Spanned<String>, mut file: file::Plugin) -> PluginConfig {
         let beside = self.path.parent().unwrap_or(Path::new("")).to_owned();
+        let mut upstream_secrets = BTreeMap::new();
+        for (name, upstream) in &mut file.upstream {
+            let own = self.secrets(std::mem::take(&mut upstream.secret));
+            upstream_secrets.extend(self.form(name).filter(|_| !own.is_empty()).map(|name| (name, own)));
+        }
         PluginConfig {
             place: self.place(name.span()),
             version: file
@@ -341,11 +358,8 @@ impl Resolver<'_> {
                 .into_iter()
                 .filter_map(|(name, upstream)| Some((self.form(&name)?, self.upstream(upstream))))
                 .collect(),
-            secrets: file
-                .secret
-                .into_iter()
-                .filter_map(|(name, source)| Some((self.form(&name)?, SecretSource::new(source, &beside))))
-                .collect(),
+            secrets: self.secrets(file.secret),
+            upstream_secrets,
             settings: file.settings.map_or_else(|| Value::Object(serde_json::Map::new()), json),
             sources: file
                 .source

@@ -6,11 +6,12 @@ pub(crate) mod store;
 
 mod address;
 mod completing;
-mod facts;
+pub(crate) mod facts;
 mod offers;
 mod open;
 mod own_audit;
 mod reload;
+mod renewal;
 mod rules;
 mod serving;
 pub(crate) mod source;
@@ -66,6 +67,8 @@ pub struct House {
     changes: watch::Sender<u64>,
     /// What becomes of whose calls, counted.
     pub(crate) activity: own_audit::Activity,
+    /// The secrets of what is served, and when they are read again.
+    renewals: renewal::Renewals,
     /// The files that `serving` was made from.
     made_from: store::Marks,
 }

@@ -62,6 +62,8 @@ enum Command {
     #[command(subcommand)]
     Token(command::token::Command),
     #[command(subcommand)]
+    Secret(command::secret::Command),
+    #[command(subcommand)]
     Policy(command::policy::Command),
     Redteam(command::redteam::Args),
     #[command(subcommand)]
@@ -160,6 +162,7 @@ fn run(cli: Cli) -> Outcome {
         Command::Advisories(args) => command::advisories::run(&args, &context),
         Command::Trust(command) => command::trust::run(&command, &context),
         Command::Token(command) => command::token::run(&command, &context),
+        Command::Secret(command) => command::secret::run(&command, &context),
         Command::Redteam(args) => command::redteam::run(&args, &context),
         Command::Policy(command) => command::policy::run(&command, &context),
         Command::Approvals(command) => command::approvals::run(&command, &context),

@@ -10,7 +10,7 @@ use std::fmt::Write;
 use casemate_policy::text::visible;
 use casemate_sandbox::{Limits, Maxima};
 use casemate_signing::manifest::{
-    Attachment, Binding, Credential, Effect, Established, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings,
+    Attachment, Binding, Credential, Effect, Established, Exchange, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings,
     Tool, Upstream, Volatile,
 };
 use serde_json::Value;
@@ -101,6 +101,9 @@ impl Page {
         for (name, upstream) in &manifest.upstream {
             self.line(format_args!("  {name} at {}", origin(upstream)));
             self.line(format_args!("    credential  {}", credential(upstream.credential.as_ref())));
+            if let Some(Credential::Exchange(credential)) = &upstream.credential {
+                exchange(&credential.exchange).into_iter().for_each(|line| self.line(format_args!("    {line}")));
+            }
             for contract in &upstream.request {
                 self.contract(contract);
             }
@@ -150,6 +153,9 @@ impl Page {
         if let Some(assume) = &contract.assume {
             let body = assume.body.as_ref().map(|body| format!(" and {body}")).unwrap_or_default();
             self.line(format_args!("                  a dry run assumes status {}{} and goes on", assume.status, visible(&body)));
+        }
+        if contract.probe {
+            self.line("                  the host may send it by itself, to see whether the credential works");
         }
         for at in volatile(&contract.volatile) {
             self.line(format_args!("                  may differ from the plan: {}", visible(&at)));
@@ -243,7 +249,8 @@ impl Page {
     fn operator(&mut self, manifest: &Manifest) {
         self.head("What you supply");
         for (name, secret) in &manifest.secrets {
-            self.line(format_args!("  secret `{name}`: {}", visible(&secret.description)));
+            let need = if secret.optional { " (may be left out)" } else { "" };
+            self.line(format_args!("  secret `{name}`{need}: {}", visible(&secret.description)));
         }
         for (name, source) in &manifest.sources {
             self.line(format_args!("  file `{name}`: {}", visible(&source.description)));
@@ -354,7 +361,48 @@ fn credential(credential: Option<&Credential>) -> String {
         Some(Credential::Scheme(c)) => format!("secret `{}` in Authorization: {}", c.secret, visible(&c.scheme)),
         Some(Credential::Basic(c)) => format!("secrets `{}` and `{}` in Authorization: Basic", c.username, c.secret),
         Some(Credential::Query(c)) => format!("secret `{}` in query parameter {}", c.secret, visible(&c.query)),
+        Some(Credential::Path(c)) => format!("secret `{}` before every path: {}", c.secret, visible(&c.path)),
+        Some(Credential::Exchange(c)) => {
+            let place = match (&c.header, &c.scheme) {
+                (Some(header), _) => format!("header {}", visible(header)),
+                (None, scheme) => format!("Authorization: {}", visible(scheme.as_deref().unwrap_or_default())),
+            };
+            format!("token of `{}` in {place}", c.exchange.name)
+        }
+        Some(Credential::SigV4(c)) => {
+            let (region, service) = (c.sigv4.region.shown(), c.sigv4.service.shown());
+            let token = c.sigv4.session_token.as_ref().map(|name| format!(", and `{name}` if it is set")).unwrap_or_default();
+            format!(
+                "AWS signature (version 4) with secrets `{}` and `{}`{token}, for {}/{}",
+                c.sigv4.access_key,
+                c.sigv4.secret_key,
+                visible(&region),
+                visible(&service)
+            )
+        }
     }
+}
+
+/// The request that the host sends by itself for a token, field by field.
+fn exchange(exchange: &Exchange) -> Vec<String> {
+    let upstream = exchange.upstream.as_ref().map(|name| format!(" at upstream {name}")).unwrap_or_default();
+    let mut lines = vec![format!("host        POST {}{upstream}   ({}), for a token", visible(&exchange.path), exchange.name)];
+    let inside = |text: String| format!("              {text}");
+    for (name, supplied) in &exchange.parameters {
+        lines.push(inside(format!("{{{name}}} is {}", visible(&supplied.shown()))));
+    }
+    lines.push(inside(format!("body {}", exchange.body.media_type())));
+    for (name, supplied) in exchange.body.fields() {
+        lines.push(inside(format!("{} is {}", visible(name), visible(&supplied.shown()))));
+    }
+    lines.push(inside(format!("token is {} of the answer", visible(&exchange.token))));
+    let lasts = match (&exchange.lifetime, &exchange.expires) {
+        (Some(place), _) => format!("good for the seconds at {}", visible(place)),
+        (None, Some(place)) => format!("good until the moment at {}", visible(place)),
+        (None, None) => format!("good for {} seconds", exchange.lasts.unwrap_or(300)),
+    };
+    lines.push(inside(lasts));
+    lines
 }
 
 fn binding(binding: &Binding) -> String {

@@ -30,8 +30,9 @@ pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {
     found.equal("wit", &before.wit, wit);
     found.allowed("imports", &before.imports, imports);
     bounds(&before.limits, limits, found);
-    for (at, before, SecretDeclaration { description }) in found.entries("secrets", &before.secrets, secrets) {
+    for (at, before, SecretDeclaration { description, optional }) in found.entries("secrets", &before.secrets, secrets) {
         found.equal(format!("{at}.description"), &before.description, description);
+        found.equal(format!("{at}.optional"), &before.optional, optional);
     }
     settings::compare(before.settings.as_ref(), settings.as_ref(), found);
     for (at, before, SourceDeclaration { description }) in found.entries("sources", &before.sources, sources) {

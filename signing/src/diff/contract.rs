@@ -30,6 +30,7 @@ pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContrac
         allow,
         closed,
         assume,
+        probe,
         volatile,
     } = after;
     let at = |field: &str| format!("{at}.{field}");
@@ -68,6 +69,11 @@ pub(super) fn compare(at: &str, before: &RequestContract, after: &RequestContrac
     }
     // What is assumed decides which requests a person is shown before they agree.
     found.equal_option(at("assume"), before.assume.as_ref(), assume.as_ref());
+    // The host sends it by itself.
+    if before.probe != *probe {
+        let verdict = if *probe { Verdict::Widened } else { Verdict::Narrowed };
+        found.change(at("probe"), Some(&before.probe), Some(probe), verdict);
+    }
     // A request that is held to a plan may differ there.
     let Volatile { query, headers, body } = volatile;
     found.allowed(&at("volatile.query"), &before.volatile.query, query);

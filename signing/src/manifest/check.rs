@@ -4,6 +4,7 @@
 //! judgement, to decide. All findings are returned, so that an author fixes them in one go; one is enough to refuse.
 
 mod contract;
+mod credential;
 mod established;
 mod identity;
 mod overlap;

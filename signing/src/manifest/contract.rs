@@ -94,6 +94,9 @@ pub struct RequestContract {
     /// The answer a dry run gives in place of sending; without one the dry run ends at this request.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub assume: Option<Assume>,
+    /// Whether the host may send it by itself, to see whether a credential works. It reads, and is the same every time.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub probe: bool,
     /// Places that a plan neither shows nor binds.
     #[serde(default, skip_serializing_if = "Volatile::is_empty")]
     pub volatile: Volatile,

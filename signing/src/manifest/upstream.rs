@@ -1,8 +1,18 @@
 //! Upstreams: where they are, and how the host authenticates to them.
 
+mod credential;
+mod exchange;
+mod sigv4;
+
 use serde::{Deserialize, Serialize};
 
-use super::{RequestContract, SecretName};
+pub use credential::{
+    BasicCredential, Credential, HeaderCredential, PathCredential, QueryCredential, SECRET_SEGMENT, SchemeCredential,
+};
+pub use exchange::{Body, Exchange, ExchangeCredential, Supplied};
+pub use sigv4::{SigV4, SigV4Credential};
+
+use super::RequestContract;
 
 /// A remote service.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -16,7 +26,7 @@ pub struct Upstream {
     /// What the host adds behind the gate.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<Credential>,
-    /// Every kind of request it may receive.
+    /// Every kind of request it may receive from the component. None where only the host talks to it, for a token.
     pub request: Vec<RequestContract>,
 }
 
@@ -43,70 +53,4 @@ impl From<Origin> for String {
             Origin::Fixed(text) => text,
         }
     }
-}
-
-/// How the host authenticates to an upstream. The value never enters the sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(untagged)]
-pub enum Credential {
-    /// `HEADER: secret`
-    Header(HeaderCredential),
-    /// `Authorization: SCHEME secret`
-    Scheme(SchemeCredential),
-    /// `Authorization: Basic base64(username:secret)`
-    Basic(BasicCredential),
-    /// `?NAME=secret`, redacted wherever the URL is shown.
-    Query(QueryCredential),
-}
-
-impl Credential {
-    /// The secrets it needs, in no particular order.
-    pub fn secrets(&self) -> Vec<&SecretName> {
-        match self {
-            Self::Header(c) => vec![&c.secret],
-            Self::Scheme(c) => vec![&c.secret],
-            Self::Basic(c) => vec![&c.username, &c.secret],
-            Self::Query(c) => vec![&c.secret],
-        }
-    }
-}
-
-/// `{ header = "x-apikey", secret = "api_key" }`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HeaderCredential {
-    /// Header name, lower case.
-    pub header: String,
-    /// Which secret.
-    pub secret: SecretName,
-}
-
-/// `{ scheme = "Bearer", secret = "token" }`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SchemeCredential {
-    /// The authentication scheme, such as `Bearer` or `ApiToken`.
-    pub scheme: String,
-    /// Which secret.
-    pub secret: SecretName,
-}
-
-/// `{ username = "user", secret = "password" }`: both are names of secrets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BasicCredential {
-    /// The secret that holds the user name.
-    pub username: SecretName,
-    /// The secret that holds the password.
-    pub secret: SecretName,
-}
-
-/// `{ query = "key", secret = "api_key" }`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QueryCredential {
-    /// Parameter name.
-    pub query: String,
-    /// Which secret.
-    pub secret: SecretName,
 }

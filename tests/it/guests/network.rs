@@ -256,3 +256,10 @@ pub(super) fn redirect_following() {
     house.run("").done(&["200", "/items/three"]);
     house.goes_on();
 }
+
+/// What comes of it is in `secrets`: here, that it is as every other guest is.
+#[test]
+pub(super) fn every_credential() {
+    let guest = Guest::new("every_credential");
+    assert!(guest.imports().iter().any(|import| import.starts_with("wasi:http/outgoing-handler@")));
+}

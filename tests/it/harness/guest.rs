@@ -26,9 +26,11 @@ use wit_parser::Resolve;
 
 use super::program::{Ran, built_guest, program, wasm};
 
-/// The manifest and the tools of every guest, but for the one that has tools of its own.
+/// The manifest and the tools of every guest, but for those that have tools of their own.
 const SHARED: [&str; 2] = [include_str!("../../guests/plugin.toml"), include_str!("../../guests/tools.json")];
 const ERRANDS: [&str; 2] = [include_str!("../../guests/errands.toml"), include_str!("../../guests/errands.json")];
+const EVERY_CREDENTIAL: [&str; 2] =
+    [include_str!("../../guests/every_credential.toml"), include_str!("../../guests/every_credential.json")];
 const WIT: &str = "casemate:plugin@0.1.0";
 
 /// A guest, and what its manifest says of it.
@@ -74,7 +76,11 @@ impl Guest {
 
     /// Any bytes at all as a component.
     pub(crate) fn of(name: &str, component: Vec<u8>) -> Self {
-        let [manifest, tools] = if name == "errands" { ERRANDS } else { SHARED };
+        let [manifest, tools] = match name {
+            "errands" => ERRANDS,
+            "every_credential" => EVERY_CREDENTIAL,
+            _ => SHARED,
+        };
         let mut manifest: Table = manifest.parse().unwrap();
         let name = name.replace('_', "-");
         manifest["plugin"]["name"] = name.clone().into();

@@ -21,6 +21,11 @@ impl Secret {
         ))
     }
 
+    /// A value of a test's choice.
+    pub(crate) fn of(value: &str) -> Self {
+        Self(value.to_owned())
+    }
+
     pub(crate) fn value(&self) -> &str {
         &self.0
     }
@@ -38,17 +43,35 @@ impl Secret {
             ("rotated", bytes.iter().map(|byte| byte + 1).collect()),
             ("percent", bytes.iter().map(|byte| format!("%{byte:02X}")).collect::<String>().into_bytes()),
         ];
+        let each = |form: &dyn Fn(u8) -> String| bytes.iter().map(|&byte| form(byte)).collect::<String>().into_bytes();
+        let wide = |form: fn(u16) -> [u8; 2]| self.0.encode_utf16().flat_map(form).collect::<Vec<u8>>();
+        forms.extend([
+            ("lower percent", each(&|byte| format!("%{byte:02x}"))),
+            ("double percent", each(&|byte| format!("%25{byte:02X}"))),
+            ("JSON", self.0.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>().into_bytes()),
+            ("HTML", self.0.chars().map(|c| format!("&#{};", u32::from(c))).collect::<String>().into_bytes()),
+            ("UTF-16LE", wide(u16::to_le_bytes)),
+            ("UTF-16BE", wide(u16::to_be_bytes)),
+        ]);
         // Base64 looks different at each of three alignments; the first and last characters depend on their neighbours.
         forms.extend((0..3).map(|shift| {
             let aligned = &bytes[shift..shift + (bytes.len() - shift) / 3 * 3];
             ("base64", base64(aligned).into_bytes())
         }));
+        // Four characters stand in any text.
+        forms.retain(|(_, form)| form.len() >= 6);
         forms
     }
 
     /// The spelling in which the secret is in `bytes`, if it is.
     pub(crate) fn found_in(&self, bytes: &[u8]) -> Option<&'static str> {
-        let holds = |form: &[u8]| bytes.windows(form.len()).any(|window| window == form);
+        // What is no text is replaced and stays no text; looking for a text in one is fast.
+        let text = String::from_utf8_lossy(bytes);
+        let is_text = matches!(text, std::borrow::Cow::Borrowed(_));
+        let holds = |form: &[u8]| match std::str::from_utf8(form) {
+            Ok(form) => text.contains(form),
+            Err(_) => !is_text && bytes.windows(form.len()).any(|window| window == form),
+        };
         self.forms().into_iter().find(|(_, form)| holds(form)).map(|(name, _)| name)
     }
 

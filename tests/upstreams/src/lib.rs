@@ -7,6 +7,8 @@
 //! | `hostile` | the path chooses a misbehaviour: `/gzip-bomb?mib=64` |
 //! | `caldera` | MITRE Caldera 5.3.0: operations that run, agents that beacon, and every surprise of its API |
 //! | `oauth` | an authorization server that signs whatever it is asked to |
+//! | `mirror` | answers with every credential it is sent, in every spelling; hands out tokens |
+//! | `vault` | HashiCorp Vault and OpenBao: KV version 1 and 2, namespaces, AppRole |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -19,11 +21,13 @@ pub mod control;
 pub mod echo;
 pub mod hostile;
 pub mod http;
+pub mod mirror;
 pub mod misbehaviour;
 pub mod oauth;
 pub mod record;
 pub mod script;
 mod serve;
+pub mod vault;
 pub mod virustotal;
 
 use std::collections::BTreeMap;
@@ -146,6 +150,8 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(hostile::Hostile),
         Arc::new(caldera),
         Arc::new(oauth::OAuth::new()),
+        Arc::new(mirror::Mirror::default()),
+        Arc::new(vault::Vault::default()),
     ];
 
     let mut origins = BTreeMap::new();

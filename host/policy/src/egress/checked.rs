@@ -84,6 +84,11 @@ impl Checked {
         &self.allow_private
     }
 
+    /// The URL with segments before its path: for a credential whose place is the path. What is given stands as it is.
+    pub fn url_under(&self, prefix: &str) -> String {
+        under(&self.origin, prefix, &self.url)
+    }
+
     /// The URL with one more query parameter, encoded: for a credential whose place is the query.
     pub fn url_with_query(&self, name: &str, value: &str) -> String {
         let mut url = self.url.clone();
@@ -93,4 +98,22 @@ impl Checked {
         percent::encode(value, &mut url);
         url
     }
+}
+
+/// A URL of this origin with `prefix` before its path. A path of `/` adds nothing.
+pub(super) fn under(origin: &Origin, prefix: &str, url: &str) -> String {
+    let origin = origin.to_string();
+    let path = url.strip_prefix(&origin).unwrap_or_default();
+    let path = match path.strip_prefix('/') {
+        Some(rest) if rest.is_empty() || rest.starts_with('?') => rest,
+        _ => path,
+    };
+    format!("{origin}{prefix}{path}")
+}
+
+/// A text as it stands in one segment of a path.
+pub fn path_segment(text: &str) -> String {
+    let mut segment = String::new();
+    percent::encode(text, &mut segment);
+    segment
 }

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_signing::manifest::{
-    Binding, ContractName, Credential, DimensionName, Effect, Method, Place, RequestContract, UpstreamName,
+    Binding, ContractName, Credential, DimensionName, Effect, Method, Place, RequestContract, Requirement, UpstreamName,
 };
 use regex::Regex;
 
@@ -30,7 +30,7 @@ pub(super) struct Contract {
     pub(super) path: Template,
     pub(super) query: BTreeMap<String, Regex>,
     pub(super) headers: BTreeMap<String, Regex>,
-    pub(super) credential_header: Option<String>,
+    pub(super) credential_headers: Vec<String>,
     pub(super) media_type: Option<String>,
     pub(super) scope: Vec<(DimensionName, Bound)>,
     pub(super) require_query: Vec<(String, Requires)>,
@@ -42,6 +42,8 @@ pub(super) struct Contract {
     /// What a dry run answers in place of sending it.
     pub(super) assume: Option<AssumedAnswer>,
     pub(super) volatile: Option<Volatile>,
+    /// Whether the host may send it by itself, and its one query.
+    pub(super) probe: Option<Vec<(String, String)>>,
 }
 
 /// What a dimension is bound to.
@@ -119,11 +121,11 @@ impl Contract {
         {
             return Err(ContractFault::CredentialParameter(place.query.clone()));
         }
-        let credential_header = credential_header(credential);
+        let credential_headers = credential.map(Credential::headers).unwrap_or_default();
         let mut headers = BTreeMap::new();
         for (name, pattern) in &contract.headers {
             let own = header::is_name(name) && *name == name.to_ascii_lowercase() && name != "content-type";
-            if !own || header::is_reserved(name) || credential_header.as_ref() == Some(name) {
+            if !own || header::is_reserved(name) || credential_headers.contains(name) {
                 return Err(ContractFault::Header(name.clone()));
             }
             headers.insert(name.clone(), compile_pattern(pattern)?);
@@ -163,7 +165,7 @@ impl Contract {
             path,
             query,
             headers,
-            credential_header,
+            credential_headers,
             media_type: contract.content_type.clone(),
             scope: scope.collect::<Result<_, _>>()?,
             closed: contract.closed.then(|| named_places(contract, &require_body, &inside)),
@@ -172,6 +174,7 @@ impl Contract {
             forbid_body,
             assume: contract.assume.as_ref().map(|assume| AssumedAnswer::compile(assume, effect)).transpose()?,
             volatile: Volatile::compile(contract, kind, &inside)?,
+            probe: probe(contract),
         };
         compiled.check_places(kind, dimensions)?;
         Ok(compiled)
@@ -287,16 +290,21 @@ fn named_places(
         .collect()
 }
 
-/// The header a credential is sent in, lower case.
-fn credential_header(credential: Option<&Credential>) -> Option<String> {
-    match credential? {
-        Credential::Header(place) => Some(place.header.to_ascii_lowercase()),
-        Credential::Scheme(_) | Credential::Basic(_) => Some("authorization".to_owned()),
-        Credential::Query(_) => None,
-    }
-}
-
 /// The JSON Pointer of a form's field.
 pub(super) fn field_pointer(field: &str) -> String {
     format!("/{}", field.replace('~', "~0").replace('/', "~1"))
+}
+
+/// What the host sends of a contract that it may send by itself: the query that is required, and nothing else.
+fn probe(contract: &RequestContract) -> Option<Vec<(String, String)>> {
+    let harmless = contract.probe
+        && contract.method.is_safe()
+        && contract.effect() == Some(Effect::Read)
+        && contract.parameters.is_empty()
+        && contract.content_type.is_none();
+    let fixed = |(name, requirement): (&String, &Requirement)| match requirement {
+        Requirement::Exactly(serde_json::Value::String(text)) => Some((name.clone(), text.clone())),
+        _ => None,
+    };
+    harmless.then(|| contract.require.query.iter().map(fixed).collect()).flatten()
 }

@@ -16,11 +16,11 @@ use super::{
     closed,
     contract::{Contract, ContractFault, Miss},
     established::{self, Established, Lookup, Wanted},
-    header, query,
+    header, percent, query,
     refusal::{Refusal, RefusalReason},
     target::{self, Parts},
 };
-use crate::{output::Redactor, text::quote};
+use crate::{output::LiveRedactor, text::quote};
 
 /// What the operator says about one upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -38,7 +38,7 @@ pub struct Gate {
     digest: String,
     upstreams: Vec<Bound>,
     wanted: Wanted,
-    secrets: Arc<Redactor>,
+    secrets: Arc<LiveRedactor>,
 }
 
 /// An upstream where it is.
@@ -154,16 +154,57 @@ impl Gate {
     /// A plugin is given none, and an upstream may have echoed one: it must not travel on to another upstream, nor be
     /// quoted in a refusal. User names are no secrets in this sense: they stand in innocent requests.
     #[must_use]
-    pub fn guarding(self, secrets: Arc<Redactor>) -> Self {
+    pub fn guarding(self, secrets: Arc<LiveRedactor>) -> Self {
         Self { secrets, ..self }
     }
 
     /// Before anything is quoted.
     fn holds_secret(&self, request: &Outgoing) -> bool {
+        let secrets = self.secrets.now();
         let texts = [&request.method, &request.scheme, &request.authority, &request.path_and_query];
-        texts.into_iter().any(|text| self.secrets.is_in(text.as_bytes()))
-            || request.headers.iter().any(|(name, value)| self.secrets.is_in(name.as_bytes()) || self.secrets.is_in(value))
-            || self.secrets.is_in(&request.body)
+        texts.into_iter().any(|text| secrets.is_in(text.as_bytes()))
+            || request.headers.iter().any(|(name, value)| secrets.is_in(name.as_bytes()) || secrets.is_in(value))
+            || secrets.is_in(&request.body)
+    }
+
+    /// Where an upstream is, and the special-purpose addresses that it may be at.
+    pub fn place(&self, upstream: &UpstreamName) -> Option<(&Origin, &[IpNet])> {
+        let bound = self.upstreams.iter().find(|bound| bound.name == *upstream)?;
+        Some((&bound.origin, &bound.allow_private))
+    }
+
+    /// What is added to the requests of an upstream.
+    pub fn credential(&self, upstream: &UpstreamName) -> Option<&Credential> {
+        self.upstreams.iter().find(|bound| bound.name == *upstream)?.credential.as_deref()
+    }
+
+    /// The one request of an upstream that the host may send by itself, to see whether its credential works: a declared read that
+    /// has nothing to fill in. None where the manifest names none.
+    pub fn probe(&self, upstream: &UpstreamName) -> Option<Checked> {
+        let bound = self.upstreams.iter().find(|bound| bound.name == *upstream)?;
+        let (contract, query) = bound.contracts.iter().find_map(|contract| Some((contract, contract.probe.as_ref()?)))?;
+        let mut url = format!("{}{}", bound.origin, contract.path.literal()?);
+        for (at, (name, value)) in query.iter().enumerate() {
+            url.push(if at == 0 { '?' } else { '&' });
+            percent::encode(name, &mut url);
+            url.push('=');
+            percent::encode(value, &mut url);
+        }
+        Some(Checked {
+            upstream: contract.upstream.clone(),
+            contract: contract.name.clone(),
+            effect: contract.effect,
+            method: contract.method,
+            origin: bound.origin.clone(),
+            url,
+            headers: vec![("accept".to_owned(), "*/*".to_owned())],
+            body: Vec::new(),
+            targets: BTreeMap::new(),
+            credential: bound.credential.clone(),
+            allow_private: Arc::clone(&bound.allow_private),
+            lookup: None,
+            shown: None,
+        })
     }
 
     /// Which values of which reads are to be kept.

@@ -101,7 +101,7 @@ pub(super) fn is_name(name: &str) -> bool {
 /// Every header is one of the allowlist's or the contract's, with a value the contract allows, and none is the credential's.
 pub(super) fn check(contract: &Contract, headers: &Headers) -> Result<(), Refusal> {
     for (name, value) in headers {
-        if contract.credential_header.as_ref() == Some(name) {
+        if contract.credential_headers.contains(name) {
             return Err(Refusal::new(
                 RefusalReason::HeaderForbidden,
                 format!("only the host sets the credential header `{name}`"),

@@ -1,11 +1,11 @@
 //! Plans: the requests a dry run would have sent, for a person to read and for a digest to bind.
 
 use base64::Engine as _;
-use casemate_signing::manifest::Credential;
+use casemate_signing::manifest::{Credential, SecretName};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
-use super::Checked;
+use super::{Checked, checked::under};
 use crate::{
     call::{canonical_digest, hex},
     text::visible,
@@ -100,24 +100,8 @@ pub(super) fn request(request: &Checked, shown_body: usize) -> Value {
     };
     let mut url = url.to_owned();
     let mut headers: Map<String, Value> = headers.iter().map(|(name, value)| (name.clone(), value.clone().into())).collect();
-    match request.credential() {
-        Some(Credential::Header(place)) => {
-            headers.insert(place.header.to_ascii_lowercase(), format!("‹secret {}›", place.secret).into());
-        }
-        Some(Credential::Scheme(place)) => {
-            headers.insert("authorization".to_owned(), format!("{} ‹secret {}›", place.scheme, place.secret).into());
-        }
-        Some(Credential::Basic(place)) => {
-            headers.insert(
-                "authorization".to_owned(),
-                format!("Basic ‹secret {}›:‹secret {}›", place.username, place.secret).into(),
-            );
-        }
-        Some(Credential::Query(place)) => {
-            let separator = if url.contains('?') { '&' } else { '?' };
-            url.push_str(&format!("{separator}{}=‹secret {}›", place.query, place.secret));
-        }
-        None => {}
+    if let Some(credential) = request.credential() {
+        show(credential, request, &mut url, &mut headers);
     }
     let mut json = Map::from_iter([
         ("upstream".to_owned(), request.upstream().as_str().into()),
@@ -135,6 +119,40 @@ pub(super) fn request(request: &Checked, shown_body: usize) -> Value {
         json.insert("volatile".to_owned(), shown.places.clone().into());
     }
     Value::Object(json)
+}
+
+/// The credential in its place, by the names of its secrets.
+fn show(credential: &Credential, request: &Checked, url: &mut String, headers: &mut Map<String, Value>) {
+    let secret = |name: &SecretName| format!("‹secret {name}›");
+    let mut put = |name: &str, value: String| drop(headers.insert(name.to_ascii_lowercase(), value.into()));
+    match credential {
+        Credential::Header(place) => put(&place.header, secret(&place.secret)),
+        Credential::Scheme(place) => put("authorization", format!("{} {}", place.scheme, secret(&place.secret))),
+        Credential::Basic(place) => {
+            put("authorization", format!("Basic {}:{}", secret(&place.username), secret(&place.secret)));
+        }
+        Credential::Query(place) => {
+            let separator = if url.contains('?') { '&' } else { '?' };
+            url.push_str(&format!("{separator}{}={}", place.query, secret(&place.secret)));
+        }
+        Credential::Path(place) => *url = under(request.origin(), &place.filled(&secret(&place.secret)), url),
+        Credential::Exchange(place) => {
+            let token = format!("‹token {}›", place.exchange.name);
+            match (&place.scheme, &place.header) {
+                (_, Some(header)) => put(header, token),
+                (Some(scheme), None) => put("authorization", format!("{scheme} {token}")),
+                (None, None) => put("authorization", token),
+            }
+        }
+        Credential::SigV4(signed) => {
+            let (key, signed) = (secret(&signed.sigv4.access_key), &signed.sigv4);
+            let scope = format!("{}/{}", signed.region.shown(), signed.service.shown());
+            put("authorization", format!("AWS4-HMAC-SHA256 {key} for {scope}, signed with {}", secret(&signed.secret_key)));
+            if let Some(token) = &signed.session_token {
+                put("x-amz-security-token", secret(token));
+            }
+        }
+    }
 }
 
 /// Size and digest of all of it; the text, hidden characters made visible; base64 where it is no text.

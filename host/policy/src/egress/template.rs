@@ -51,6 +51,20 @@ impl Template {
         }
     }
 
+    /// The one path that fits, as it is sent; none where there are parameters.
+    pub(super) fn literal(&self) -> Option<String> {
+        let mut path = String::new();
+        for segment in &self.segments {
+            let Segment::Literal(literal) = segment else { return None };
+            path.push('/');
+            percent::encode(literal, &mut path);
+        }
+        if self.trailing_slash {
+            path.push('/');
+        }
+        Some(path)
+    }
+
     /// How far a path that fits has come, for [`Miss`].
     pub(super) fn rank(&self) -> usize {
         2 + self.segments.len()

@@ -1,24 +1,32 @@
 //! Redaction: the exact secrets the host injected, in the spellings in which an upstream echoes them.
 //!
+//! A text is searched as it is, and as what it says once escapes are read: percent, JSON and HTML escapes, each in any mixture and
+//! up to two deep, and lines that were folded. In each reading a secret is looked for as text, in hexadecimal and in base64.
 //! This catches echoes, not malice: a plugin that was handed a secret could spell it in a way nobody looks for.
 //! That is why none is handed to it.
 
-use std::{borrow::Cow, fmt};
+mod needle;
+mod view;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD_NO_PAD};
-use memchr::memmem;
-use zeroize::Zeroizing;
+use std::{
+    borrow::Cow,
+    fmt,
+    ops::Range,
+    sync::{Arc, PoisonError, RwLock},
+};
 
-use crate::{call::hex, egress::encode_percent, text::visible};
+use needle::{Needle, Needles};
+use view::View;
 
-/// Below this, encoded forms would be found in innocent text.
-const MIN_ENCODED: usize = 6;
+use crate::text::visible;
 
-/// Takes secrets out of texts. Prepared once per plugin; `Debug` tells nothing.
+/// How many escapes may lie over each other: a URL in a query, JSON in a page.
+const DEPTH: u8 = 2;
+
+/// Takes secrets out of texts. `Debug` tells nothing.
 #[derive(Default)]
 pub struct Redactor {
-    /// What to look for, longest first, and what stands there instead.
-    needles: Vec<(Zeroizing<String>, String)>,
+    needles: Needles,
 }
 
 impl fmt::Debug for Redactor {
@@ -27,50 +35,63 @@ impl fmt::Debug for Redactor {
     }
 }
 
+/// A place where a secret was found, and what stands there instead.
+struct Found<'r> {
+    at: Range<usize>,
+    shown: &'r str,
+}
+
 impl Redactor {
     /// For secrets by name and value. An empty value is none.
     pub fn new(secrets: &[(&str, &str)]) -> Self {
-        let mut needles: Vec<(Zeroizing<String>, String)> = Vec::new();
+        let mut needles = Vec::new();
         for (name, value) in secrets.iter().filter(|(_, value)| !value.is_empty()) {
-            let shown = format!("‹secret {}›", visible(name));
-            for form in forms(value) {
-                if !needles.iter().any(|(known, _)| **known == *form) {
-                    needles.push((form, shown.clone()));
-                }
-            }
+            let shown: Arc<str> = format!("‹secret {}›", visible(name)).into();
+            needle::add(value, &shown, &mut needles);
         }
-        needles.sort_by_key(|(needle, _)| std::cmp::Reverse(needle.len()));
-        Self { needles }
+        Self { needles: Needles::new(needles) }
     }
 
     /// The text without secrets, and how many places held one.
     pub fn redact<'t>(&self, text: &'t str) -> (Cow<'t, str>, usize) {
-        let mut redacted = Cow::Borrowed(text);
-        let mut count = 0;
-        for (needle, shown) in &self.needles {
-            let found = memmem::find_iter(redacted.as_bytes(), needle.as_bytes()).count();
-            if found > 0 {
-                count += found;
-                redacted = Cow::Owned(redacted.replace(needle.as_str(), shown));
+        let mut found = self.find(text.as_bytes());
+        for place in &mut found {
+            // What is found in bytes may begin or end inside a character.
+            while !text.is_char_boundary(place.at.start) {
+                place.at.start -= 1;
+            }
+            while !text.is_char_boundary(place.at.end) {
+                place.at.end += 1;
             }
         }
-        (redacted, count)
+        let found = merged(found);
+        if found.is_empty() {
+            return (Cow::Borrowed(text), 0);
+        }
+        let (mut clean, mut from) = (String::with_capacity(text.len()), 0);
+        for place in &found {
+            clean.push_str(text.get(from..place.at.start).unwrap_or_default());
+            clean.push_str(place.shown);
+            from = place.at.end;
+        }
+        clean.push_str(text.get(from..).unwrap_or_default());
+        (Cow::Owned(clean), found.len())
     }
 
-    /// The same for bytes that are not UTF-8. Secrets are looked for as they are, and as Latin-1 would write them.
+    /// The same for bytes that need not be UTF-8.
     pub fn redact_bytes<'b>(&self, bytes: &'b [u8]) -> (Cow<'b, [u8]>, usize) {
-        let mut redacted = Cow::Borrowed(bytes);
-        let mut count = 0;
-        for (needle, shown) in &self.needles {
-            let latin = latin(needle);
-            for needle in [Some(needle.as_bytes()), latin.as_ref().map(|bytes| bytes.as_slice())].into_iter().flatten() {
-                if let Some((clean, found)) = replace(&redacted, needle, shown.as_bytes()) {
-                    count += found;
-                    redacted = Cow::Owned(clean);
-                }
-            }
+        let found = merged(self.find(bytes));
+        if found.is_empty() {
+            return (Cow::Borrowed(bytes), 0);
         }
-        (redacted, count)
+        let (mut clean, mut from) = (Vec::with_capacity(bytes.len()), 0);
+        for place in &found {
+            clean.extend_from_slice(bytes.get(from..place.at.start).unwrap_or_default());
+            clean.extend_from_slice(place.shown.as_bytes());
+            from = place.at.end;
+        }
+        clean.extend_from_slice(bytes.get(from..).unwrap_or_default());
+        (Cow::Owned(clean), found.len())
     }
 
     pub(super) fn redact_counting(&self, text: String, count: &mut usize) -> String {
@@ -84,85 +105,70 @@ impl Redactor {
 
     /// Whether bytes hold a secret.
     pub fn is_in(&self, bytes: &[u8]) -> bool {
-        self.needles.iter().any(|(needle, _)| memmem::find(bytes, needle.as_bytes()).is_some())
+        !self.find(bytes).is_empty()
     }
-}
 
-/// A needle in Latin-1, where that differs from UTF-8 and exists.
-fn latin(needle: &str) -> Option<Zeroizing<Vec<u8>>> {
-    if needle.is_ascii() {
-        return None;
+    fn find(&self, bytes: &[u8]) -> Vec<Found<'_>> {
+        let mut found = Vec::new();
+        if !self.needles.is_empty() {
+            self.search(bytes, None, DEPTH, &mut found);
+        }
+        found
     }
-    needle.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect::<Option<Vec<u8>>>().map(Zeroizing::new)
-}
 
-/// The bytes with every `needle` replaced, and how many there were; `None` where there is none.
-fn replace(bytes: &[u8], needle: &[u8], shown: &[u8]) -> Option<(Vec<u8>, usize)> {
-    let (mut clean, mut rest, mut count) = (Vec::new(), bytes, 0);
-    while let Some((before, found)) = memmem::find(rest, needle).and_then(|at| rest.split_at_checked(at)) {
-        clean.extend_from_slice(before);
-        clean.extend_from_slice(shown);
-        rest = found.get(needle.len()..).unwrap_or_default();
-        count += 1;
-    }
-    clean.extend_from_slice(rest);
-    (count > 0).then_some((clean, count))
-}
-
-/// The spellings of a secret that echoes come in.
-fn forms(value: &str) -> Vec<Zeroizing<String>> {
-    let mut forms = vec![value.to_owned(), visible(value).into_owned(), json_inside(value)];
-    if value.len() >= MIN_ENCODED {
-        let lower = hex(value.as_bytes());
-        forms.push(lower.to_ascii_uppercase());
-        forms.push(lower);
-        let mut percent = String::new();
-        encode_percent(value, &mut percent);
-        forms.push(percent.replace("%20", "+"));
-        forms.push(lower_escapes(&percent));
-        forms.push(percent);
-        for at in 0..3 {
-            let core = base64_core(value.as_bytes(), at);
-            if core.len() >= MIN_ENCODED {
-                forms.push(core.replace('+', "-").replace('/', "_"));
-                forms.push(core);
+    /// Look in a reading of the text, and in what it says once one more escape is read.
+    fn search<'r>(&'r self, bytes: &[u8], view: Option<&View>, depth: u8, found: &mut Vec<Found<'r>>) {
+        self.needles.scan(bytes, &mut |at: Range<usize>, needle: &'r Needle| {
+            let at = view.map_or(at.clone(), |view| view.source(at));
+            found.push(Found { at, shown: needle.shown() });
+        });
+        let Some(left) = depth.checked_sub(1) else { return };
+        for read in view::ESCAPES {
+            if let Some(next) = read(bytes) {
+                let next = next.through(view);
+                self.search(next.bytes(), Some(&next), left, found);
             }
         }
     }
-    forms.into_iter().filter(|form| !form.is_empty()).map(Zeroizing::new).collect()
 }
 
-/// As inside a JSON string.
-fn json_inside(value: &str) -> String {
-    let quoted = serde_json::Value::from(value).to_string();
-    quoted.get(1..quoted.len().saturating_sub(1)).unwrap_or_default().to_owned()
-}
-
-/// `%2F` as `%2f`.
-fn lower_escapes(percent: &str) -> String {
-    let mut out = String::with_capacity(percent.len());
-    let mut left = 0;
-    for character in percent.chars() {
-        left = if character == '%' { 3_u8 } else { left };
-        out.push(if left > 0 { character.to_ascii_lowercase() } else { character });
-        left = left.saturating_sub(1);
+/// In order, and what overlaps as one: the longer one names it.
+fn merged(mut found: Vec<Found<'_>>) -> Vec<Found<'_>> {
+    found.sort_by_key(|place| (place.at.start, std::cmp::Reverse(place.at.end)));
+    let mut merged: Vec<Found<'_>> = Vec::with_capacity(found.len());
+    for place in found {
+        match merged.last_mut() {
+            Some(last) if place.at.start < last.at.end => {
+                if place.at.len() > last.at.len() {
+                    last.shown = place.shown;
+                }
+                last.at.end = last.at.end.max(place.at.end);
+            }
+            _ => merged.push(place),
+        }
     }
-    out
+    merged
 }
 
-/// The base64 characters that depend on nothing but the secret, where it begins `at` bytes into a group of three:
-/// as in `Basic base64(user:secret)`, whatever stands before and after.
-fn base64_core(secret: &[u8], at: usize) -> String {
-    let padded = [vec![0; at], secret.to_vec()].concat();
-    let encoded = STANDARD_NO_PAD.encode(&padded);
-    let start = match at {
-        0 => 0,
-        1 => 2,
-        _ => 3,
-    };
-    // The last character holds bits of what follows, unless the secret ends a group.
-    let end = encoded.len() - usize::from(!padded.len().is_multiple_of(3));
-    encoded.get(start..end).unwrap_or_default().to_owned()
+/// The redactor of the moment: secrets are renewed while texts are read.
+#[derive(Debug, Default)]
+pub struct LiveRedactor(RwLock<Arc<Redactor>>);
+
+impl LiveRedactor {
+    /// One that begins with these secrets.
+    pub fn new(redactor: Redactor) -> Self {
+        Self(RwLock::new(Arc::new(redactor)))
+    }
+
+    /// As it is now.
+    pub fn now(&self) -> Arc<Redactor> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From here on, look for these.
+    pub fn replace(&self, redactor: Redactor) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(redactor);
+    }
 }
 
 #[cfg(test)]
@@ -173,7 +179,7 @@ mod tests {
     };
     use proptest::prelude::*;
 
-    use super::Redactor;
+    use super::{LiveRedactor, Redactor};
 
     const KEY: &str = "k3y/with+odd=chars\"&";
 
@@ -236,6 +242,112 @@ mod tests {
             assert!(matches!(same, std::borrow::Cow::Borrowed(_)) && count == 0);
             assert_eq!(same, bytes);
         }
+    }
+
+    /// Every escape that an upstream might put over an echo.
+    fn spellings(secret: &str) -> Vec<String> {
+        let percent = |text: &str| {
+            text.bytes()
+                .map(|b| if b.is_ascii_alphanumeric() { char::from(b).to_string() } else { format!("%{b:02x}") })
+                .collect::<String>()
+        };
+        let each = |text: &str| text.bytes().map(|b| format!("%{b:02X}")).collect::<String>();
+        let json = |text: &str| text.encode_utf16().map(|unit| format!("\\u{unit:04x}")).collect::<String>();
+        let html = |text: &str| text.chars().map(|c| format!("&#{};", u32::from(c))).collect::<String>();
+        let hexed = |text: &str| text.chars().map(|c| format!("&#x{:X};", u32::from(c))).collect::<String>();
+        let named = |text: &str| text.replace('&', "&amp;").replace('<', "&lt;").replace('"', "&quot;").replace('\'', "&#39;");
+        let slashed = |text: &str| serde_json::Value::from(text).to_string().replace('/', "\\/");
+        vec![
+            percent(secret),
+            each(secret),
+            json(secret),
+            html(secret),
+            hexed(secret),
+            named(secret),
+            slashed(secret),
+            percent(&percent(secret)),
+            each(&each(secret)),
+            json(&html(secret)),
+            percent(&json(secret)),
+            named(&slashed(secret)),
+            secret.to_ascii_lowercase(),
+            secret.to_ascii_uppercase(),
+            secret.replace(' ', "+"),
+        ]
+    }
+
+    #[test]
+    fn escapes_are_read_in_any_mixture_and_two_deep() {
+        for secret in [KEY, "pässwörd 🔑 key", "a%41b&amp;c\\u0041", "////////", "plain0123"] {
+            let redactor = Redactor::new(&[("key", secret)]);
+            for spelling in spellings(secret) {
+                let text = format!("<p>{spelling}</p>");
+                let (clean, count) = redactor.redact(&text);
+                assert!(
+                    count == 1
+                        && (clean == "<p>‹secret key›</p>"
+                            || clean == "<p>\"‹secret key›\"</p>"
+                            || clean == "<p>&quot;‹secret key›&quot;</p>"),
+                    "{secret}: {text} → {clean}"
+                );
+                assert!(redactor.is_in(text.as_bytes()));
+                assert_eq!(redactor.redact_bytes(text.as_bytes()).0, clean.as_bytes());
+            }
+        }
+    }
+
+    #[test]
+    fn wide_characters_and_folded_lines_are_read() {
+        let redactor = Redactor::new(&[("key", KEY)]);
+        let wide: Vec<u8> = KEY.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        let big: Vec<u8> = KEY.encode_utf16().flat_map(u16::to_be_bytes).collect();
+        for bytes in [&wide, &big] {
+            assert_eq!(
+                redactor.redact_bytes(&[b"\xff\xfe", bytes.as_slice()].concat()).0.as_ref(),
+                [b"\xff\xfe", "‹secret key›".as_bytes()].concat()
+            );
+            assert!(redactor.is_in(STANDARD.encode(bytes).as_bytes()));
+            assert!(redactor.is_in(bytes.iter().map(|b| format!("{b:02x}")).collect::<String>().as_bytes()));
+        }
+        let encoded = STANDARD.encode(format!("user:{KEY}"));
+        let (head, tail) = encoded.split_at(12);
+        assert!(redactor.is_in(format!("{head}\r\n  {tail}").as_bytes()));
+    }
+
+    #[test]
+    fn nothing_of_a_secret_is_left_in_base64() {
+        let redactor = Redactor::new(&[("key", KEY)]);
+        for (before, after) in [("u", "x"), ("us", "xy"), ("user:", ""), ("", "12"), ("ab", "3")] {
+            let one = redactor.redact(&STANDARD.encode(format!("{before}{KEY}{after}"))).0.into_owned();
+            // Another secret of the same length leaves the same: no bit of it stands in what is left.
+            let other = KEY.chars().rev().collect::<String>();
+            let two =
+                Redactor::new(&[("key", &other)]).redact(&STANDARD.encode(format!("{before}{other}{after}"))).0.into_owned();
+            assert_eq!(one, two, "{before} {after}");
+        }
+    }
+
+    #[test]
+    fn each_line_of_a_long_secret_is_one() {
+        let pem = "-----BEGIN PRIVATE KEY-----\nMIIEvQIBADANBgkqhkiG9w0BAQEFAASC\nBKcwggSjAgEAAoIBAQC7VJTUt9Us8cKj\n-----END PRIVATE KEY-----";
+        let redactor = Redactor::new(&[("pem", pem)]);
+        assert_eq!(redactor.redact("x MIIEvQIBADANBgkqhkiG9w0BAQEFAASC y").0, "x ‹secret pem› y");
+        assert_eq!(redactor.redact(&serde_json::Value::from(pem).to_string()).0, "\"‹secret pem›\"");
+    }
+
+    #[test]
+    fn secrets_that_overlap_leave_nothing() {
+        let redactor = Redactor::new(&[("a", "abcdefgh"), ("b", "fghijklm")]);
+        assert_eq!(redactor.redact("xabcdefghijklmx").0, "x‹secret a›x");
+        assert_eq!(Redactor::new(&[("a", "aaaaaa")]).redact("xaaaaaaaaax").0, "x‹secret a›x");
+    }
+
+    #[test]
+    fn a_redactor_is_replaced_while_it_is_used() {
+        let live = LiveRedactor::new(Redactor::new(&[("old", "old-value")]));
+        let held = live.now();
+        live.replace(Redactor::new(&[("new", "new-value")]));
+        assert!(held.is_in(b"old-value") && live.now().is_in(b"new-value") && !live.now().is_in(b"old-value"));
     }
 
     proptest! {

@@ -4,7 +4,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use casemate_policy::{
     egress::{Conduct, Gate, GateError, Outgoing, RefusalReason, UpstreamBinding, Verdict},
-    output::Redactor,
+    output::{LiveRedactor, Redactor},
 };
 use casemate_signing::manifest::{Effect, Manifest};
 use serde_json::json;
@@ -177,7 +177,7 @@ fn a_permit_opens_only_its_own_plugins_gate() {
 
 #[test]
 fn a_secret_does_not_travel() {
-    let gate = Arc::new(gate().guarding(Arc::new(Redactor::new(&[("api_key", "0123456789abcdef-s3cr3t")]))));
+    let gate = Arc::new(gate().guarding(Arc::new(LiveRedactor::new(Redactor::new(&[("api_key", "0123456789abcdef-s3cr3t")])))));
     let permit = House::open().permit("lab_operate");
     let run = || Conduct::new(Arc::clone(&gate), &permit, None);
     let check = |request: Outgoing| refused(run().check(request));

@@ -1,9 +1,13 @@
 //! Plans: complete, readable, without credentials, bound by their digest to every byte, and going on where an answer is assumed.
 
-use casemate_policy::egress::{Outgoing, Plan, RefusalReason, Verdict};
+use std::sync::Arc;
+
+use casemate_policy::egress::{Conduct, Outgoing, Plan, RefusalReason, Verdict};
 use serde_json::{Value, json};
 
-use crate::fixture::{dry, ended, form_body, json_body, real, reason, request, sent, with_body, with_header};
+use crate::fixture::{
+    House, dry, ended, form_body, gate_of, json_body, manifest, real, reason, request, sent, with_body, with_header,
+};
 
 fn planned(tool: &str, asked: Outgoing) -> Plan {
     ended(dry(tool).check(asked))
@@ -48,6 +52,35 @@ fn a_credential_in_the_query_is_shown_by_name() {
     let shown = |path: &str| planned("lab_case", asked(path)).to_json()["requests"][0]["url"].clone();
     assert_eq!(shown("/list"), "https://other.lab.test/list?key=‹secret token›");
     assert_eq!(shown("/list?page=1"), "https://other.lab.test/list?page=1&key=‹secret token›");
+}
+
+#[test]
+fn each_credential_is_shown_by_name_in_its_place() {
+    let shown = |credential: serde_json::Value| {
+        let mut manifest = serde_json::to_value(manifest()).unwrap();
+        manifest["upstream"]["other"]["credential"] = credential;
+        let gate = Arc::new(gate_of(&serde_json::from_value(manifest).unwrap()).unwrap());
+        let permit = House::open().rule("lab_case", |rule| rule.dry_run = true).permit("lab_case");
+        let asked = Outgoing { authority: "other.lab.test".to_owned(), ..request("DELETE", "/list") };
+        let plan = ended(Conduct::new(gate, &permit, None).check(asked));
+        let request = plan.to_json()["requests"][0].clone();
+        (request["url"].as_str().unwrap().to_owned(), request["headers"].clone())
+    };
+    let (url, _) = shown(json!({ "path": "/bot{secret}", "secret": "token" }));
+    assert_eq!(url, "https://other.lab.test/bot‹secret token›/list");
+    let exchange =
+        json!({ "name": "log-in", "path": "/token", "body": { "json": { "key": { "secret": "token" } } }, "token": "/jwt" });
+    let (url, headers) = shown(json!({ "scheme": "Bearer", "exchange": exchange }));
+    assert_eq!((url.as_str(), &headers["authorization"]), ("https://other.lab.test/list", &json!("Bearer ‹token log-in›")));
+    let (_, headers) = shown(json!({ "header": "x-jwt", "exchange": exchange }));
+    assert_eq!(headers["x-jwt"], "‹token log-in›");
+    let signed =
+        json!({ "access_key": "token", "secret_key": "token", "region": "eu-west-1", "service": { "setting": "service" } });
+    let (_, headers) = shown(json!({ "sigv4": signed }));
+    assert_eq!(
+        headers["authorization"],
+        "AWS4-HMAC-SHA256 ‹secret token› for eu-west-1/‹setting service›, signed with ‹secret token›"
+    );
 }
 
 #[test]

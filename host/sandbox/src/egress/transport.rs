@@ -4,13 +4,16 @@ use std::{collections::BTreeMap, error::Error, net::IpAddr, sync::Arc, time::Dur
 
 use casemate_policy::{
     address,
-    egress::{Checked, UpstreamBinding},
+    egress::{Checked, Gate, UpstreamBinding},
     output::Redactor,
 };
-use casemate_signing::manifest::UpstreamName;
+use casemate_signing::{
+    Timestamp,
+    manifest::{Credential, Manifest, UpstreamName},
+};
 use ipnet::IpNet;
 use reqwest::{
-    Client, Method,
+    Client, Method, RequestBuilder,
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
     },
@@ -18,7 +21,10 @@ use reqwest::{
 
 use super::{
     resolve::{CheckedResolver, Prohibited},
-    secrets::{Secrets, UnusableSecret, scrub},
+    secrets::{LiveSecrets, UnusableSecret},
+    sigv4,
+    supplied::Settings,
+    token::{self, Held, Tokens, Witness},
 };
 use crate::recording::{Received, Tape, Transport};
 
@@ -46,6 +52,8 @@ pub(crate) enum SendError {
     Prohibited(Prohibited),
     /// A secret that cannot be sent. Nothing was sent.
     Secret(UnusableSecret),
+    /// There is no token to send. Nothing was sent.
+    Token(String),
     /// No connection. Nothing was sent.
     Connect(String),
     /// The answer is larger than it may be.
@@ -55,11 +63,11 @@ pub(crate) enum SendError {
 }
 
 /// An answer as it came, within its cap and otherwise as the upstream wrote it.
-struct Raw {
-    status: u16,
+pub(super) struct Raw {
+    pub(super) status: u16,
     headers: HeaderMap,
-    body: Vec<u8>,
-    address: Option<IpAddr>,
+    pub(super) body: Vec<u8>,
+    pub(super) address: Option<IpAddr>,
 }
 
 /// A whole answer, with every secret removed.
@@ -72,105 +80,183 @@ pub(crate) struct Answer {
 
 /// The connections of one plugin.
 pub(crate) struct Upstreams {
-    clients: BTreeMap<UpstreamName, Client>,
-    secrets: Secrets,
-    redactor: Redactor,
+    pub(super) clients: BTreeMap<UpstreamName, Client>,
+    pub(super) gate: Arc<Gate>,
+    pub(super) secrets: Arc<LiveSecrets>,
+    pub(super) settings: Settings,
+    pub(super) tokens: Tokens,
 }
 
 impl Upstreams {
     pub(crate) fn new(
+        manifest: &Manifest,
         bindings: &UpstreamSettings,
-        names: impl Iterator<Item = UpstreamName>,
-        secrets: Secrets,
+        gate: Arc<Gate>,
+        secrets: Arc<LiveSecrets>,
+        settings: Settings,
     ) -> Result<Self, TransportError> {
-        let clients = names
+        let clients = manifest
+            .upstream
+            .keys()
             .map(|name| {
-                let allow = bindings.get(&name).map(|binding| binding.allow_private.as_slice()).unwrap_or_default();
+                let allow = bindings.get(name).map(|binding| binding.allow_private.as_slice()).unwrap_or_default();
                 client(allow.into())
                     .map(|client| (name.clone(), client))
-                    .map_err(|error| TransportError { upstream: name, reason: chain(&error) })
+                    .map_err(|error| TransportError { upstream: name.clone(), reason: chain(&error) })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { clients, redactor: secrets.redactor(), secrets })
+        Ok(Self { clients, gate, secrets, settings, tokens: Tokens::of(manifest) })
     }
 
-    pub(crate) fn redactor(&self) -> &Redactor {
-        &self.redactor
+    pub(crate) fn secrets(&self) -> &LiveSecrets {
+        &self.secrets
+    }
+
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
+        self.secrets.redactor()
     }
 
     /// Send a request that passed the gate and read the whole answer, up to `cap` bytes after decompression. A recording answers
-    /// where the call was given one: everything before and after the connection is the same.
-    pub(crate) async fn send(&self, request: &Checked, cap: usize, transport: &Transport) -> Result<Answer, SendError> {
+    /// where the call was given one: everything before and after the connection is the same, but that no token is asked for.
+    pub(crate) async fn send(
+        &self,
+        request: &Checked,
+        cap: usize,
+        transport: &Transport,
+        witness: &dyn Witness,
+    ) -> Result<Answer, SendError> {
         let Some(client) = self.clients.get(request.upstream()) else {
             return Err(SendError::Connect("the upstream has no client".to_owned()));
         };
-        // A literal address never reaches the resolver.
-        if let Some(ip) = literal(request.origin().host_str().as_ref()) {
-            address::permit(ip, request.allow_private())
-                .map_err(|class| SendError::Prohibited(Prohibited { host: ip.to_string(), address: ip, class }))?;
-        }
-        let mut headers = HeaderMap::new();
-        for (name, value) in request.headers() {
-            let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) else {
-                return Err(SendError::Connect("a header passed the gate that HTTP cannot carry".to_owned()));
-            };
-            headers.insert(name, value);
-        }
-        let url = self.secrets.inject(request, &mut headers).map_err(SendError::Secret)?;
+        permitted(request.origin().host_str().as_ref(), request.allow_private())?;
+        let plain = plain(request)?;
+        let network = async || {
+            let (raw, held) = self.attempt(client, request, plain.clone(), cap, (None, witness)).await?;
+            match held {
+                // What the upstream does not take any more is had anew, once.
+                Some(held) if raw.status == 401 => {
+                    Ok(self.attempt(client, request, plain.clone(), cap, (Some(&held), witness)).await?.0)
+                }
+                _ => Ok(raw),
+            }
+        };
         match transport {
-            Transport::Network => Ok(self.clean(exchange(client, request, headers, &url, cap, &self.redactor).await?)),
+            Transport::Network => Ok(self.clean(network().await?)),
             Transport::Kept(tape) => {
                 let at = tape.sent(request);
-                let answer = self.clean(exchange(client, request, headers, &url, cap, &self.redactor).await?);
+                let answer = self.clean(network().await?);
                 keep(tape, at, &answer);
                 Ok(answer)
             }
-            Transport::Played(replay) => match replay.answer(request) {
-                Some(received) => Ok(self.clean(played(received, cap)?)),
-                None => Err(SendError::Connect("the recording has no answer to this request".to_owned())),
-            },
+            Transport::Played(replay) => {
+                self.secrets.now().0.inject(request, &mut plain.clone()).map_err(SendError::Secret)?;
+                match replay.answer(request) {
+                    Some(received) => Ok(self.clean(played(received, cap)?)),
+                    None => Err(SendError::Connect("the recording has no answer to this request".to_owned())),
+                }
+            }
         }
+    }
+
+    /// Send it once, with its credential; says with which token. `stale` is one that is not sent again.
+    async fn attempt(
+        &self,
+        client: &Client,
+        request: &Checked,
+        mut headers: HeaderMap,
+        cap: usize,
+        (stale, witness): (Option<&Held>, &dyn Witness),
+    ) -> Result<(Raw, Option<Held>), SendError> {
+        let held = match request.credential() {
+            Some(Credential::Exchange(credential)) => {
+                let held = self.token(request.upstream(), credential, stale, witness).await?;
+                token::put(credential, &held, &mut headers).map_err(SendError::Token)?;
+                Some(held)
+            }
+            _ => None,
+        };
+        let (secrets, _) = self.secrets.now();
+        let url = secrets.inject(request, &mut headers).map_err(SendError::Secret)?;
+        if let Some(Credential::SigV4(signed)) = request.credential() {
+            sigv4::sign(&signed.sigv4, request, &mut headers, &secrets, &self.settings, now()).map_err(SendError::Secret)?;
+        }
+        let method =
+            Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
+        let sent = client.request(method, url.as_ref()).headers(headers).body(request.body().to_vec());
+        Ok((exchange(sent, cap, &self.redactor()).await?, held))
     }
 
     /// What a guest may see of an answer.
     fn clean(&self, raw: Raw) -> Answer {
+        let redactor = self.redactor();
         Answer {
             status: raw.status,
-            headers: self.clean_headers(&raw.headers),
-            body: scrub(&self.redactor, raw.body),
+            headers: clean_headers(&raw.headers, &redactor),
+            body: scrub(&redactor, raw.body),
             address: raw.address,
         }
     }
+}
 
-    /// The headers a guest may see: no cookies, nothing about the connection, no secret that was echoed.
-    fn clean_headers(&self, headers: &HeaderMap) -> HeaderMap {
-        let hidden = [SET_COOKIE, CONNECTION, TRANSFER_ENCODING, UPGRADE, CONTENT_ENCODING, CONTENT_LENGTH];
-        let mut clean = HeaderMap::new();
-        for (name, value) in headers.iter().filter(|(name, _)| !hidden.contains(name)) {
-            let name_is_clean = self.redactor.redact(name.as_str()).1 == 0;
-            if let Ok(value) = HeaderValue::from_bytes(&scrub(&self.redactor, value.as_bytes().to_vec()))
-                && name_is_clean
-            {
-                clean.append(name, value);
-            }
+/// The headers a guest may see: no cookies, nothing about the connection, no secret that was echoed.
+fn clean_headers(headers: &HeaderMap, redactor: &Redactor) -> HeaderMap {
+    let hidden = [SET_COOKIE, CONNECTION, TRANSFER_ENCODING, UPGRADE, CONTENT_ENCODING, CONTENT_LENGTH];
+    let mut clean = HeaderMap::new();
+    for (name, value) in headers.iter().filter(|(name, _)| !hidden.contains(name)) {
+        let name_is_clean = !redactor.is_in(name.as_str().as_bytes());
+        if let Ok(value) = HeaderValue::from_bytes(&scrub(redactor, value.as_bytes().to_vec()))
+            && name_is_clean
+        {
+            clean.append(name, value);
         }
-        clean
     }
+    clean
+}
+
+/// Bytes with every secret removed, whatever their encoding.
+fn scrub(redactor: &Redactor, bytes: Vec<u8>) -> Vec<u8> {
+    // A text is cut between characters only.
+    let clean = match std::str::from_utf8(&bytes) {
+        Ok(text) => match redactor.redact(text) {
+            (_, 0) => None,
+            (clean, _) => Some(clean.into_owned().into_bytes()),
+        },
+        Err(_) => match redactor.redact_bytes(&bytes) {
+            (_, 0) => None,
+            (clean, _) => Some(clean.into_owned()),
+        },
+    };
+    clean.unwrap_or(bytes)
+}
+
+/// A literal address never reaches the resolver, so it is judged here.
+pub(super) fn permitted(host: &str, allow_private: &[IpNet]) -> Result<(), SendError> {
+    let Some(ip) = literal(host) else { return Ok(()) };
+    address::permit(ip, allow_private)
+        .map_err(|class| SendError::Prohibited(Prohibited { host: ip.to_string(), address: ip, class }))
+}
+
+/// What the guest set, as it passed the gate.
+fn plain(request: &Checked) -> Result<HeaderMap, SendError> {
+    let mut headers = HeaderMap::new();
+    for (name, value) in request.headers() {
+        let (Ok(name), Ok(value)) = (HeaderName::try_from(name.as_str()), HeaderValue::try_from(value.as_str())) else {
+            return Err(SendError::Connect("a header passed the gate that HTTP cannot carry".to_owned()));
+        };
+        headers.insert(name, value);
+    }
+    Ok(headers)
+}
+
+/// The machine's clock, for what an upstream checks against its own.
+pub(super) fn now() -> Timestamp {
+    let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap_or_default();
+    Timestamp::from_millis(i64::try_from(since.as_millis()).unwrap_or(i64::MAX))
 }
 
 /// Send it over the network and read the whole answer.
-async fn exchange(
-    client: &Client,
-    request: &Checked,
-    headers: HeaderMap,
-    url: &str,
-    cap: usize,
-    redactor: &Redactor,
-) -> Result<Raw, SendError> {
-    let method =
-        Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
-    let sent = client.request(method, url).headers(headers).body(request.body().to_vec()).send();
-    let mut response = sent.await.map_err(|error| classify(error, redactor))?;
+pub(super) async fn exchange(request: RequestBuilder, cap: usize, redactor: &Redactor) -> Result<Raw, SendError> {
+    let mut response = request.send().await.map_err(|error| classify(error, redactor))?;
     let status = response.status().as_u16();
     let address = response.remote_addr().map(|address| address.ip());
     let headers = std::mem::take(response.headers_mut());

@@ -12,13 +12,12 @@ use bytes::Bytes;
 use casemate_policy::egress::{AssumedAnswer, Checked, Conduct, Outgoing, Plan, RefusalReason, Verdict};
 use http::{Request, Response, uri::Scheme};
 use http_body_util::{BodyExt, Full};
-use sha2::{Digest, Sha256};
 use tokio::sync::{Semaphore, mpsc};
 use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpHooks};
 
 use crate::{
     call::{Ending, Ends, Exchange, ExchangeStatus, Fault, Limit},
-    egress::{Answer, SendError, Upstreams},
+    egress::{Answer, SendError, Upstreams, Witness},
     limits::Limits,
     recording::Transport,
 };
@@ -172,7 +171,7 @@ impl Desk {
             Some(budget) => budget.take(self.limits.response_bytes),
             None => self.limits.response_bytes,
         };
-        let result = self.upstreams.send(&request, most, &self.transport).await;
+        let result = self.upstreams.send(&request, most, &self.transport, self).await;
         if let (Some(budget), Ok(answer)) = (&self.budget, &result) {
             budget.give_back(most.saturating_sub(answer.body.len()));
         }
@@ -206,6 +205,7 @@ impl Desk {
             Err(SendError::Secret(error)) => {
                 (ExchangeStatus::NotSent { reason: error.to_string() }, HttpError::ConfigurationError)
             }
+            Err(SendError::Token(reason)) => (ExchangeStatus::NotSent { reason }, HttpError::ConfigurationError),
             Err(SendError::Connect(reason)) => (ExchangeStatus::NotSent { reason }, HttpError::ConnectionRefused),
             Err(SendError::Broken(reason)) => (ExchangeStatus::Broken { reason }, HttpError::HttpResponseIncomplete),
         };
@@ -216,28 +216,29 @@ impl Desk {
     /// Write the request down before it leaves, so that a call that is cut off still shows it. `None` where the call has
     /// ended, or was told to: then it must not leave.
     fn note(&self, request: &Checked) -> Option<usize> {
-        let mut journal = self.journal();
-        // Whatever sends runs beside what stops the call, and would else be a little ahead of it.
-        if journal.closed || self.ends.fault().is_some() {
-            return None;
-        }
-        journal.exchanges.push(Exchange {
-            upstream: request.upstream().clone(),
-            contract: request.contract().clone(),
-            method: request.method(),
-            url: request.url().to_owned(),
-            effect: request.effect(),
-            request_bytes: request.body().len(),
-            request_sha256: hex(&Sha256::digest(request.body())),
-            status: ExchangeStatus::Pending,
-        });
-        Some(journal.exchanges.len() - 1)
+        self.begin(Exchange::of(request))
     }
 
     fn settle(&self, at: usize, status: ExchangeStatus) {
         if let Some(exchange) = self.journal().exchanges.get_mut(at) {
             exchange.status = status;
         }
+    }
+}
+
+impl Witness for Desk {
+    fn begin(&self, exchange: Exchange) -> Option<usize> {
+        let mut journal = self.journal();
+        // Whatever sends runs beside what stops the call, and would else be a little ahead of it.
+        if journal.closed || self.ends.fault().is_some() {
+            return None;
+        }
+        journal.exchanges.push(exchange);
+        Some(journal.exchanges.len() - 1)
+    }
+
+    fn end(&self, at: usize, status: ExchangeStatus) {
+        self.settle(at, status);
     }
 }
 
@@ -267,10 +268,6 @@ fn answer(assumed: &AssumedAnswer) -> Answer {
         headers.insert(http::header::CONTENT_TYPE, http::HeaderValue::from_static(content_type));
     }
     Answer { status: assumed.status(), headers, body: assumed.body().to_vec(), address: None }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl Egress {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use super::{Context, print};
 use crate::{
-    config::{Config, SecretSource},
+    config::Config,
     connect::{Client, ConnectError, Edited, Reach, edited},
     exit::{Exit, Failure, Outcome},
 };
@@ -138,11 +138,7 @@ fn started(context: &Context) -> Result<Reach, Failure> {
     let mut variables: Vec<String> = config
         .plugins
         .values()
-        .flat_map(|plugin| plugin.secrets.values())
-        .filter_map(|source| match source {
-            SecretSource::Env(name) => Some(name.clone()),
-            SecretSource::File(_) => None,
-        })
+        .flat_map(|plugin| plugin.secret_sources().flat_map(|(_, _, source)| source.variables()).collect::<Vec<_>>())
         .collect();
     variables.sort();
     variables.dedup();

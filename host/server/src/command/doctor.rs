@@ -8,7 +8,7 @@ use std::{fs, os::unix::fs::PermissionsExt as _, path::Path};
 use casemate_policy::text::visible;
 use serde_json::{Value, json};
 
-use super::{Context, connect, print};
+use super::{Context, connect, print, secret};
 use crate::{
     clock,
     config::Config,
@@ -121,6 +121,7 @@ async fn look(args: &Args, context: &Context, findings: &mut Findings) {
         Ok(config) => {
             findings.well("configuration", format!("{}, environment {}", config.path.display(), config.environment));
             files(&config, context, findings);
+            secrets(&config, findings);
             if inside(context, findings).await {
                 handshake::ask(context, findings).await;
             }
@@ -150,6 +151,16 @@ fn files(config: &Config, context: &Context, findings: &mut Findings) {
     }
     if !open {
         findings.well("files", "only you can write configuration, trust, plugins and state");
+    }
+}
+
+/// Each can be read; nothing of it is shown.
+fn secrets(config: &Config, findings: &mut Findings) {
+    for row in secret::rows(config, None, true) {
+        match row.fault {
+            Some(_) => findings.broken("secrets", row.said()),
+            None => findings.well("secrets", row.said()),
+        }
     }
 }
 

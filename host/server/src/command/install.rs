@@ -156,9 +156,14 @@ fn installed(manifest: &Manifest, config: &Config) -> String {
         text.push_str(&format!("\noff until enabled in the configuration: {}", off.join(", ")));
     }
     let name = &manifest.plugin.name;
-    let given = |secret: &SecretName| section.is_some_and(|section| section.secrets.contains_key(secret));
-    let needed: Vec<String> =
-        manifest.secrets.keys().filter(|secret| !given(secret)).map(|secret| format!("secret.{secret}")).collect();
+    let given = |secret: &SecretName| section.is_some_and(|section| section.secret_sources().any(|(_, name, _)| name == secret));
+    let needed: Vec<String> = manifest
+        .secrets
+        .iter()
+        .filter(|(name, secret)| !secret.optional && !given(name))
+        .map(|(name, _)| name)
+        .map(|secret| format!("secret.{secret}"))
+        .collect();
     if !needed.is_empty() {
         text.push_str(&format!("\nnot served before [plugins.{name}] in the configuration has: {}", needed.join(", ")));
     }

@@ -88,7 +88,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             settings.get(&rule.plugin.name).and_then(|plugin| plugin.settings.as_object()).cloned().unwrap_or_default();
         let case = case(rule, arguments, settings, &tape, expect)?;
         let served = serving.plugin(&rule.plugin).ok_or_else(|| Failure::failed("the plugin is not loaded"))?;
-        write(&args.out, &case, served.plugin.redactor())?;
+        write(&args.out, &case, &served.plugin.redactor())?;
         print::note("look through it before you share it: it holds what the upstream answered, and the plugin's settings");
         let file = args.out.display();
         print::result(

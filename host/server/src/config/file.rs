@@ -15,7 +15,10 @@ use serde::{
 };
 use toml::Spanned;
 
-use super::http::{CallsFile, HttpFile};
+use super::{
+    http::{CallsFile, HttpFile},
+    secret::SecretFile as Secret,
+};
 
 /// `casemate.toml`
 #[derive(Debug, Deserialize)]
@@ -264,7 +267,7 @@ pub struct Plugin {
     pub upstream: BTreeMap<Spanned<String>, Upstream>,
     /// Where its secrets come from.
     #[serde(default)]
-    pub secret: BTreeMap<Spanned<String>, Secret>,
+    pub secret: BTreeMap<Spanned<String>, Spanned<Secret>>,
     /// Its settings.
     pub settings: Option<toml::Table>,
     /// Its byte sources.
@@ -284,16 +287,9 @@ pub struct Upstream {
     /// Networks that may be connected to although they are not public.
     #[serde(default)]
     pub allow_private: Vec<Spanned<String>>,
-}
-
-/// Where a secret comes from: exactly one of these.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Secret {
-    /// An environment variable of the host.
-    Env(String),
-    /// A file that only the host's user can read. A line break at its end is not part of the secret.
-    File(std::path::PathBuf),
+    /// Secrets that this upstream has another value of.
+    #[serde(default)]
+    pub secret: BTreeMap<Spanned<String>, Spanned<Secret>>,
 }
 
 /// `source.NAME = { file = "/var/log/…" }`

@@ -1,200 +1,154 @@
 //! Where secrets come from. A value goes from here to the sandbox's transport and nowhere else.
 
-use std::{
-    fs::File,
-    io::{self, Read},
-    os::unix::fs::MetadataExt,
-    path::{Path, PathBuf},
-};
+mod command;
+mod file;
+mod source;
+mod vault;
 
-use casemate_signing::manifest::{PluginName, SecretName};
-use rustix::fs::{Mode, OFlags};
-use secrecy::SecretString;
+use std::time::Duration;
 
-use super::file;
+use casemate_signing::manifest::{PluginName, SecretName, UpstreamName};
+use secrecy::{ExposeSecret, SecretString};
+use zeroize::Zeroizing;
+
+pub(super) use source::SecretFile;
+pub use source::{Mark, Provider, SecretSource};
 
 /// A key is short; anything longer is the wrong file.
-const MAX_BYTES: u64 = 64 << 10;
+pub(super) const MAX_BYTES: usize = 64 << 10;
 /// Shorter values would be found in, and cut out of, ordinary text.
 const MIN_CHARACTERS: usize = 6;
 
-/// One secret's provider.
-#[derive(Debug, Clone)]
-pub enum SecretSource {
-    /// An environment variable.
-    Env(String),
-    /// A file that only this user can read.
-    File(PathBuf),
-}
-
 /// A secret that cannot be had. Never says anything about a value.
 #[derive(Debug, thiserror::Error)]
-pub enum SecretError {
+#[error("secret `{secret}` of {of}{fault}", of = whose(plugin, upstream.as_ref()))]
+pub struct SecretError {
+    plugin: PluginName,
+    upstream: Option<UpstreamName>,
+    secret: SecretName,
+    /// Why.
+    pub fault: Box<SecretFault>,
+}
+
+impl SecretError {
+    /// What is wrong with a secret of this plugin, or with what one of its upstreams has for its own.
+    pub fn new(plugin: &PluginName, upstream: Option<&UpstreamName>, secret: &SecretName, fault: SecretFault) -> Self {
+        Self { plugin: plugin.clone(), upstream: upstream.cloned(), secret: secret.clone(), fault: Box::new(fault) }
+    }
+
+    /// Which secret.
+    pub fn secret(&self) -> &SecretName {
+        &self.secret
+    }
+}
+
+fn whose(plugin: &PluginName, upstream: Option<&UpstreamName>) -> String {
+    match upstream {
+        Some(upstream) => format!("plugin `{plugin}` for upstream `{upstream}`"),
+        None => format!("plugin `{plugin}`"),
+    }
+}
+
+/// Why a secret cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum SecretFault {
     /// The variable is not set.
     #[error(
-        "secret `{secret}` of plugin `{plugin}`: the environment variable `{variable}` is not set\nhelp: set it for the casemate process, or name a file: secret.{secret} = {{ file = \"…\" }}"
+        ": the environment variable `{0}` is not set\nhelp: set it for the casemate process, or name another provider: {{ file = \"…\" }}"
     )]
-    Unset {
-        /// Plugin.
-        plugin: PluginName,
-        /// Secret.
-        secret: SecretName,
-        /// Variable.
-        variable: String,
-    },
+    Unset(String),
     /// The file cannot be read.
-    #[error(
-        "secret `{secret}` of plugin `{plugin}`: `{path}` cannot be read: {error}\nhelp: it is a regular file that belongs to the host's user"
-    )]
+    #[error(": `{path}` cannot be read: {error}\nhelp: it is a regular file that belongs to the host's user")]
     File {
-        /// Plugin.
-        plugin: PluginName,
-        /// Secret.
-        secret: SecretName,
         /// Path.
-        path: PathBuf,
+        path: std::path::PathBuf,
         /// Why.
-        error: io::Error,
+        error: std::io::Error,
     },
     /// Others can read the file.
     #[error(
-        "secret `{secret}` of plugin `{plugin}`: others than its owner may read `{path}` (mode {mode:o})\nhelp: chmod 600 `{path}`"
+        ": others than its owner may read `{path}` (mode {mode:o})\nhelp: chmod 600 `{path}`; where a kubelet mounts it, say who may: {{ file = \"…\", readable_by = \"anyone\" }}"
     )]
     Open {
-        /// Plugin.
-        plugin: PluginName,
-        /// Secret.
-        secret: SecretName,
         /// Path.
-        path: PathBuf,
+        path: std::path::PathBuf,
         /// Permission bits.
         mode: u32,
     },
-    /// Too short to be one.
-    #[error(
-        "secret `{secret}` of plugin `{plugin}` is shorter than {MIN_CHARACTERS} characters\nhelp: check that the right file or variable is named"
-    )]
-    Short {
-        /// Plugin.
-        plugin: PluginName,
-        /// Secret.
-        secret: SecretName,
+    /// Somebody else can change it.
+    #[error(": `{path}` belongs to somebody else, who can change it\nhelp: it belongs to the host's user or to root")]
+    Owner {
+        /// Path.
+        path: std::path::PathBuf,
     },
+    /// There are no credentials of the service manager's.
+    #[error(
+        ": $CREDENTIALS_DIRECTORY is not set, so there is no credential `{0}`\nhelp: name it in the unit: LoadCredential={0}:/path"
+    )]
+    NoCredentials(String),
+    /// The program did not do it. What it wrote is not shown.
+    #[error(": `{program}` {why}\nhelp: run it by hand; what it writes to standard error is not shown here")]
+    Command {
+        /// Its path.
+        program: String,
+        /// What it did.
+        why: String,
+    },
+    /// The vault said no.
+    #[error(": {address} {why}\nhelp: {help}")]
+    Vault {
+        /// Where it is.
+        address: String,
+        /// What it answered, in our words.
+        why: String,
+        /// What to do.
+        help: &'static str,
+    },
+    /// The vault said nothing, or that it is not able to.
+    #[error(
+        ": {address} cannot be asked: {why}\nhelp: check that it is there, is not sealed, and that `allow_private` has its network"
+    )]
+    Unreachable {
+        /// Where it is.
+        address: String,
+        /// Why.
+        why: String,
+    },
+    /// Too short to be one.
+    #[error(" is shorter than {MIN_CHARACTERS} characters\nhelp: check that the right file, variable or field is named")]
+    Short,
+    /// No text, or too long.
+    #[error(" is no text of at most {} KiB\nhelp: check that the right file, variable or field is named", MAX_BYTES >> 10)]
+    NoText,
 }
 
-impl SecretSource {
-    /// The provider as typed; a relative file is beside the configuration.
-    pub fn new(file: file::Secret, beside: &Path) -> Self {
-        match file {
-            file::Secret::Env(variable) => Self::Env(variable),
-            file::Secret::File(path) => Self::File(beside.join(path)),
-        }
-    }
-
-    /// Read it.
-    ///
-    /// # Errors
-    /// When it is not there, others can read it, or it is too short to be a secret.
-    pub fn read(
-        &self,
-        plugin: &PluginName,
-        secret: &SecretName,
-        variables: &dyn Fn(&str) -> Option<String>,
-    ) -> Result<SecretString, SecretError> {
-        let value = match self {
-            Self::Env(variable) => variables(variable).ok_or_else(|| SecretError::Unset {
-                plugin: plugin.clone(),
-                secret: secret.clone(),
-                variable: variable.clone(),
-            })?,
-            Self::File(path) => read_file(path, plugin, secret)?,
-        };
-        let value = SecretString::from(value);
-        if secrecy::ExposeSecret::expose_secret(&value).chars().count() < MIN_CHARACTERS {
-            return Err(SecretError::Short { plugin: plugin.clone(), secret: secret.clone() });
-        }
-        Ok(value)
+impl SecretFault {
+    /// Whether the provider could not be asked, so that what it said last may be true still. What says no is believed at once.
+    pub fn is_silence(&self) -> bool {
+        matches!(self, Self::Unreachable { .. } | Self::Command { .. })
     }
 }
 
-fn read_file(path: &Path, plugin: &PluginName, secret: &SecretName) -> Result<String, SecretError> {
-    let fail =
-        |error: io::Error| SecretError::File { plugin: plugin.clone(), secret: secret.clone(), path: path.to_owned(), error };
-    // Container platforms hand secrets out through links, so a link is followed; what it leads to is what is checked.
-    let file = rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK, Mode::empty())
-        .map_err(|error| fail(error.into()))?;
-    let file = File::from(file);
-    let metadata = file.metadata().map_err(fail)?;
-    if !metadata.is_file() {
-        return Err(fail(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file")));
+/// Bytes as a secret: text, without the line break that editors and programs end it with.
+fn text(bytes: Zeroizing<Vec<u8>>) -> Result<SecretString, SecretFault> {
+    if bytes.len() > MAX_BYTES {
+        return Err(SecretFault::NoText);
     }
-    if metadata.mode() & 0o077 != 0 {
-        return Err(SecretError::Open {
-            plugin: plugin.clone(),
-            secret: secret.clone(),
-            path: path.to_owned(),
-            mode: metadata.mode() & 0o777,
-        });
-    }
-    let mut text = String::new();
-    file.take(MAX_BYTES).read_to_string(&mut text).map_err(fail)?;
-    text.truncate(text.trim_end_matches(['\r', '\n']).len());
-    Ok(text)
+    let text = std::str::from_utf8(&bytes).map_err(|_| SecretFault::NoText)?;
+    long_enough(SecretString::from(text.trim_end_matches(['\r', '\n'])))
 }
 
-#[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "tests")]
-mod tests {
-    use std::os::unix::fs::PermissionsExt;
+fn long_enough(value: SecretString) -> Result<SecretString, SecretFault> {
+    if value.expose_secret().chars().count() < MIN_CHARACTERS { Err(SecretFault::Short) } else { Ok(value) }
+}
 
-    use secrecy::ExposeSecret;
-
-    use super::*;
-
-    fn read(source: &SecretSource) -> Result<String, SecretError> {
-        let variables = |name: &str| (name == "SET").then(|| "from-the-environment".to_owned());
-        source.read(&"vt".parse().unwrap(), &"key".parse().unwrap(), &variables).map(|secret| secret.expose_secret().to_owned())
-    }
-
-    fn file(mode: u32, text: &str) -> (tempfile::TempDir, SecretSource) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("key");
-        std::fs::write(&path, text).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        (dir, SecretSource::File(path))
-    }
-
-    #[test]
-    fn a_private_file_is_read_without_its_line_break() {
-        let (_dir, source) = file(0o600, "0123456789\n");
-        assert_eq!(read(&source).unwrap(), "0123456789");
-    }
-
-    #[test]
-    fn a_file_others_can_read_is_refused() {
-        for mode in [0o644, 0o640, 0o604] {
-            let (_dir, source) = file(mode, "0123456789");
-            assert!(matches!(read(&source), Err(SecretError::Open { .. })), "{mode:o}");
-        }
-    }
-
-    #[test]
-    fn folders_devices_and_nothing_are_refused() {
-        for path in ["/tmp", "/dev/null", "/nonexistent"] {
-            assert!(read(&SecretSource::File(path.into())).is_err(), "{path}");
-        }
-    }
-
-    #[test]
-    fn variables() {
-        assert_eq!(read(&SecretSource::Env("SET".into())).unwrap(), "from-the-environment");
-        assert!(matches!(read(&SecretSource::Env("UNSET".into())), Err(SecretError::Unset { .. })));
-    }
-
-    #[test]
-    fn an_empty_or_short_secret_is_refused_and_not_shown() {
-        let (_dir, source) = file(0o600, "abc\n");
-        let error = read(&source).unwrap_err();
-        assert!(matches!(error, SecretError::Short { .. }) && !error.to_string().contains("abc"));
-    }
+/// Wait for what is elsewhere, from a thread that may wait. A runtime of its own, so that it can be asked for from anywhere.
+fn waited<T: Send>(patience: Duration, asked: impl Future<Output = T> + Send) -> Result<T, String> {
+    let wait = || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+        runtime
+            .block_on(async { tokio::time::timeout(patience, asked).await })
+            .map_err(|_| format!("no answer within {} ms", patience.as_millis()))
+    };
+    std::thread::scope(|scope| scope.spawn(wait).join()).unwrap_or_else(|_| Err("it broke off".to_owned()))
 }

@@ -1,6 +1,9 @@
 //! What the audit log is told of what is served, and under which configuration.
 
+use std::time::Duration;
+
 use casemate_audit::{EventFacts, EventKind, HOST, Outcome};
+use casemate_signing::manifest::{PluginId, UpstreamName};
 use serde_json::{Value, json};
 
 use super::{open::Refused, serving::Served};
@@ -40,6 +43,28 @@ pub(super) fn config_loaded(config: &Config) -> EventFacts {
 /// A configuration is not taken up.
 pub(super) fn config_refused(reason: &impl std::fmt::Display) -> EventFacts {
     of_host(EventKind::ConfigRefused, Outcome::Denied, json!({ "reason": reason.to_string() }))
+}
+
+/// A plugin sends other secrets from here on.
+pub(super) fn secrets_renewed(plugin: &PluginId) -> EventFacts {
+    of_host(EventKind::SecretsRenewed, Outcome::Allowed, json!({ "plugin": plugin.to_string() }))
+}
+
+/// A secret could not be renewed, and its last known value is sent for a while.
+pub(super) fn secrets_kept(plugin: &PluginId, reason: &str, bound: Duration) -> EventFacts {
+    let fields = json!({ "plugin": plugin.to_string(), "reason": reason, "for_seconds": bound.as_secs() });
+    of_host(EventKind::SecretsKept, Outcome::Allowed, fields)
+}
+
+/// A secret is gone, and its plugin with it.
+pub(super) fn secrets_lost(plugin: &PluginId, reason: &str) -> EventFacts {
+    of_host(EventKind::SecretsLost, Outcome::Denied, json!({ "plugin": plugin.to_string(), "reason": reason }))
+}
+
+/// A person has the credential of an upstream tried out.
+pub(crate) fn secret_checked(plugin: &PluginId, upstream: &UpstreamName, fields: Value) -> EventFacts {
+    let fields = json!({ "plugin": plugin.to_string(), "upstream": upstream.as_str(), "found": fields });
+    EventFacts { kind: EventKind::SecretChecked, principal: "local".to_owned(), outcome: Outcome::Allowed, fields }
 }
 
 fn of_host(kind: EventKind, outcome: Outcome, fields: Value) -> EventFacts {

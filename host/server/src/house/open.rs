@@ -16,7 +16,7 @@ use casemate_signing::{
     highwater::HighWater,
     key::PublicKey,
     lock::{LockFile, Locked},
-    manifest::{Manifest, PluginId, PluginName},
+    manifest::{Manifest, PluginId, PluginName, SecretName, Upstream, UpstreamName},
     package::Loadable,
     trust::TrustStore,
 };
@@ -26,7 +26,7 @@ use tokio::sync::watch;
 use super::{
     House, facts,
     heads::{self, Heads, Keeper},
-    own_audit, pending,
+    own_audit, pending, renewal,
     rules::{Names, rules},
     serving::{Ended, GrantLives, MadeOf, Plugins, Served, Serving, manifests},
     store::{self, Keys},
@@ -111,6 +111,7 @@ impl House {
             serving: RwLock::new(Arc::new(serving)),
             changes: watch::Sender::default(),
             activity: own_audit::Activity::default(),
+            renewals: renewal::Renewals::default(),
             made_from,
         })
     }
@@ -221,7 +222,12 @@ fn load(
     let (reviewed, made_of) = review(package, advisories)?;
     let prepared = runtime.prepare(reviewed)?;
     let bindings = bindings(prepared.manifest(), config)?;
-    Served::new(runtime.bind(prepared, bindings)?, statement, made_of, life)
+    let loaded = runtime.bind(prepared, bindings)?;
+    if let Some(before) = before {
+        // What the one before sent may still be echoed.
+        loaded.inherit(&before.plugin);
+    }
+    Served::new(loaded, statement, made_of, life)
 }
 
 /// What a proved package is made of, held against what is known of that.
@@ -236,7 +242,7 @@ pub(super) fn review(package: Loadable, advisories: &Advisories) -> Result<(Revi
 fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<PluginBindings, Failure> {
     let Some(config) = config else {
         // Installed and not configured: its upstreams may have defaults, its secrets have none.
-        return match manifest.secrets.keys().next() {
+        return match manifest.secrets.iter().find(|(_, declared)| !declared.optional).map(|(name, _)| name) {
             Some(secret) => Err(unset(&manifest.plugin.name, secret.as_str())),
             None => Ok(PluginBindings { settings: "{}".to_owned(), ..PluginBindings::default() }),
         };
@@ -248,17 +254,25 @@ fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<Plugin
             config.place, manifest.plugin.version
         )));
     }
-    if let Some(secret) = manifest.secrets.keys().find(|secret| !config.secrets.contains_key(*secret)) {
+    if let Some(secret) = manifest.secrets.keys().find(|secret| !is_given(manifest, config, secret)) {
         return Err(unset(name, secret.as_str()));
     }
     let settings = settings(manifest, config)?;
-    let variables = |variable: &str| std::env::var(variable).ok();
     Ok(PluginBindings {
         upstreams: config.upstreams.clone(),
-        secrets: config.resolve_secrets(name, &variables)?,
+        secrets: config.resolve_secrets(name)?,
         sources: config.sources.iter().map(|(name, source)| (name.to_string(), source.clone())).collect(),
         settings,
     })
+}
+
+/// Whether a secret has a value wherever it is sent.
+fn is_given(manifest: &Manifest, config: &PluginConfig, secret: &SecretName) -> bool {
+    let own = |upstream: &UpstreamName| config.upstream_secrets.get(upstream).is_some_and(|own| own.contains_key(secret));
+    let sent = |upstream: &Upstream| upstream.credential.as_ref().is_some_and(|it| it.secrets().contains(&secret));
+    config.secrets.contains_key(secret)
+        || manifest.secrets.get(secret).is_some_and(|declared| declared.optional)
+        || manifest.upstream.iter().all(|(name, upstream)| !sent(upstream) || own(name))
 }
 
 /// Sections, secrets and grants go by the short name, so it must be one publisher's.

@@ -21,6 +21,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     House, facts,
     open::{Kept, Refused, Shelf},
+    renewal,
     rules::{Names, rules},
     serving::{Ended, GrantLives, Plugins, Serving, manifests},
     store,
@@ -47,6 +48,7 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
     let mut known = Some(house.made_from.clone());
     let (mut verified, mut kept) = (Instant::now(), Instant::now());
     let mut keeping: Option<JoinHandle<()>> = None;
+    let mut renewing: Option<JoinHandle<()>> = None;
     loop {
         let told = tokio::select! {
             () = shutdown.cancelled() => return,
@@ -59,7 +61,8 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
             // Taken before the files are read: a change in between is seen as one.
             marks = store::marks(&house.folders, &state);
         }
-        if told || known.as_ref() != Some(&marks) || verified.elapsed() >= VERIFY {
+        let lost = house.renewals.is_any_lost();
+        if told || lost || known.as_ref() != Some(&marks) || verified.elapsed() >= VERIFY {
             // What could not be read is looked at again, though it be the same: the fault may have been the machine's.
             if told {
                 systemd::reloading();
@@ -69,6 +72,10 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
                 systemd::ready();
             }
             verified = Instant::now();
+        }
+        // Beside: a vault that is slow to answer must not hold up a revocation, either.
+        if renewing.as_ref().is_none_or(JoinHandle::is_finished) {
+            renewing = Some(tokio::spawn(renewal::look(Arc::clone(&house))));
         }
         // Beside, and one at a time: a slow disk, or another process at the file, must not hold up a revocation.
         if (told || kept.elapsed() >= KEEP) && keeping.as_ref().is_none_or(JoinHandle::is_finished) {
@@ -122,7 +129,10 @@ impl House {
             Ok(shelf) => shelf,
             Err(failure) => return Look::of_nothing(self.nothing(before, &failure)),
         };
-        let kept = shelf.retain(&before.plugins, &before.advisories);
+        let mut kept = shelf.retain(&before.plugins, &before.advisories);
+        for lost in self.renewals.take_lost().iter().filter_map(|id| kept.remove(id)) {
+            lost.life.end(Ended::Secretless);
+        }
         if !configuration {
             return Look::of(self.as_configured(&shelf, before, kept));
         }

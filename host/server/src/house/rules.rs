@@ -221,7 +221,15 @@ fn unknown_names(manifest: &Manifest, settings: &PluginConfig, faults: &mut Vec<
             manifest.upstream.keys().map(|name| name.as_str()).collect(),
         );
     }
-    for name in settings.secrets.keys() {
+    for name in settings.upstream_secrets.keys() {
+        check(
+            settings.place.to_string(),
+            "upstream",
+            name.as_str(),
+            manifest.upstream.keys().map(|name| name.as_str()).collect(),
+        );
+    }
+    for (_, name, _) in settings.secret_sources() {
         check(settings.place.to_string(), "secret", name.as_str(), manifest.secrets.keys().map(|name| name.as_str()).collect());
     }
     for name in settings.sources.keys() {

@@ -116,13 +116,18 @@ impl Serving {
     }
 
     /// What takes the secrets of this host out of a text, plugin by plugin.
-    pub(crate) fn redactors(&self) -> impl Iterator<Item = &Redactor> {
+    pub(crate) fn redactors(&self) -> impl Iterator<Item = Arc<Redactor>> {
         self.plugins.values().map(|served| served.plugin.redactor())
     }
 
     /// What a tool's words are looked at with.
     pub(crate) fn screen(&self, served: &ServedName) -> Screen {
         Screen::of(served, &self.config().patterns)
+    }
+
+    /// The plugins that are served, as they are loaded.
+    pub(crate) fn loaded(&self) -> impl Iterator<Item = (&PluginId, &Loaded)> {
+        self.plugins.iter().map(|(id, served)| (id, &served.plugin))
     }
 
     /// What the plugins that are served are.
@@ -211,6 +216,8 @@ pub(crate) enum Ended {
     Removed,
     /// Other signed bytes took its place.
     Replaced,
+    /// One of its secrets is gone.
+    Secretless,
     /// It is installed, and is not trusted any more, or cannot be shown to be.
     Revoked,
 }
@@ -221,6 +228,7 @@ impl Ended {
         match self {
             Self::Removed => "removed",
             Self::Replaced => "replaced",
+            Self::Secretless => "secret-lost",
             Self::Revoked => "revoked",
         }
     }
@@ -230,6 +238,7 @@ impl Ended {
         match self {
             Self::Removed => "the plugin was taken out of service",
             Self::Replaced => "another package took the plugin's place",
+            Self::Secretless => "a secret of the plugin is gone",
             Self::Revoked => "the plugin is no longer trusted, or its trust cannot be checked",
         }
     }

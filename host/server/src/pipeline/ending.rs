@@ -68,7 +68,7 @@ pub(super) fn examine(
     audit_id: &str,
 ) -> Examined {
     let plugin = served.plugin.id().to_string();
-    let redactor = served.plugin.redactor();
+    let redactor = &*served.plugin.redactor();
     let effects = facts.effects();
     let mut outcome = record::outcome(&line.call_id, facts);
     if effects == Effects::Unknown {

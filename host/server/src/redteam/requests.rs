@@ -7,7 +7,7 @@ use std::{net::IpAddr, sync::Arc};
 use casemate_policy::{
     address,
     egress::{Conduct, Gate, Outgoing},
-    output::Redactor,
+    output::{LiveRedactor, Redactor},
 };
 use casemate_signing::manifest::Effect;
 
@@ -104,7 +104,7 @@ pub(super) const ATTACKS: &[Attack] = &[
         let permit = stage.permit("send_message")?;
         let gate = Gate::new(&range.manifest, &Default::default())
             .map_err(broken)?
-            .guarding(Arc::new(Redactor::new(&[("api_key", secret)])));
+            .guarding(Arc::new(LiveRedactor::new(Redactor::new(&[("api_key", secret)]))));
         let gate = Arc::new(gate);
         let run = || Conduct::new(Arc::clone(&gate), &permit, None);
         sent(run().check(post("/messages", r#"{"text":"done"}"#)))?;

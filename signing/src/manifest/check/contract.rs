@@ -88,6 +88,9 @@ pub(super) fn check<'a>(manifest: &Manifest, contract: &'a RequestContract, at: 
     place::check(contract, at, findings);
     body(contract, at, findings);
     planned::check(contract, at, findings);
+    if contract.probe && !is_harmless(contract) {
+        findings.add(format!("{at}.probe"), Rule::Probe);
+    }
     Compiled { contract, segments }
 }
 
@@ -137,7 +140,7 @@ fn parameter(contract: &RequestContract, name: &str, at: &str, findings: &mut Fi
 }
 
 /// The name of each segment's parameter, `None` for a literal.
-fn template(path: &str) -> Result<Vec<Option<&str>>, PathFault> {
+pub(super) fn template(path: &str) -> Result<Vec<Option<&str>>, PathFault> {
     let rest = path.strip_prefix('/').ok_or(PathFault::NotAbsolute)?;
     if path.len() > MAX_PATH {
         return Err(PathFault::Character);
@@ -167,7 +170,7 @@ fn template(path: &str) -> Result<Vec<Option<&str>>, PathFault> {
 }
 
 /// `pchar` of RFC 3986 without escapes, and without `;`, which some servers cut a segment at.
-fn is_path_byte(byte: u8) -> bool {
+pub(super) fn is_path_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,=:@".contains(&byte)
 }
 
@@ -205,6 +208,18 @@ fn sendable(contract: &RequestContract, at: &str, findings: &mut Findings) {
             findings.add(format!("{at}.content_type"), Rule::BodyOnSafeMethod(contract.method.as_str()));
         }
     }
+}
+
+/// Whether the host can send it by itself: it reads, and its path and query are one text.
+fn is_harmless(contract: &RequestContract) -> bool {
+    let fixed = |requirement: &Requirement| matches!(requirement, Requirement::Exactly(Value::String(_)));
+    contract.method.is_safe()
+        && contract.effect() == Some(Effect::Read)
+        && contract.parameters.is_empty()
+        && contract.content_type.is_none()
+        && contract.dimensions().next().is_none()
+        && contract.require.body.is_empty()
+        && contract.require.query.values().all(fixed)
 }
 
 /// `token` of RFC 9110, section 5.6.2.

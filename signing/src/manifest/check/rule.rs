@@ -125,6 +125,50 @@ pub enum Rule {
     /// The component could send what only the host may.
     #[error("`{0}` carries the credential, so the component may not send it\nhelp: remove it from the contract")]
     CredentialSendable(String),
+    /// Not what can stand before every path.
+    #[error(
+        "`{0}` cannot stand before every path\nhelp: write `/` before each segment and none at the end, and `{{secret}}` once: `/bot{{secret}}`"
+    )]
+    CredentialPath(String),
+    /// A setting that the operator is not asked for.
+    #[error("the setting `{0}` is not a string that the settings' schema requires")]
+    UnknownSetting(String),
+    /// The scope of a signature is no secret.
+    #[error(
+        "a region or service is a text or a setting\nhelp: write `region = \"eu-west-1\"` or `region = {{ setting = \"region\" }}`"
+    )]
+    SigningScope,
+    /// A token exchange that needs an upstream which is not there.
+    #[error("the upstream `{0}` is not declared")]
+    UnknownUpstream(UpstreamName),
+    /// A token has one place.
+    #[error("a token goes into one place\nhelp: give either `scheme` or `header`")]
+    TokenPlace,
+    /// How long a token is good is read from one place.
+    #[error("how long a token is good is said twice\nhelp: give either `lifetime` or `expires`")]
+    TokenLifetime,
+    /// A token that is never good, or nearly for ever.
+    #[error("a token is good for {0} seconds\nhelp: at least 1, at most {max}", max = super::credential::MAX_LASTS)]
+    TokenLasts(u64),
+    /// An exchange has to prove something.
+    #[error("the token exchange sends no secret")]
+    ExchangeWithoutSecret,
+    /// The component could get a token itself.
+    #[error(
+        "the contract `{0}` lets the component send what only the host may: the request for a token\nhelp: remove the contract"
+    )]
+    ExchangeSendable(ContractName),
+    /// What is left out would be missed.
+    #[error("the secret `{0}` cannot be optional\nhelp: only the session token of a signature can")]
+    OptionalSecret(SecretName),
+    /// What the host sends by itself has to be harmless, and always the same.
+    #[error(
+        "a probe is a GET or HEAD that only reads, with nothing to fill in\nhelp: no parameters, no required places but fixed ones, no scope"
+    )]
+    Probe,
+    /// Which one would be sent?
+    #[error("the upstream has more than one probe")]
+    ManyProbes,
 
     // Request contracts.
     /// An upstream nothing may be sent to.

@@ -1,11 +1,12 @@
 //! Where requests go, and what the host adds to them.
 
-use std::{collections::BTreeSet, net::IpAddr};
+use std::net::IpAddr;
 
 use url::{Host, Url};
 
 use super::{
-    Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, established, identity::shorten, overlap,
+    Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, credential, established,
+    identity::shorten, overlap,
 };
 use crate::manifest::{Credential, Origin, Upstream};
 
@@ -22,9 +23,9 @@ pub(super) fn check<'a>(manifest: &'a Manifest, findings: &mut Findings) -> Cont
     for (name, upstream) in &manifest.upstream {
         let at = format!("upstream.{name}");
         origins(upstream, &at, findings);
-        credential(manifest, upstream, &at, findings);
+        credential::check(manifest, name, upstream, &at, findings);
         match upstream.request.len() {
-            0 => findings.add(&at, Rule::NoContracts),
+            0 if !manifest.upstream.values().any(|other| exchanges_at(other, name)) => findings.add(&at, Rule::NoContracts),
             count if count > MAX_CONTRACTS => {
                 findings.add(&at, Rule::TooMany { what: "request contracts", count, max: MAX_CONTRACTS });
                 continue;
@@ -41,10 +42,18 @@ pub(super) fn check<'a>(manifest: &'a Manifest, findings: &mut Findings) -> Cont
                 contracts.insert(&request.name, Placed { at, contract: request });
             }
         }
+        if upstream.request.iter().filter(|request| request.probe).count() > 1 {
+            findings.add(&at, Rule::ManyProbes);
+        }
         established::check(upstream, &at, findings);
         overlap::check(&compiled, &at, findings);
     }
     contracts
+}
+
+/// Whether the host talks to `name` by itself, to get a token for another upstream.
+fn exchanges_at(other: &Upstream, name: &UpstreamName) -> bool {
+    other.credential.as_ref().and_then(Credential::upstream) == Some(name)
 }
 
 fn origins(upstream: &Upstream, at: &str, findings: &mut Findings) {
@@ -89,43 +98,6 @@ fn shared_origins(manifest: &Manifest, findings: &mut Findings) {
         match seen.iter().find(|(other, _)| other == origin) {
             Some((_, other)) => findings.add(format!("upstream.{name}.origin"), Rule::OriginShared((*other).clone())),
             None => seen.push((origin, name)),
-        }
-    }
-}
-
-fn credential(manifest: &Manifest, upstream: &Upstream, at: &str, findings: &mut Findings) {
-    let Some(credential) = &upstream.credential else { return };
-    let at = format!("{at}.credential");
-    for secret in credential.secrets().into_iter().collect::<BTreeSet<_>>() {
-        if !manifest.secrets.contains_key(secret) {
-            findings.add(&at, Rule::UnknownSecret(secret.clone()));
-        }
-    }
-    match credential {
-        Credential::Header(header) => {
-            let name = header.header.as_str();
-            // `authorization` is refused to components everywhere, so a credential may be put there in full.
-            if name != "authorization" && !contract::is_sendable_header(name) {
-                findings.add(&at, Rule::CredentialHeader(shorten(name)));
-            }
-            let declared = |request: &&crate::manifest::RequestContract| request.headers.contains_key(name);
-            if upstream.request.iter().any(|request| declared(&request)) {
-                findings.add(&at, Rule::CredentialSendable(shorten(name)));
-            }
-        }
-        Credential::Scheme(scheme) if !contract::is_token(&scheme.scheme) => {
-            findings.add(&at, Rule::CredentialScheme(shorten(&scheme.scheme)));
-        }
-        Credential::Scheme(_) | Credential::Basic(_) => {}
-        Credential::Query(query) => {
-            let name = query.query.as_str();
-            if !contract::is_field_name(name) {
-                findings.add(&at, Rule::CredentialQuery(shorten(name)));
-            }
-            if upstream.request.iter().any(|request| request.query.contains_key(name) || request.require.query.contains_key(name))
-            {
-                findings.add(&at, Rule::CredentialSendable(shorten(name)));
-            }
         }
     }
 }
