@@ -166,7 +166,7 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
     let statement = Statement { approver: name.clone(), said, reason: say.reason.clone(), at: clock::now(), subject };
     let payload = statement.payload().ok_or_else(|| Failure::failed("the call has no canonical form"))?;
     let signature = signer.sign(PAYLOAD_TYPE, &payload)?.bytes;
-    let vote = Vote { payload, signature };
+    let vote = Vote { payload, signature, delegation: None };
     // As strict as it will be when the call is made: an approver learns now that their word does not count.
     let rule = sheet::rule(&approval, config);
     vote.verify(&approval.open.subject, &rule, &config.guards.approvers).map_err(Failure::denied)?;
