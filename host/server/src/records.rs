@@ -1,0 +1,82 @@
+//! The audit log of an environment, read for people: every chain of it, in one order; and whether it is whole.
+
+use std::path::Path;
+
+use casemate_audit::{Entry, Filter, Report, read, read_recent, verify_against};
+use casemate_signing::key::PublicKey;
+use ed25519_dalek::VerifyingKey;
+
+use crate::{
+    exit::Failure,
+    house::{chains, store},
+};
+
+/// Segments of each chain that hold what was written lately: some ten thousand records.
+const RECENT: usize = 2;
+
+/// Every record that fits, oldest first. Ids are ordered in time, over all chains.
+pub(crate) fn all(state: &Path, filter: &Filter) -> Result<Vec<Entry>, Failure> {
+    gather(state, filter, None)
+}
+
+/// The same of what was written lately, however long the log has become.
+pub(crate) fn recent(state: &Path, filter: &Filter) -> Result<Vec<Entry>, Failure> {
+    gather(state, filter, Some(RECENT))
+}
+
+fn gather(state: &Path, filter: &Filter, segments: Option<usize>) -> Result<Vec<Entry>, Failure> {
+    let mut entries: Vec<Entry> = Vec::new();
+    for (_, dir) in chains(state)?.0 {
+        let found = match segments {
+            None => read(&dir, filter.clone())?,
+            Some(segments) => read_recent(&dir, filter.clone(), segments)?,
+        };
+        for entry in found {
+            entries.push(entry?);
+        }
+    }
+    entries.sort_by(|a, b| (a.occurred_at(), a.event_id()).cmp(&(b.occurred_at(), b.event_id())));
+    Ok(entries)
+}
+
+/// What was found of one chain: all of it in place.
+pub(crate) struct Whole {
+    pub(crate) chain: String,
+    pub(crate) report: Report,
+}
+
+/// Every chain, verified with this key, against what this host keeps of each outside of the log, where it can be read.
+pub(crate) struct Verified {
+    pub(crate) key: PublicKey,
+    pub(crate) chains: Vec<Whole>,
+    /// Whether what the host keeps outside could be read.
+    pub(crate) heads: bool,
+}
+
+/// Verify every chain. The key is asked for once what is known of the chains is read.
+pub(crate) fn verify(state: &Path, key: impl FnOnce() -> Result<PublicKey, Failure>) -> Result<Verified, Failure> {
+    // Read before the chains are: those only grow.
+    let heads = store::known_heads(state)?;
+    if let Some(heads) = &heads {
+        heads.all_present(state)?;
+    }
+    let chains = chains(state)?.0;
+    if chains.is_empty() {
+        return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
+    }
+    let public = key()?;
+    let key = VerifyingKey::from_bytes(public.as_bytes())?;
+    let mut whole = Vec::new();
+    for (path, dir) in &chains {
+        let chain = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+        let known = heads.as_ref().map(|heads| heads.checkpoint(state, &chain, &key)).transpose()?.flatten();
+        let report = verify_against(dir, &key, known.as_slice())
+            .map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
+        whole.push(Whole { chain, report });
+    }
+    if let Some(heads) = &heads {
+        // The records fit; the checkpoints over them must be there as well.
+        heads.hold(state, &key)?;
+    }
+    Ok(Verified { key: public, chains: whole, heads: heads.is_some() })
+}
