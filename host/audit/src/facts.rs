@@ -156,6 +156,8 @@ pub enum EventKind {
     AuthAccepted,
     /// A caller did not.
     AuthRefused,
+    /// A person who came in at the console went.
+    AuthEnded,
     /// A token was made.
     TokenCreated,
     /// A token was revoked.
@@ -200,6 +202,7 @@ impl EventKind {
             Self::ConfigRefused => "config.refused",
             Self::AuthAccepted => "auth.accepted",
             Self::AuthRefused => "auth.refused",
+            Self::AuthEnded => "auth.ended",
             Self::TokenCreated => "auth.token-created",
             Self::TokenRevoked => "auth.token-revoked",
             Self::LogWitnessed => "audit.witnessed",

@@ -395,7 +395,8 @@ impl Found {
 /// A vote as its row has it; none where the row is not what this host writes.
 fn vote(row: &Row<'_>) -> Result<Option<Vote>, rusqlite::Error> {
     let delegation: Option<(Vec<u8>, Vec<u8>)> = Option::zip(row.get(2)?, row.get(3)?);
-    let delegation = delegation.map(|(payload, signature)| Some(SignedDelegation { payload, signature: signature.try_into().ok()? }));
+    let delegation =
+        delegation.map(|(payload, signature)| Some(SignedDelegation { payload, signature: signature.try_into().ok()? }));
     let signature: Vec<u8> = row.get(1)?;
     let payload = row.get(0)?;
     Ok(match (signature.try_into(), delegation) {

@@ -13,9 +13,9 @@ use std::{
 };
 
 use casemate_signing::{Environment, key::PublicKey, manifest::PluginId};
+pub use delegation::{DELEGATION_TYPE, Delegation, DelegationFault, MAX_DELEGATION_MS, SignedDelegation};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
-pub use delegation::{DELEGATION_TYPE, Delegation, DelegationFault, MAX_DELEGATION_MS, SignedDelegation};
 pub use vote::{Said, Statement, Vote, VoteFault};
 
 use crate::{GrantName, PrincipalId, ServedName, Timestamp, ToolRule, Window, call::hex, name::shared_name};

@@ -10,6 +10,7 @@ mod facts;
 mod offers;
 mod open;
 mod own_audit;
+mod recorder;
 mod reload;
 mod rules;
 mod serving;
@@ -42,7 +43,8 @@ use crate::{
 
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
-pub(crate) use open::{Shelf, chains, each_chain, rotate_audit_key, write_down};
+pub(crate) use open::{Shelf, chains, each_chain, rotate_audit_key, write_down, write_event};
+pub use recorder::Recorder;
 pub(crate) use reload::follow;
 pub(crate) use rules::Rulebook;
 pub use serving::Serving;

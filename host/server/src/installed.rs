@@ -50,11 +50,8 @@ pub(crate) fn all(context: &Context) -> Result<Vec<Installed>, Failure> {
                 |_| "verified".to_owned(),
             )
     };
-    let installed = |(id, locked): (&PluginId, &Locked)| Installed {
-        id: id.clone(),
-        locked: locked.clone(),
-        status: status(id, locked),
-    };
+    let installed =
+        |(id, locked): (&PluginId, &Locked)| Installed { id: id.clone(), locked: locked.clone(), status: status(id, locked) };
     Ok(lock.plugins().iter().map(installed).collect())
 }
 

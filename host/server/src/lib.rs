@@ -12,6 +12,7 @@ pub mod clock;
 pub mod command;
 pub mod config;
 pub mod connect;
+mod console;
 mod cyclonedx;
 pub mod exit;
 pub mod folders;

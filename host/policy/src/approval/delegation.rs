@@ -25,7 +25,7 @@ const TYPE: &str = "https://casemate.dev/delegation/v0.1";
 /// The longest that a delegation is good: a shift. Who works on signs in anew.
 pub const MAX_DELEGATION_MS: u64 = 12 * 3_600_000;
 /// Characters of an audience.
-const MAX_AUDIENCE: usize = 100;
+const MAX_AUDIENCE: usize = 300;
 
 /// What an approver's key signs for a console: this session's key gives my word.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -92,7 +92,9 @@ pub enum DelegationFault {
     #[error("it is no delegation")]
     Malformed,
     /// Nobody of that name may agree to calls.
-    #[error("`{0}` is not an approver\nhelp: the operator adds `[approvers.NAME]` with the key that `casemate approver new` printed")]
+    #[error(
+        "`{0}` is not an approver\nhelp: the operator adds `[approvers.NAME]` with the key that `casemate approver new` printed"
+    )]
     NotEnrolled(ApproverName),
     /// The signature is not theirs.
     #[error("the delegation is not signed by the key of approver `{0}`")]
@@ -126,12 +128,7 @@ impl SignedDelegation {
     }
 
     /// The delegation, if it lets its session speak for an approver in this environment at this time.
-    pub fn verify(
-        &self,
-        environment: Environment,
-        approvers: &Approvers,
-        at: Timestamp,
-    ) -> Result<Delegation, DelegationFault> {
+    pub fn verify(&self, environment: Environment, approvers: &Approvers, at: Timestamp) -> Result<Delegation, DelegationFault> {
         let delegation = Delegation::from_payload(&self.payload).ok_or(DelegationFault::Malformed)?;
         let name = &delegation.approver;
         let approver = approvers.get(name).ok_or_else(|| DelegationFault::NotEnrolled(name.clone()))?;

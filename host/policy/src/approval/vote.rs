@@ -3,7 +3,9 @@
 use casemate_signing::{dsse::pae, key::SIGNATURE_BYTES};
 use serde_json::{Map, Value, json};
 
-use super::{ApprovalRule, Approver, ApproverName, Approvers, DelegationFault, PAYLOAD_TYPE, RoleName, SignedDelegation, Subject, has_role};
+use super::{
+    ApprovalRule, Approver, ApproverName, Approvers, DelegationFault, PAYLOAD_TYPE, RoleName, SignedDelegation, Subject, has_role,
+};
 use crate::{Timestamp, text::quote};
 
 /// `_type` of a [`Statement`].

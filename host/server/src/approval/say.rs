@@ -96,12 +96,7 @@ fn comes_to(approval: &Approval, said: Said, config: &Config) -> String {
 }
 
 /// Take back a request or an approval that was not used yet. `by` is who does it.
-pub(crate) fn withdraw(
-    id: &ApprovalId,
-    why: &str,
-    by: &str,
-    (ledger, record): (&Ledger, Record<'_>),
-) -> Result<(), Failure> {
+pub(crate) fn withdraw(id: &ApprovalId, why: &str, by: &str, (ledger, record): (&Ledger, Record<'_>)) -> Result<(), Failure> {
     reason(why)?;
     waiting(ledger, id, clock::now())?;
     record(EventKind::ApprovalWithdrawn, json!({ "approval": id.as_str(), "reason": why }))?;

@@ -15,7 +15,10 @@ use serde::{
 };
 use toml::Spanned;
 
-use super::http::{CallsFile, HttpFile};
+use super::{
+    console::ConsoleFile,
+    http::{CallsFile, HttpFile},
+};
 
 /// `casemate.toml`
 #[derive(Debug, Deserialize)]
@@ -35,6 +38,9 @@ pub struct File {
     /// The HTTP transport.
     #[serde(default)]
     pub http: HttpFile,
+    /// The console, and who may look at it.
+    #[serde(default)]
+    pub console: ConsoleFile,
     /// How many calls a principal may have going.
     #[serde(default)]
     pub calls: CallsFile,

@@ -1,0 +1,113 @@
+//! The console: pages for people, over the same state and by the same functions as the command line.
+//!
+//! It decides nothing, and there is no second path: what is shown, a command shows; what is done, a command does in the same way. Everything
+//! works without a script. Whoever has no session is shown how to get one, and nothing else.
+
+mod asset;
+pub(crate) mod door;
+mod form;
+mod guard;
+mod live;
+mod login;
+mod page;
+mod part;
+mod route;
+mod session;
+
+use std::{
+    path::PathBuf,
+    sync::{Arc, Mutex},
+    time::Instant,
+};
+
+use axum::{Router, routing::any};
+use casemate_ledger::Ledger;
+use casemate_signing::Environment;
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use self::live::follow;
+use self::{page::health::Health, session::Sessions};
+use crate::{
+    command::Context,
+    config::{Config, HttpSettings},
+    exit::Failure,
+    house::Recorder,
+    identity::Identity,
+};
+
+/// What a running console needs.
+pub(crate) struct Console {
+    context: Context,
+    environment: Environment,
+    /// Where the environment's state is.
+    state: PathBuf,
+    ledger: Ledger,
+    recorder: Recorder,
+    identity: Arc<Identity>,
+    http: watch::Receiver<Arc<HttpSettings>>,
+    sessions: Sessions,
+    /// Where it is reached, such as `http://127.0.0.1:8788`.
+    origin: String,
+    /// Counts the changes of what it shows.
+    changes: watch::Sender<u64>,
+    /// Verifying takes time: the last answer, and when it was given.
+    health: Mutex<Option<(Instant, Health)>>,
+    stop: CancellationToken,
+}
+
+/// What a console is opened with.
+pub(crate) struct Opening {
+    pub(crate) context: Context,
+    pub(crate) environment: Environment,
+    pub(crate) recorder: Recorder,
+    pub(crate) identity: Arc<Identity>,
+    pub(crate) http: watch::Receiver<Arc<HttpSettings>>,
+    pub(crate) origin: String,
+    pub(crate) stop: CancellationToken,
+}
+
+impl Console {
+    /// Open it.
+    pub(crate) fn open(opening: Opening) -> Result<Self, Failure> {
+        let Opening { context, environment, recorder, identity, http, origin, stop } = opening;
+        let state = context.folders.state(environment);
+        let ledger = Ledger::open(&state.join("ledger.db"))?;
+        Ok(Self {
+            context,
+            environment,
+            state,
+            ledger,
+            recorder,
+            identity,
+            http,
+            sessions: Sessions::default(),
+            origin,
+            changes: watch::Sender::default(),
+            health: Mutex::default(),
+            stop,
+        })
+    }
+
+    /// Whether people reach it over TLS.
+    fn is_secure(&self) -> bool {
+        self.origin.starts_with("https://")
+    }
+
+    /// The configuration of the moment.
+    fn config(&self) -> Result<Config, Failure> {
+        let config = Config::read(&self.context.folders.config)?;
+        if config.environment != self.environment {
+            return Err(Failure::failed(format!(
+                "the configuration is for environment `{}` now, and this console was started for `{}`\nhelp: start it again",
+                config.environment, self.environment
+            )));
+        }
+        Ok(config)
+    }
+}
+
+/// Everything below `/console`.
+pub(crate) fn router(console: Arc<Console>) -> Router {
+    Router::new().route("/console", any(route::answer)).route("/console/{*path}", any(route::answer)).with_state(console)
+}
