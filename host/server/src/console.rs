@@ -32,6 +32,7 @@ use crate::{
     command::Context,
     config::{Config, HttpSettings},
     exit::Failure,
+    folders::private,
     house::Recorder,
     identity::Identity,
 };
@@ -72,6 +73,8 @@ impl Console {
     pub(crate) fn open(opening: Opening) -> Result<Self, Failure> {
         let Opening { context, environment, recorder, identity, http, origin, stop } = opening;
         let state = context.folders.state(environment);
+        // A host that has not served yet has none.
+        private(&state)?;
         let ledger = Ledger::open(&state.join("ledger.db"))?;
         Ok(Self {
             context,

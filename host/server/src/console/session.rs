@@ -198,7 +198,7 @@ impl Sessions {
     }
 
     /// Use a link up.
-    pub(super) fn exchange(&self, text: &str) -> Result<Who, LinkFault> {
+    pub(super) fn exchange(&self, text: &str, now: Instant) -> Result<Who, LinkFault> {
         let (mut held, key) = (self.held(), digest(text));
         let Some((who, until)) = held.links.remove(&key) else {
             return Err(if held.used.contains(&key) { LinkFault::Used } else { LinkFault::Unknown });
@@ -206,10 +206,10 @@ impl Sessions {
         if held.used.len() >= MAX_USED {
             held.used.pop_front();
         }
-        if until <= Instant::now() {
+        held.used.push_back(key);
+        if until <= now {
             return Err(LinkFault::Expired);
         }
-        held.used.push_back(key);
         Ok(who)
     }
 
@@ -285,5 +285,81 @@ impl Sessions {
         let refused = |fault| Failure::denied(format!("delegation-refused: {fault}"));
         signed.verify(environment, approvers, clock::now()).map_err(refused)?;
         Ok(Who::Approver(Box::new(Speaker { name: waiting.delegation.approver, key: waiting.key, delegation: signed })))
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use casemate_policy::approval::{Approver, DELEGATION_TYPE};
+    use casemate_signing::dsse::pae;
+
+    use super::*;
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    #[test]
+    fn a_link_is_good_once_and_for_a_minute() {
+        let sessions = Sessions::default();
+        let exchange = |link: &str, now: Instant| sessions.exchange(link, now).err();
+        let link = sessions.link(Who::Local).unwrap();
+        assert_eq!(exchange(&link, Instant::now()), None);
+        assert_eq!(exchange(&link, Instant::now()), Some(LinkFault::Used));
+        let late = sessions.link(Who::Local).unwrap();
+        assert_eq!(exchange(&late, Instant::now() + LINK_LASTS), Some(LinkFault::Expired));
+        assert_eq!(exchange(&late, Instant::now()), Some(LinkFault::Used), "late once is late for ever");
+        assert_eq!(exchange("made up", Instant::now()), Some(LinkFault::Unknown));
+    }
+
+    #[test]
+    fn links_and_sessions_are_bounded() {
+        let sessions = Sessions::default();
+        (0..MAX_WAITING).for_each(|_| drop(sessions.link(Who::Local).unwrap()));
+        assert!(sessions.link(Who::Local).is_err());
+        let first = sessions.begin(Who::Local, HOUR).unwrap();
+        (0..MAX_SESSIONS).for_each(|_| drop(sessions.begin(Who::Local, HOUR).unwrap()));
+        assert!(sessions.of(&first, HOUR, true).is_none(), "the one that was used least lately made room");
+        let approver = || sessions.challenge("alice".parse().unwrap(), Environment::Dev, String::new(), HOUR);
+        (0..MAX_WAITING).for_each(|_| drop(approver().unwrap()));
+        assert!(approver().is_err());
+    }
+
+    #[test]
+    fn a_session_ends_when_nobody_uses_it_and_at_its_time() {
+        let sessions = Sessions::default();
+        let cookie = sessions.begin(Who::Local, HOUR).unwrap();
+        assert!(sessions.of(&cookie, HOUR, true).is_some());
+        assert!(sessions.of(&cookie, Duration::ZERO, true).is_none());
+        assert!(sessions.of(&cookie, HOUR, true).is_none(), "what has ended does not come back");
+        let over = sessions.begin(Who::Local, Duration::ZERO).unwrap();
+        assert!(sessions.of(&over, HOUR, true).is_none());
+        let cookie = sessions.begin(Who::Local, HOUR).unwrap();
+        let form = sessions.of(&cookie, HOUR, true).unwrap().form.clone();
+        let other = sessions.begin(Who::Local, HOUR).unwrap();
+        let other = sessions.of(&other, HOUR, true).unwrap();
+        assert!(other.made(&other.form) && !other.made(&form) && !other.made(""));
+        assert!(!Session::of_request(Who::Local).made(""), "a request without a session has no forms");
+    }
+
+    #[test]
+    fn a_challenge_is_answered_once_by_the_approvers_key() {
+        let own = PrivateKey::from_seed(&[1; 32]);
+        let alice = Approver { name: "alice".parse().unwrap(), key: own.public_key(), principals: [].into(), roles: [].into() };
+        let approvers = Approvers::new([alice]).unwrap();
+        let sessions = Sessions::default();
+        let challenge = || sessions.challenge("alice".parse().unwrap(), Environment::Dev, "here".to_owned(), HOUR).unwrap();
+        let answer = |payload: &[u8], key: &PrivateKey| {
+            sessions.answer(payload, &key.sign(&pae(DELEGATION_TYPE, payload)), Environment::Dev, &approvers)
+        };
+        let payload = challenge();
+        assert!(answer(&payload, &own).is_ok());
+        assert!(answer(&payload, &own).err().unwrap().message.starts_with("delegation-unknown"), "replayed");
+        let payload = challenge();
+        assert!(answer(&payload, &PrivateKey::from_seed(&[2; 32])).err().unwrap().message.starts_with("delegation-refused"));
+        assert!(answer(&payload, &own).err().unwrap().message.starts_with("delegation-unknown"), "and it is gone");
+        // Signed for another console, or made up: this one holds no such key.
+        let elsewhere =
+            Sessions::default().challenge("alice".parse().unwrap(), Environment::Dev, "here".to_owned(), HOUR).unwrap();
+        assert!(answer(&elsewhere, &own).err().unwrap().message.starts_with("delegation-unknown"));
     }
 }
