@@ -1,6 +1,6 @@
 //! Coming in: by a link that was made on this machine, by a token, or with an approver's signature. And going.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use axum::response::Response;
 use base64::{Engine as _, prelude::BASE64_URL_SAFE_NO_PAD};
@@ -67,7 +67,7 @@ async fn come_in(console: &Console, asked: &Asked, config: &Config) -> Result<Co
     if let Some(link) = form.get("once") {
         let who = console
             .sessions
-            .exchange(link)
+            .exchange(link, Instant::now())
             .map_err(|fault| Failure::denied(format!("{}: {}", fault.code(), fault.sentence())))?;
         return Ok(Come::In(who, "link"));
     }
