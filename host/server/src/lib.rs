@@ -30,7 +30,6 @@ mod origin;
 pub mod pipeline;
 pub mod posture;
 mod record;
-mod records;
 mod redteam;
 mod registries;
 mod rehearsal;

@@ -134,7 +134,7 @@ fn the_log_is_filtered_and_paged() {
     local.get("/console/audit?target=nowhere.example").is(200, &["No record fits"]);
     let all = house.audit();
     let call = all.iter().rev().find_map(|record| said(record, "call_id").as_str()).unwrap();
-    let trace = local.get(&format!("/console/audit?trace={call}"));
+    let trace = local.get(&format!("/console/audit?call={call}"));
     trace.is(200, &["intent", "outcome"]);
     assert!(!trace.body.contains("host.started"));
 }

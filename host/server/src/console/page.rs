@@ -5,6 +5,7 @@ pub(super) mod approvals;
 pub(super) mod audit;
 pub(super) mod callers;
 pub(super) mod grants;
+mod graph;
 pub(super) mod health;
 pub(super) mod login;
 pub(super) mod overview;

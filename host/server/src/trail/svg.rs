@@ -15,7 +15,6 @@ pub(crate) enum Look {
     /// In a file of its own.
     Alone,
     /// In a page that has the styles.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for pages of the console"))]
     Inside,
 }
 

@@ -1,5 +1,6 @@
 //! One call that waits: all of it, as it will be sent; who asked and why; what is different from the last one; and a person's word.
 
+use casemate_audit::Filter;
 use casemate_ledger::{Approval, Closed, State};
 use casemate_policy::approval::{ApprovalId, MAX_REASON, Said};
 use http::StatusCode;
@@ -16,7 +17,7 @@ use crate::{
         session::Who,
     },
     exit::Failure,
-    records,
+    trail,
 };
 
 /// Lines of a difference that are shown around what differs.
@@ -121,6 +122,7 @@ fn page(desk: &Desk<'_>, approval: &Approval, status: StatusCode, news: Option<&
             (block("Arguments", &format!("{:#}", subject.arguments)))
         }
         (difference(desk, approval)?)
+        div data-live="graph" { (super::graph::show(desk, approval.open.id.as_str())) }
         (read_before(desk, approval)?)
         (word(desk, approval))
         section {
@@ -290,13 +292,8 @@ fn word(desk: &Desk<'_>, approval: &Approval) -> Markup {
 
 /// What is on record of it.
 fn trail(desk: &Desk<'_>, approval: &Approval) -> Result<Markup, Failure> {
-    let id = approval.open.id.as_str();
-    let about = |entry: &casemate_audit::Entry| {
-        let named = |value: Option<&Value>| value.and_then(Value::as_str) == Some(id);
-        named(entry.field("approval")) || named(entry.field("fields").and_then(|fields| fields.get("approval")))
-    };
-    let mut entries = records::recent(&desk.console.state, &Default::default())?;
-    entries.retain(about);
+    let filter = Filter { approval: Some(approval.open.id.to_string()), ..Filter::default() };
+    let entries = trail::recent(&desk.console.state, &filter)?;
     Ok(html! {
         section {
             h2 { "On record" }

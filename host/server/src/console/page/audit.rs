@@ -13,19 +13,21 @@ use crate::{
         route::{Answer, Desk},
     },
     exit::Failure,
-    records,
+    trail,
 };
 
 /// Records of one page.
 const ROWS: usize = 50;
 
 /// The fields of the filter: name, word, and what may be written there.
-const FIELDS: [(&str, &str, &str); 7] = [
+const FIELDS: [(&str, &str, &str); 9] = [
     ("principal", "Who", "token:ci"),
     ("tool", "Tool", "its served name"),
     ("type", "Type", "intent, plugin."),
-    ("target", "Target", "part of a URL or an argument"),
-    ("trace", "Call", "a call's id"),
+    ("target", "Target", "part of a target or a URL"),
+    ("approval", "Approval", "its id"),
+    ("call", "Call", "its id"),
+    ("trace", "Trace", "32 hex digits"),
     ("since", "From", "2026-01-31T08:00:00Z"),
     ("until", "Until", "2026-01-31T18:00:00Z"),
 ];
@@ -41,11 +43,11 @@ pub(in crate::console) fn list(desk: &Desk<'_>) -> Result<Answer, Failure> {
             && target.as_ref().is_none_or(|target| is_about(entry, target))
     };
     let state = &desk.console.state;
-    let mut found = records::recent(state, &filter)?;
+    let mut found = trail::recent(state, &filter)?;
     found.retain(fits);
     // What was written lately is read first: it is all of it, or enough.
     if found.len() <= ROWS {
-        found = records::all(state, &filter)?;
+        found = trail::records(state, &filter, None)?;
         found.retain(fits);
     }
     let older = found.len() > ROWS;
@@ -78,17 +80,25 @@ fn filter(query: &Fields) -> Result<Filter, Failure> {
         tool: text("tool"),
         event_type: text("type"),
         outcome: text("outcome"),
-        call_id: text("trace"),
+        approval: text("approval"),
+        call_id: text("call"),
+        trace: text("trace"),
         since: moment("since")?,
         until: moment("until")?,
         ..Filter::default()
     })
 }
 
-/// Whether a text is in what a call was asked for, or sent.
+/// Whether a text is in what a call names, was asked with, or sent.
 fn is_about(entry: &Entry, target: &str) -> bool {
-    let urls = entry.field("requests").and_then(Value::as_array).into_iter().flatten().filter_map(|request| request.get("url"));
-    urls.chain(entry.field("arguments")).any(|value| value.to_string().to_lowercase().contains(target))
+    let has = |text: &str| text.to_lowercase().contains(target);
+    let urls = entry
+        .field("requests")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten()
+        .filter_map(|request| request.get("url")?.as_str());
+    entry.targets().chain(urls).any(has) || entry.field("arguments").is_some_and(|arguments| has(&arguments.to_string()))
 }
 
 fn form(query: &Fields) -> Markup {

@@ -13,7 +13,7 @@ use crate::{
         part::{Kind, state, text},
     },
     house::store,
-    records,
+    trail::whole,
 };
 
 /// How long an answer is shown.
@@ -33,9 +33,9 @@ impl Health {
         if let Some((at, health)) = known.as_ref().filter(|(at, _)| at.elapsed() < KEPT) {
             return (health.clone(), at.elapsed());
         }
-        let found = records::verify(&console.state, || store::audit_public(&console.state))
+        let found = whole::verify(&console.state, || store::audit_public(&console.state))
             .map(|whole| {
-                let sum = |count: fn(&records::Whole) -> u64| whole.chains.iter().map(count).sum();
+                let sum = |count: fn(&whole::Whole) -> u64| whole.chains.iter().map(count).sum();
                 (whole.chains.len(), sum(|whole| whole.report.records), sum(|whole| whole.report.covered))
             })
             .map_err(|failure| failure.message);

@@ -13,7 +13,7 @@ use crate::{
     exit::Failure,
     house::Rulebook,
     posture::Severity,
-    records,
+    trail,
 };
 
 /// Refusals that are shown, of the last day.
@@ -31,7 +31,7 @@ pub(in crate::console) fn show(desk: &Desk<'_>) -> Result<Answer, Failure> {
         since: Some(casemate_policy::Timestamp::from_millis(since)),
         ..Filter::default()
     };
-    let denied: Vec<Entry> = records::recent(&console.state, &lately)?.into_iter().rev().collect();
+    let denied: Vec<Entry> = trail::recent(&console.state, &lately)?.into_iter().rev().collect();
     let (health, ago) = Health::of(console);
     let body = html! {
         (head("Overview", ""))

@@ -11,19 +11,19 @@ use crate::{
         route::{Answer, Desk},
     },
     exit::Failure,
-    records,
+    trail,
 };
 
 /// Show it.
 pub(in crate::console) fn show(desk: &Desk<'_>, id: &str) -> Result<Answer, Failure> {
     let id: EventId = id.parse().map_err(Failure::invalid)?;
-    let all = records::all(&desk.console.state, &Filter { event: Some(id), ..Filter::default() })?;
+    let all = trail::records(&desk.console.state, &Filter { event: Some(id), ..Filter::default() }, None)?;
     let entry = all.iter().find(|entry| entry.event_id() == id.to_string());
     let entry = entry
         .ok_or_else(|| Failure::invalid(format!("there is no record `{id}`\nhelp: `casemate audit show` shows every one")))?;
     let call = entry.field("call_id").and_then(Value::as_str).map(str::to_owned);
     let of_call = match &call {
-        Some(call) => records::all(&desk.console.state, &Filter { call_id: Some(call.clone()), ..Filter::default() })?,
+        Some(call) => trail::records(&desk.console.state, &Filter { call_id: Some(call.clone()), ..Filter::default() }, None)?,
         None => all.clone(),
     };
     let fact = |name: &str| entry.field(name).and_then(Value::as_str).unwrap_or_default();
@@ -44,6 +44,7 @@ pub(in crate::console) fn show(desk: &Desk<'_>, id: &str) -> Result<Answer, Fail
         }
         (verdicts(entry))
         (requests(entry))
+        @if call.is_some() { (super::graph::show(desk, entry.event_id())) }
         @if of_call.len() > 1 { section { h2 { "The same call" } (super::audit::rows(&of_call)) } }
         section {
             h2 { "The record" }

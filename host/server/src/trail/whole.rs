@@ -1,8 +1,8 @@
-//! The audit log of an environment, read for people: every chain of it, in one order; and whether it is whole.
+//! Whether the audit log is whole: every chain of it, with the public key and against what this host keeps of each outside of the log.
 
 use std::path::Path;
 
-use casemate_audit::{Entry, Filter, Report, read, read_recent, verify_against};
+use casemate_audit::{Report, verify_against};
 use casemate_signing::key::PublicKey;
 use ed25519_dalek::VerifyingKey;
 
@@ -10,34 +10,6 @@ use crate::{
     exit::Failure,
     house::{chains, store},
 };
-
-/// Segments of each chain that hold what was written lately: some ten thousand records.
-const RECENT: usize = 2;
-
-/// Every record that fits, oldest first. Ids are ordered in time, over all chains.
-pub(crate) fn all(state: &Path, filter: &Filter) -> Result<Vec<Entry>, Failure> {
-    gather(state, filter, None)
-}
-
-/// The same of what was written lately, however long the log has become.
-pub(crate) fn recent(state: &Path, filter: &Filter) -> Result<Vec<Entry>, Failure> {
-    gather(state, filter, Some(RECENT))
-}
-
-fn gather(state: &Path, filter: &Filter, segments: Option<usize>) -> Result<Vec<Entry>, Failure> {
-    let mut entries: Vec<Entry> = Vec::new();
-    for (_, dir) in chains(state)?.0 {
-        let found = match segments {
-            None => read(&dir, filter.clone())?,
-            Some(segments) => read_recent(&dir, filter.clone(), segments)?,
-        };
-        for entry in found {
-            entries.push(entry?);
-        }
-    }
-    entries.sort_by(|a, b| (a.occurred_at(), a.event_id()).cmp(&(b.occurred_at(), b.event_id())));
-    Ok(entries)
-}
 
 /// What was found of one chain: all of it in place.
 pub(crate) struct Whole {
