@@ -12,7 +12,7 @@ mod secret;
 mod server;
 mod upstreams;
 
-pub(crate) use console::{Browser, Console};
+pub(crate) use console::{Browser, Console, Page};
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
 pub(crate) use http::{Http, Messages};

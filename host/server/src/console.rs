@@ -16,8 +16,8 @@ mod session;
 
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Instant,
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant},
 };
 
 use axum::{Router, routing::any};
@@ -33,7 +33,7 @@ use crate::{
     config::{Config, HttpSettings},
     exit::Failure,
     folders::private,
-    house::Recorder,
+    house::{Recorder, Rulebook, store},
     identity::Identity,
 };
 
@@ -52,10 +52,23 @@ pub(crate) struct Console {
     origin: String,
     /// Counts the changes of what it shows.
     changes: watch::Sender<u64>,
+    /// Reading the rules verifies every package: what they were, of which files, and when.
+    rules: Mutex<Option<Rules>>,
     /// Verifying takes time: the last answer, and when it was given.
     health: Mutex<Option<(Instant, Health)>>,
     stop: CancellationToken,
 }
+
+/// The rules that were read, and of what.
+struct Rules {
+    config: String,
+    marks: store::Marks,
+    at: Instant,
+    book: Arc<Rulebook>,
+}
+
+/// How long rules are shown whose files have not changed: advisories are not among those.
+const RULES_KEPT: Duration = Duration::from_secs(60);
 
 /// What a console is opened with.
 pub(crate) struct Opening {
@@ -87,6 +100,7 @@ impl Console {
             sessions: Sessions::default(),
             origin,
             changes: watch::Sender::default(),
+            rules: Mutex::default(),
             health: Mutex::default(),
             stop,
         })
@@ -107,6 +121,21 @@ impl Console {
             )));
         }
         Ok(config)
+    }
+}
+
+impl Console {
+    /// The rules of this configuration, read as `casemate policy check` reads them.
+    fn rules(&self, config: &Config) -> Result<Arc<Rulebook>, Failure> {
+        let marks = store::marks(&self.context.folders, &self.state);
+        let mut known = self.rules.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |rules: &&Rules| rules.config == config.sha256 && rules.marks == marks && rules.at.elapsed() < RULES_KEPT;
+        if let Some(rules) = known.as_ref().filter(same) {
+            return Ok(Arc::clone(&rules.book));
+        }
+        let book = Arc::new(Rulebook::read(&self.context)?);
+        *known = Some(Rules { config: book.config.sha256.clone(), marks, at: Instant::now(), book: Arc::clone(&book) });
+        Ok(book)
     }
 }
 

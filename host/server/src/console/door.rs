@@ -56,6 +56,10 @@ fn folder(state: &Path) -> PathBuf {
     state.join("consoles")
 }
 
+fn entries(folder: &Path) -> Vec<PathBuf> {
+    fs::read_dir(folder).into_iter().flatten().flatten().map(|entry| entry.path()).collect()
+}
+
 /// The socket, removed when it goes.
 pub(crate) struct Door {
     listener: UnixListener,
@@ -70,6 +74,9 @@ impl Door {
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error.into()),
             _ => {}
+        }
+        for left in entries(&folder(state)).iter().filter(|path| Stream::connect(path).is_err()) {
+            let _ = fs::remove_file(left);
         }
         let listener = UnixListener::bind(&path)
             .map_err(|error| Failure::failed(format!("the socket `{}` cannot be made: {error}", path.display())))?;
@@ -154,8 +161,7 @@ pub(crate) struct Visit(BufReader<Stream>);
 impl Visit {
     /// Find a console that answers. What a process left behind when it was killed does not.
     pub(crate) fn begin(state: &Path) -> Result<Self, Failure> {
-        let mut sockets: Vec<PathBuf> =
-            fs::read_dir(folder(state)).into_iter().flatten().flatten().map(|entry| entry.path()).collect();
+        let mut sockets = entries(&folder(state));
         sockets.sort_by_key(|path| fs::metadata(path).and_then(|file| file.modified()).ok());
         let stream = sockets.iter().rev().find_map(|path| Stream::connect(path).ok()).ok_or_else(|| {
             Failure::failed(

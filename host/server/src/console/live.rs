@@ -13,7 +13,7 @@ use std::{
 use axum::{body::Body, response::Response};
 use bytes::Bytes;
 use futures_util::stream;
-use http::{HeaderValue, header};
+use http::{HeaderValue, StatusCode, header};
 use tokio::{sync::watch, time::timeout};
 
 use super::Console;
@@ -68,9 +68,15 @@ fn stamp(console: &Console) -> u64 {
 
 /// The stream of one page. It ends with the session.
 pub(super) fn stream(console: &Arc<Console>, cookie: &str, config: &Config) -> Response {
-    if console.changes.receiver_count() >= MAX_LISTENERS {
+    // Whoever shows a token with each request has no session that could end: such a page is not told, and does not ask again.
+    let refused = match cookie {
+        "" => Some(StatusCode::NO_CONTENT),
+        _ if console.changes.receiver_count() >= MAX_LISTENERS => Some(StatusCode::SERVICE_UNAVAILABLE),
+        _ => None,
+    };
+    if let Some(status) = refused {
         let mut response = Response::new(Body::empty());
-        *response.status_mut() = http::StatusCode::SERVICE_UNAVAILABLE;
+        *response.status_mut() = status;
         return response;
     }
     let listener = Listener {

@@ -47,7 +47,7 @@ pub(super) fn frame(desk: &Desk<'_>, title: &str, place: &str, body: &Markup) ->
                     @if !desk.session.form.is_empty() {
                         form method="post" action="/console/logout" { (token(desk)) button.link type="submit" { "Sign out" } }
                     }
-                    (theme_choice(desk.theme(), place))
+                    (theme_choice(desk.theme(), &desk.asked.page()))
                 }
             }
             main #main tabindex="-1" { (body) }
@@ -88,8 +88,7 @@ fn shell(theme: &'static str, title: &str, body: &Markup) -> Markup {
     }
 }
 
-fn theme_choice(theme: &str, place: &str) -> Markup {
-    let next = if place.is_empty() || place == "/" { "/console".to_owned() } else { format!("/console/{place}") };
+fn theme_choice(theme: &str, next: &str) -> Markup {
     html! {
         form.theme method="post" action="/console/theme" {
             input type="hidden" name="next" value=(next);

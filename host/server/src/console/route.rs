@@ -273,6 +273,11 @@ impl Asked {
         self.cookie(cookie_name(console))
     }
 
+    /// The address of this page, to come back to; of what a form was sent to, its first page.
+    pub(super) fn page(&self) -> String {
+        if self.posts() { "/console".to_owned() } else { self.target.clone() }
+    }
+
     pub(super) fn posts(&self) -> bool {
         self.method == Method::POST
     }

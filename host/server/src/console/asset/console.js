@@ -47,5 +47,9 @@
 
   const changes = new EventSource("/console/live");
   changes.onmessage = look;
+  // It is over for good where nobody is signed in any more: looking again leads to the way in.
+  changes.onerror = () => {
+    if (changes.readyState === EventSource.CLOSED) look();
+  };
   addEventListener("pagehide", () => changes.close());
 })();

@@ -16,7 +16,7 @@ use crate::{
 
 /// All of them.
 pub(in crate::console) fn show(desk: &Desk<'_>) -> Result<Answer, Failure> {
-    let book = Rulebook::read(&desk.console.context)?;
+    let book = desk.console.rules(&desk.config)?;
     let body = html! {
         (head("Grants", "Who may use which tools, on which targets, how often, until when. Everything that is not written is denied."))
         div data-live="grants" {

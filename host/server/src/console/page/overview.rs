@@ -11,7 +11,6 @@ use crate::{
         route::{Answer, Desk},
     },
     exit::Failure,
-    house::Rulebook,
     posture::Severity,
     trail,
 };
@@ -74,7 +73,7 @@ fn tile(title: &str, place: &str, count: usize, (kind, word): (Kind, &str)) -> M
 
 /// How risky the settings are; a configuration that makes no sense is the worst of them.
 fn risks(desk: &Desk<'_>) -> Markup {
-    let found = Rulebook::read(&desk.console.context).and_then(|book| posture::found(desk, &book));
+    let found = desk.console.rules(&desk.config).and_then(|book| posture::found(desk, &book));
     match found {
         Ok(found) => {
             let worst = found.first().map(|finding| finding.severity);

@@ -30,7 +30,7 @@ fn severity(finding: &Finding) -> Markup {
 
 /// All of them.
 pub(in crate::console) fn show(desk: &Desk<'_>) -> Result<Answer, Failure> {
-    let book = Rulebook::read(&desk.console.context)?;
+    let book = desk.console.rules(&desk.config)?;
     let found = found(desk, &book)?;
     let body = html! {
         (head("Posture", "Settings that are allowed and risky: where one wrong step is left to a single layer."))
