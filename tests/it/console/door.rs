@@ -150,7 +150,7 @@ fn every_answer_forbids_what_a_page_does_not_need() {
         assert!(!policy.contains("unsafe") && !policy.contains('*'), "{policy}");
         for (name, value) in [
             ("cache-control", "no-store"),
-            ("referrer-policy", "no-referrer"),
+            ("referrer-policy", "same-origin"),
             ("x-content-type-options", "nosniff"),
             ("x-frame-options", "DENY"),
             ("cross-origin-opener-policy", "same-origin"),
@@ -183,7 +183,8 @@ fn every_answer_forbids_what_a_page_does_not_need() {
     assert!(cookie.header("set-cookie").unwrap().contains("SameSite=Strict"));
     console.browser().post("/console/theme", &[("theme", "dark"), ("next", "https://evil.example/")]).to("/console");
     console.browser().post("/console/theme", &[("theme", "dark"), ("next", "/console//evil.example")]).to("/console");
-    browser.raw("DELETE", "/console", &[("host", "localhost")], "").is(405, &[]);
+    let own = format!("http://{}", console.address());
+    browser.raw("DELETE", "/console", &[("host", console.address()), ("origin", &own)], "").is(405, &[]);
     browser
         .raw(
             "POST",

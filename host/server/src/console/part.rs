@@ -117,9 +117,15 @@ pub(super) fn data(value: &str) -> Markup {
     html! { span.data { (text(value)) } }
 }
 
-/// A page's head: what it is, and a sentence.
+/// Data that may be as long as it likes, such as a URL: it is broken anywhere.
+pub(super) fn long(value: &str) -> Markup {
+    html! { span.data.long { (text(value)) } }
+}
+
+/// A page's head: what it is, and a sentence. A name may be broken behind its underscores.
 pub(super) fn head(title: &str, lead: &str) -> Markup {
-    html! { header.head { h1 { (text(title)) } @if !lead.is_empty() { p.lead { (text(lead)) } } } }
+    let title = text(title);
+    html! { header.head { h1 { @for (number, part) in title.split('_').enumerate() { @if number > 0 { "_" wbr; } (part) } } @if !lead.is_empty() { p.lead { (text(lead)) } } } }
 }
 
 /// How something is: said in a word and by a shape, and by a colour too.
@@ -139,6 +145,8 @@ pub(super) enum Kind {
     Bad,
     Waits,
     Warns,
+    /// It may do harm; nothing is wrong with it.
+    Grave,
     Quiet,
 }
 
@@ -149,6 +157,7 @@ impl Kind {
             Self::Bad => "bad",
             Self::Waits => "waits",
             Self::Warns => "warns",
+            Self::Grave => "grave",
             Self::Quiet => "quiet",
         }
     }
@@ -159,6 +168,7 @@ impl Kind {
             Self::Bad => "M4 4l8 8M12 4l-8 8",
             Self::Waits => "M8 4v4.2l2.6 1.8M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12z",
             Self::Warns => "M8 2.5l6 11H2zM8 6.5v3M8 11.6v.2",
+            Self::Grave => "M5.5 2h5L14 5.5v5L10.5 14h-5L2 10.5v-5zM8 5v3.2M8 10.9v.2",
             Self::Quiet => "M4 8h8",
         }
     }

@@ -12,7 +12,7 @@ use super::approvals::{quorum, standing};
 use crate::{
     approval::{say, sheet},
     console::{
-        part::{Kind, block, data, done, facts, frame, head, nothing, state, text, time, token, trouble},
+        part::{Kind, block, data, done, facts, frame, head, long, nothing, state, text, time, token, trouble},
         route::{Answer, Desk, status},
         session::Who,
     },
@@ -124,26 +124,50 @@ fn page(desk: &Desk<'_>, approval: &Approval, status: StatusCode, news: Option<&
         (difference(desk, approval)?)
         div data-live="graph" { (super::graph::show(desk, approval.open.id.as_str())) }
         (read_before(desk, approval)?)
-        (word(desk, approval))
         section {
             h2 { "What is signed" }
-            p.quiet { "The whole sheet, as " code { "casemate approvals show" } " prints it." }
-            (block("The whole sheet", &whole))
+            details {
+                summary { "The whole sheet, as casemate approvals show prints it" }
+                (block("The whole sheet", &whole))
+            }
         }
+        (word(desk, approval))
         div data-live="trail" { (trail(desk, approval)?) }
     };
     Ok(Answer(status, frame(desk, &title, "approvals", &body)))
 }
 
-/// One request: what and where in a line, then all of it.
+/// One request: what and where in a line, then what it carries, then all of it.
 fn one(number: usize, request: &Value) -> Markup {
     let field = |name: &str| request.get(name).and_then(Value::as_str).map(text).unwrap_or_default();
+    let pairs = |name: &str| request.get(name).and_then(Value::as_object).into_iter().flatten();
+    let body = request.get("body").filter(|body| !body.is_null());
     html! {
         article.request.card {
-            h3 { span.number { (number) } " " span.method { (field("method")) } " " span.data { (field("url")) } }
-            p { (effect(&field("effect"))) }
-            (block(&format!("Request {number}"), &format!("{request:#}")))
+            h3 { span.number { (number) } " " span.method { (field("method")) } " " (long(&field("url"))) }
+            p { (effect(&field("effect"))) span.quiet { " by contract " (data(&field("contract"))) } }
+            dl.facts {
+                @for (name, values) in pairs("targets") { div { dt { "Target " (data(name)) } dd { (long(&plain(values))) } } }
+                @for (name, value) in pairs("headers") { div { dt { "Header " (data(name)) } dd { (long(&plain(value))) } } }
+            }
+            @if let Some(body) = body {
+                p.quiet { "Body" @if let Some(bytes) = body.get("bytes") { ", " (plain(bytes)) " bytes" } ", as it is sent:" }
+                pre.block.wraps tabindex="0" role="region" aria-label={ "Body of request " (number) } { code { (text(&plain(body.get("text").unwrap_or(body)))) } }
+            }
+            details {
+                summary { "Every field of this request" }
+                (block(&format!("Request {number}"), &format!("{request:#}")))
+            }
         }
+    }
+}
+
+/// A value in words: a text as it is, several one after the other.
+fn plain(value: &Value) -> String {
+    match value {
+        Value::String(text) => text.clone(),
+        Value::Array(values) => values.iter().map(plain).collect::<Vec<_>>().join(", "),
+        other => other.to_string(),
     }
 }
 
@@ -152,7 +176,7 @@ pub(super) fn effect(effect: &str) -> Markup {
     let kind = match effect {
         "read" => Kind::Quiet,
         "write" => Kind::Warns,
-        _ => Kind::Bad,
+        _ => Kind::Grave,
     };
     state(kind, effect)
 }

@@ -44,11 +44,12 @@ fn one(desk: &Desk<'_>, book: &Rulebook, grant: &Grant) -> Markup {
     if !grant.roles.is_empty() {
         rows.push(("Confers", several(grant.roles.iter().map(ToString::to_string).collect(), "")));
     }
-    for (dimension, values) in &grant.scope {
-        rows.push(("Targets", html! { (data(dimension.as_str())) ": " (several(values.clone(), "none")) }));
+    if !grant.scope.is_empty() {
+        let targets = html! { ul.lines { @for (dimension, values) in &grant.scope { li { span.quiet { (data(dimension.as_str())) } " " (several(values.clone(), "none")) } } } };
+        rows.push(("Targets", targets));
     }
-    for budget in &grant.budgets {
-        rows.push(("Budget", html! { (authority::budget(budget)) }));
+    if !grant.budgets.is_empty() {
+        rows.push(("Budgets", html! { ul.lines { @for budget in &grant.budgets { li { (authority::budget(budget)) } } } }));
     }
     let tools: Vec<Vec<Markup>> = authority::covered(&book.policy, grant)
         .map(|tool| {

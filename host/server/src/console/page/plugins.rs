@@ -6,7 +6,7 @@ use maud::{Markup, html};
 use crate::{
     command::verify::provenance,
     console::{
-        part::{Kind, block, data, facts, frame, head, nothing, state, table, text, token, trouble},
+        part::{Kind, block, data, facts, frame, head, long, nothing, state, table, text, token, trouble},
         route::{Answer, Desk, status},
     },
     exit::Failure,
@@ -102,8 +102,8 @@ fn page(desk: &Desk<'_>, name: &str, status: StatusCode, news: Option<&Markup>) 
             p.top { (standing(installed)) @if locked.pinned { (state(Kind::Quiet, "pinned")) } }
             (facts(&[
                 ("Version", html! { (data(&locked.version.to_string())) ", release " (locked.release) }),
-                ("Component", data(&locked.component.to_hex())),
-                ("Signed by", html! { @for signer in &locked.signers { (data(&signer.to_string())) br; } }),
+                ("Component", long(&locked.component.to_hex())),
+                ("Signed by", html! { @for signer in &locked.signers { (long(&signer.to_string())) br; } }),
                 ("Tools", html! { @for tool in installed.tools() { (data(&tool)) br; } }),
             ]))
             @if desk.who().is_local() {

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 
 use crate::{
     console::{
-        part::{Kind, data, frame, head, nothing, state, text},
+        part::{Kind, data, frame, head, long, nothing, state, text},
         route::{Answer, Desk},
     },
     exit::Failure,
@@ -43,9 +43,9 @@ pub(in crate::console) fn show(desk: &Desk<'_>) -> Result<Answer, Failure> {
                 @for finding in &found {
                     li.card {
                         p.top { (severity(finding)) span.quiet { (data(finding.code)) } }
-                        h3 { (text(&finding.what)) }
+                        h2 { (text(&finding.what)) }
                         dl.facts {
-                            div { dt { "At" } dd { (data(&finding.place)) } }
+                            div { dt { "At" } dd { (long(&finding.place)) } }
                             div { dt { "Safer" } dd { (data(&finding.safer)) } }
                         }
                     }

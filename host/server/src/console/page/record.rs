@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::{
     console::{
-        part::{Kind, block, data, facts, frame, head, state, table, text, time},
+        part::{Kind, block, data, facts, frame, head, long, state, table, text, time},
         route::{Answer, Desk},
     },
     exit::Failure,
@@ -28,19 +28,23 @@ pub(in crate::console) fn show(desk: &Desk<'_>, id: &str) -> Result<Answer, Fail
     };
     let fact = |name: &str| entry.field(name).and_then(Value::as_str).unwrap_or_default();
     let title = if entry.tool_name().is_empty() { entry.event_type() } else { entry.tool_name() };
+    let why: Vec<String> = ["reason", "message", "ending", "detail"]
+        .map(fact)
+        .iter()
+        .filter(|part| !part.is_empty())
+        .map(|part| text(part))
+        .collect();
+    let mut rows =
+        vec![("When", time(entry.occurred_at())), ("Who", data(entry.principal_id())), ("Record", data(entry.event_id()))];
+    rows.extend(call.as_deref().map(|call| ("Call", data(call))));
+    rows.extend(Some(fact("grant")).filter(|grant| !grant.is_empty()).map(|grant| ("Grant", data(grant))));
+    rows.extend((!why.is_empty()).then(|| ("Why", html! { (why.join(": ")) })));
     let body = html! {
         p.crumbs { a href="/console/audit" { "Audit" } }
         (head(title, ""))
         div.summary.card {
             p.top { (state(Kind::of_outcome(entry.outcome()), entry.outcome())) span.quiet { (text(entry.event_type())) } }
-            (facts(&[
-                ("When", time(entry.occurred_at())),
-                ("Who", data(entry.principal_id())),
-                ("Record", data(entry.event_id())),
-                ("Call", data(call.as_deref().unwrap_or("—"))),
-                ("Grant", data(fact("grant"))),
-                ("Why", html! { (text(fact("reason"))) " " (text(fact("message"))) (text(fact("ending"))) " " (text(fact("detail"))) }),
-            ]))
+            (facts(&rows))
         }
         (verdicts(entry))
         (requests(entry))
@@ -91,7 +95,7 @@ fn requests(entry: &Entry) -> Markup {
     let row = |request: &&Value| {
         vec![
             html! { span.method { (word(request, "method")) } },
-            data(&word(request, "url")),
+            long(&word(request, "url")),
             super::approval::effect(&word(request, "effect")),
             html! { (word(request, "state")) " " (word(request, "status")) },
         ]
