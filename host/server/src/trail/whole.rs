@@ -2,8 +2,7 @@
 
 use std::path::Path;
 
-use casemate_audit::{Report, verify_against};
-use casemate_signing::key::PublicKey;
+use casemate_audit::{Report, Trust, Witness, verify_with};
 use ed25519_dalek::VerifyingKey;
 
 use crate::{
@@ -19,14 +18,17 @@ pub(crate) struct Whole {
 
 /// Every chain, verified with this key, against what this host keeps of each outside of the log, where it can be read.
 pub(crate) struct Verified {
-    pub(crate) key: PublicKey,
+    pub(crate) key: VerifyingKey,
     pub(crate) chains: Vec<Whole>,
     /// Whether what the host keeps outside could be read.
     pub(crate) heads: bool,
 }
 
-/// Verify every chain. The key is asked for once what is known of the chains is read.
-pub(crate) fn verify(state: &Path, key: impl FnOnce() -> Result<PublicKey, Failure>) -> Result<Verified, Failure> {
+/// Verify every chain. Key and witnesses are asked for once what is known of the chains is read.
+pub(crate) fn verify(
+    state: &Path,
+    trusted: impl FnOnce() -> Result<(VerifyingKey, Vec<Witness>), Failure>,
+) -> Result<Verified, Failure> {
     // Read before the chains are: those only grow.
     let heads = store::known_heads(state)?;
     if let Some(heads) = &heads {
@@ -36,19 +38,18 @@ pub(crate) fn verify(state: &Path, key: impl FnOnce() -> Result<PublicKey, Failu
     if chains.is_empty() {
         return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
     }
-    let public = key()?;
-    let key = VerifyingKey::from_bytes(public.as_bytes())?;
+    let (key, witnesses) = trusted()?;
     let mut whole = Vec::new();
     for (path, dir) in &chains {
         let chain = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
         let known = heads.as_ref().map(|heads| heads.checkpoint(state, &chain, &key)).transpose()?.flatten();
-        let report = verify_against(dir, &key, known.as_slice())
-            .map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
+        let trust = Trust { key: &key, kept: known.as_slice(), witnesses: &witnesses };
+        let report = verify_with(dir, trust).map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
         whole.push(Whole { chain, report });
     }
     if let Some(heads) = &heads {
         // The records fit; the checkpoints over them must be there as well.
         heads.hold(state, &key)?;
     }
-    Ok(Verified { key: public, chains: whole, heads: heads.is_some() })
+    Ok(Verified { key, chains: whole, heads: heads.is_some() })
 }
