@@ -76,6 +76,16 @@ $(NODE)/oauth/.ready: tests/interop/oauth/package.json tests/interop/oauth/packa
 	npm ci --prefix $(NODE)/oauth --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
 
+$(NODE)-console/.ready: tests/console/package.json tests/console/package-lock.json
+	mkdir -p $(NODE)-console
+	cp $^ $(NODE)-console/
+	npm ci --prefix $(NODE)-console --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+console-test: build guests plugins nextest $(NODE)-console/.ready ## The console in Chromium; what its pages look like is left in target/console-screenshots
+	@tests/interop/debian.sh chromium:chromium node:nodejs
+	cargo nextest run --locked -p casemate-tests --run-ignored only -E 'test(console::chromium)'
+
 interop: build interop-setup ## What the tests did not write: the MCP conformance suite, every promised client, vt-py, oras; plugins in other languages
 	tests/interop/run.sh $(BIN) $(VENV) $(NODE)
 
@@ -121,9 +131,9 @@ load: setup ## 1,000 connections, 8 principals with 64 calls in flight each: no 
 	cargo build --locked --release -p casemate -p casemate-bench
 	$(CARGO_TARGET_DIR)/release/casemate-bench load --seconds $(LOAD_SECONDS)
 
-ci: setup lint test demo fuzz-short ## What the gate runs
+ci: setup lint test console-test demo fuzz-short ## What the gate runs
 
 install: ## The program, optimised, into ~/.cargo/bin
 	cargo install --locked --path host/server
 
-.PHONY: help setup build demo redteam guests plugins test nextest interop-setup interop lint deny fuzz fuzz-short fuzz-server cargo-fuzz bench load ci install
+.PHONY: help setup build demo redteam guests plugins test console-test nextest interop-setup interop lint deny fuzz fuzz-short fuzz-server cargo-fuzz bench load ci install

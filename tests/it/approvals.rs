@@ -17,10 +17,10 @@ use toml::{Table, toml};
 use crate::harness::{Guest, House, Ran, Reply};
 
 /// An honest guest: it sends the one write that its tool may send.
-const WRITES: &str = "effect_above_tool";
+pub(crate) const WRITES: &str = "effect_above_tool";
 
 /// A house whose tool `change` is on, and waits.
-fn guarded(guest: &Guest, approval: Table) -> House {
+pub(crate) fn guarded(guest: &Guest, approval: Table) -> House {
     House::new(guest)
         .set("plugins.@.tools.change.enabled", true)
         .set("plugins.@.tools.change.dry_run", false)
@@ -39,41 +39,41 @@ fn by_operator() -> Table {
 }
 
 /// Make an approver's key and put it into the configuration.
-fn enrol(house: House, name: &str) -> House {
+pub(crate) fn enrol(house: House, name: &str) -> House {
     let key = key(&house, name).display().to_string();
     let made = house.casemate(&["approver", "new", name, "--key", &key, "--no-passphrase", "--format", "json"]).done();
     let made: Value = serde_json::from_str(&made.stdout).unwrap();
     house.set(&format!("approvers.{name}.key"), made["key"].as_str().unwrap())
 }
 
-fn key(house: &House, name: &str) -> PathBuf {
+pub(crate) fn key(house: &House, name: &str) -> PathBuf {
     house.folder().join(format!("{name}.key"))
 }
 
 /// What an approver says of a call.
-fn say(house: &House, word: &str, id: &str, who: &str) -> Ran {
+pub(crate) fn say(house: &House, word: &str, id: &str, who: &str) -> Ran {
     house.casemate(&["approvals", word, id, "--key", &key(house, who).display().to_string(), "--yes"])
 }
 
-fn lab() -> Value {
+pub(crate) fn lab() -> Value {
     json!({ "group": "lab", "case": "lab" })
 }
 
 /// The call waits, and this is the approval it waits for.
 #[track_caller]
-fn waits(reply: Reply) -> String {
+pub(crate) fn waits(reply: Reply) -> String {
     let reply = reply.ended("deferred", "approval-required", &["it waits as approval"]);
     reply.structured()["approval_id"].as_str().unwrap().to_owned()
 }
 
 /// How many requests that change something have reached the upstream.
-fn writes(house: &House) -> usize {
+pub(crate) fn writes(house: &House) -> usize {
     house.received().iter().filter(|request| request.method() == "POST").count()
 }
 
 /// Make the call, which waits.
 #[track_caller]
-fn asked(house: &House) -> String {
+pub(crate) fn asked(house: &House) -> String {
     let before = writes(house);
     let id = waits(house.call("change", lab()));
     assert_eq!(writes(house), before, "what waits was sent");
@@ -82,19 +82,19 @@ fn asked(house: &House) -> String {
 
 /// Make the call, which is made.
 #[track_caller]
-fn made(house: &House) {
+pub(crate) fn made(house: &House) {
     let before = writes(house);
     house.call("change", lab()).done(&["200"]);
     assert_eq!(writes(house), before + 1);
 }
 
 /// One approval, for programs.
-fn shown(house: &House, id: &str) -> Value {
+pub(crate) fn shown(house: &House, id: &str) -> Value {
     serde_json::from_str(&house.casemate(&["approvals", "show", id, "--format", "json"]).done().stdout).unwrap()
 }
 
 /// How often the audit log has an event.
-fn recorded(house: &House, event: &str) -> usize {
+pub(crate) fn recorded(house: &House, event: &str) -> usize {
     house.audit().iter().filter(|record| record["event_type"] == event).count()
 }
 

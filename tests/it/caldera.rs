@@ -4,7 +4,7 @@ mod approved;
 mod arguments;
 mod changes;
 mod hostile;
-mod range;
+pub(crate) mod range;
 mod reads;
 mod recorded;
 mod unknown;

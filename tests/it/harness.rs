@@ -1,5 +1,6 @@
 //! What the tests share: a house with one guest in it, and everything around that house.
 
+mod console;
 mod guest;
 mod house;
 mod http;
@@ -11,6 +12,7 @@ pub(crate) mod secret;
 mod server;
 mod upstreams;
 
+pub(crate) use console::{Browser, Console, Page};
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
 pub(crate) use http::{Http, Messages};

@@ -14,6 +14,7 @@ mod cli;
 mod client_rules;
 mod composition;
 mod conduct;
+mod console;
 mod foretold;
 mod grants;
 mod guests;

@@ -164,6 +164,8 @@ pub enum EventKind {
     AuthAccepted,
     /// A caller did not.
     AuthRefused,
+    /// A person who came in at the console went.
+    AuthEnded,
     /// A token was made.
     TokenCreated,
     /// A token was revoked.
@@ -212,6 +214,7 @@ impl EventKind {
             Self::SecretChecked => "config.secret-checked",
             Self::AuthAccepted => "auth.accepted",
             Self::AuthRefused => "auth.refused",
+            Self::AuthEnded => "auth.ended",
             Self::TokenCreated => "auth.token-created",
             Self::TokenRevoked => "auth.token-revoked",
             Self::LogWitnessed => "audit.witnessed",

@@ -15,7 +15,7 @@ use std::{fmt, sync::Arc};
 
 use casemate_policy::{
     BudgetKey, PrincipalId, ServedName, Timestamp,
-    approval::{Agreed, ApprovalId, OpenApproval, Said, Statement, Subject, Vote},
+    approval::{Agreed, ApprovalId, OpenApproval, Said, SignedDelegation, Statement, Subject, Vote},
 };
 use rusqlite::{OptionalExtension as _, Row, Transaction, params};
 
@@ -191,16 +191,28 @@ impl Ledger {
             must_be_open(transaction, id, now)?;
             must_be_about(transaction, id, &statement.subject.digest().ok_or(ApprovalError::NoForm)?)?;
             let approver = statement.approver.as_str();
+            let delegation = vote.delegation.as_ref();
+            let row = params![
+                id.as_str(),
+                approver,
+                vote.payload,
+                vote.signature.as_slice(),
+                statement.at.as_millis(),
+                delegation.map(|delegation| &delegation.payload),
+                delegation.map(|delegation| delegation.signature.as_slice())
+            ];
             let new = transaction.execute(
-                "INSERT OR IGNORE INTO votes (approval, approver, payload, signature, at_ms) VALUES (?1, ?2, ?3, ?4, ?5)",
-                params![id.as_str(), approver, vote.payload, vote.signature.as_slice(), statement.at.as_millis()],
+                "INSERT OR IGNORE INTO votes (approval, approver, payload, signature, at_ms, delegation, delegation_signature)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                row,
             )?;
             match statement.said {
                 Said::Deny => {
                     // The last word: it takes the place of what this person said before.
                     transaction.execute(
-                        "UPDATE votes SET payload = ?3, signature = ?4, at_ms = ?5 WHERE approval = ?1 AND approver = ?2",
-                        params![id.as_str(), approver, vote.payload, vote.signature.as_slice(), statement.at.as_millis()],
+                        "UPDATE votes SET payload = ?3, signature = ?4, at_ms = ?5, delegation = ?6, delegation_signature = ?7
+                         WHERE approval = ?1 AND approver = ?2",
+                        row,
                     )?;
                     close(transaction, id, "denied", approver, now)?;
                 }
@@ -360,11 +372,12 @@ impl Found {
             return Ok(None);
         }
         let votes = transaction
-            .prepare_cached("SELECT payload, signature FROM votes WHERE approval = ?1 ORDER BY at_ms, approver")?
-            .query_map([id.as_str()], |row| Ok((row.get::<_, Vec<u8>>(0)?, row.get::<_, Vec<u8>>(1)?)))?
+            .prepare_cached(
+                "SELECT payload, signature, delegation, delegation_signature FROM votes WHERE approval = ?1 ORDER BY at_ms, approver",
+            )?
+            .query_map([id.as_str()], vote)?
             .collect::<Result<Vec<_>, _>>()?;
-        let vote = |(payload, signature): (Vec<u8>, Vec<u8>)| Some(Vote { payload, signature: signature.try_into().ok()? });
-        let votes = votes.into_iter().filter_map(vote).collect();
+        let votes = votes.into_iter().flatten().collect();
         let state = match self.state.as_str() {
             "open" if now.as_millis() < self.expires => State::Open,
             "open" => State::Expired,
@@ -377,6 +390,20 @@ impl Found {
         let open = OpenApproval { id, subject: Arc::new(subject), votes, in_band: self.in_band };
         Ok(Some(Approval { open, state, closed }))
     }
+}
+
+/// A vote as its row has it; none where the row is not what this host writes.
+fn vote(row: &Row<'_>) -> Result<Option<Vote>, rusqlite::Error> {
+    let delegation: Option<(Vec<u8>, Vec<u8>)> = Option::zip(row.get(2)?, row.get(3)?);
+    let delegation =
+        delegation.map(|(payload, signature)| Some(SignedDelegation { payload, signature: signature.try_into().ok()? }));
+    let signature: Vec<u8> = row.get(1)?;
+    let payload = row.get(0)?;
+    Ok(match (signature.try_into(), delegation) {
+        (Ok(signature), None) => Some(Vote { payload, signature, delegation: None }),
+        (Ok(signature), Some(Some(delegation))) => Some(Vote { payload, signature, delegation: Some(delegation) }),
+        _ => None,
+    })
 }
 
 /// Whether it is open.

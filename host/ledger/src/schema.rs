@@ -14,7 +14,7 @@ use rusqlite::{Connection, OpenFlags};
 const APPLICATION: i64 = 0x434d_4c47;
 
 /// What this build writes. A newer file is refused: what it means is not known here.
-const VERSION: i64 = 4;
+const VERSION: i64 = 5;
 
 /// How long a charge waits while another process charges.
 const BUSY: Duration = Duration::from_secs(5);
@@ -150,6 +150,13 @@ const FOURTH: &str = "
     ALTER TABLE seen ADD COLUMN audit_id TEXT;
 ";
 
+/// What version 5 added: a vote that was said through a console has what lets its key speak. A build that does not know of that sees a
+/// signature that is not the approver's, and counts nothing.
+const FIFTH: &str = "
+    ALTER TABLE votes ADD COLUMN delegation BLOB;
+    ALTER TABLE votes ADD COLUMN delegation_signature BLOB;
+";
+
 /// Every table must have these columns, in whatever order they came about.
 const COLUMNS: [&str; 11] = [
     "SELECT id, budget, at_ms, until_ms, amount, target FROM spends LIMIT 0",
@@ -162,7 +169,7 @@ const COLUMNS: [&str; 11] = [
     "SELECT principal, at_ms FROM resumptions LIMIT 0",
     "SELECT principal, approval, tool, arguments, message, created_ms, updated_ms, state, result FROM tasks LIMIT 0",
     "SELECT id, subject, digest, principal, arguments, tool, state, in_band, requested_ms, expires_ms, closed_ms, closed_by, spends FROM approvals LIMIT 0",
-    "SELECT approval, approver, payload, signature, at_ms FROM votes LIMIT 0",
+    "SELECT approval, approver, payload, signature, at_ms, delegation, delegation_signature FROM votes LIMIT 0",
 ];
 
 /// A ledger that cannot be used. No budget can be spent without one.
@@ -278,8 +285,8 @@ fn write_draft(draft: &Path) -> Result<(), LedgerError> {
 
 fn write_schema(connection: &Connection) -> Result<(), LedgerError> {
     connection.pragma_update(None, "application_id", APPLICATION)?;
-    connection
-        .execute_batch(&format!("BEGIN; {FIRST} {SECOND} {THIRD} {FOURTH} INSERT INTO schema VALUES ({VERSION}); COMMIT;"))?;
+    let all = format!("BEGIN; {FIRST} {SECOND} {THIRD} {FOURTH} {FIFTH} INSERT INTO schema VALUES ({VERSION}); COMMIT;");
+    connection.execute_batch(&all)?;
     Ok(())
 }
 
@@ -324,9 +331,9 @@ fn migrate(connection: &Connection) -> Result<(), LedgerError> {
     let step = || -> Result<(), rusqlite::Error> {
         let version: i64 = connection.query_row("SELECT version FROM schema", [], |row| row.get(0))?;
         if version < VERSION {
-            let second = if version < 2 { SECOND } else { "" };
-            let third = if version < 3 { THIRD } else { "" };
-            connection.execute_batch(&format!("{second} {third} {FOURTH} UPDATE schema SET version = {VERSION};"))?;
+            let steps = [(2, SECOND), (3, THIRD), (4, FOURTH), (5, FIFTH)];
+            let missing: String = steps.iter().filter(|(gained, _)| version < *gained).map(|(_, step)| *step).collect();
+            connection.execute_batch(&format!("{missing} UPDATE schema SET version = {VERSION};"))?;
         }
         connection.execute_batch("COMMIT")
     };

@@ -4,6 +4,7 @@
 //! call and no other, once. Who agreed is proved by a signature over all of it, and the proof is checked again when the call is made, so
 //! that whoever can write the ledger still cannot agree.
 
+mod delegation;
 mod vote;
 
 use std::{
@@ -12,6 +13,7 @@ use std::{
 };
 
 use casemate_signing::{Environment, key::PublicKey, manifest::PluginId};
+pub use delegation::{DELEGATION_TYPE, Delegation, DelegationFault, MAX_DELEGATION_MS, SignedDelegation};
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 pub use vote::{Said, Statement, Vote, VoteFault};
@@ -350,3 +352,7 @@ impl OpenApproval {
 #[cfg(test)]
 #[path = "approval/tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "approval/delegated_tests.rs"]
+mod delegated_tests;

@@ -78,7 +78,7 @@ impl Principal {
     }
 
     /// Every name that a grant can call it by.
-    pub(crate) fn names(&self) -> impl Iterator<Item = PrincipalId> {
+    pub fn names(&self) -> impl Iterator<Item = PrincipalId> {
         std::iter::once(self.id.clone()).filter(|id| !id.is_role()).chain(self.roles.iter().filter_map(PrincipalId::of_role))
     }
 }

@@ -1,5 +1,6 @@
 //! Approvals as people meet them: the sheet that says all of what they agree to, and the question about it.
 
+pub(crate) mod say;
 mod seal;
 pub(crate) mod sheet;
 

@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod call;
 pub mod check;
 pub mod connect;
+pub mod console;
 pub mod doctor;
 pub mod init;
 pub mod inspect;

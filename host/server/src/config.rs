@@ -5,6 +5,7 @@
 mod address;
 mod advisories;
 mod audit;
+mod console;
 pub mod file;
 mod forward;
 mod guards;
@@ -39,6 +40,7 @@ use crate::mcp::Revision;
 
 pub use advisories::{AdvisoryRules, Waiver};
 pub use audit::AuditConfig;
+pub use console::ConsoleSettings;
 pub use forward::{Collector, ForwardConfig, OtlpCollector, SyslogCollector};
 pub use http::{CallSettings, ClientAuth, ClientSettings, HttpSettings, TlsSettings};
 pub(crate) use place::of_toml;
@@ -67,6 +69,8 @@ pub struct Config {
     pub log_lines: bool,
     /// Who may connect over HTTP, and what a connection may do.
     pub http: HttpSettings,
+    /// The console: who may look at it.
+    pub console: ConsoleSettings,
     /// How many calls one principal may have going.
     pub calls: CallSettings,
     /// What is known of registries, by host and port.
@@ -312,6 +316,7 @@ impl Resolver<'_> {
             oldest: file.mcp.oldest,
             log_lines: file.mcp.log_lines,
             http: HttpSettings { oauth, ..self.http(http) },
+            console: self.console(file.console),
             calls: self.calls(file.calls),
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),

@@ -136,7 +136,8 @@ async fn server() -> Option<(std::net::SocketAddr, String)> {
     let address = listener.local_addr().ok()?;
     let short = Duration::from_millis(500);
     let settings = HttpSettings { header_time: short, body_time: short, idle_time: short, ..HttpSettings::default() };
-    let options = mcp::http::Options { limits: Limits::default(), settings: watch::channel(Arc::new(settings)).1, tls: None };
+    let options =
+        mcp::http::Options { limits: Limits::default(), settings: watch::channel(Arc::new(settings)).1, tls: None, beside: None };
     let house = Arc::new(Empty::new().ok()?);
     tokio::spawn(mcp::http::serve(listener, house, identity, options, Shutdown::default()));
     Some(SERVER.get_or_init(|| (address, token)).clone())

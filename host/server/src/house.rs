@@ -10,6 +10,7 @@ pub(crate) mod facts;
 mod offers;
 mod open;
 mod own_audit;
+mod recorder;
 mod reload;
 mod renewal;
 mod rules;
@@ -43,7 +44,8 @@ use crate::{
 
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
-pub(crate) use open::{Shelf, chains, each_chain, rotate_audit_key, write_down};
+pub(crate) use open::{Shelf, chains, each_chain, rotate_audit_key, write_down, write_event};
+pub use recorder::Recorder;
 pub(crate) use reload::follow;
 pub(crate) use rules::Rulebook;
 pub use serving::Serving;

@@ -7,6 +7,7 @@
 pub mod keys;
 pub mod oauth;
 pub mod refusals;
+pub(crate) mod tokens;
 pub mod uses;
 
 use std::sync::{Arc, PoisonError, RwLock};

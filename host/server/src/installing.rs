@@ -8,6 +8,7 @@ mod attached;
 pub(crate) mod consent;
 mod facts;
 mod names;
+pub(crate) mod newer;
 
 use std::path::{Path, PathBuf};
 

@@ -7,13 +7,14 @@ pub mod export;
 mod shown;
 mod svg;
 mod tree;
+pub(crate) mod whole;
 
 use std::{
     collections::{BTreeMap, VecDeque},
     path::Path,
 };
 
-use casemate_audit::{Entry, Filter, Follow, read};
+use casemate_audit::{Entry, Filter, Follow, read, read_recent};
 
 use crate::{exit::Failure, house::chains};
 
@@ -40,6 +41,24 @@ pub(crate) fn records(state: &Path, filter: &Filter, limit: Option<usize>) -> Re
     in_order(&mut entries);
     let surplus = limit.map_or(0, |limit| entries.len().saturating_sub(limit));
     entries.drain(..surplus);
+    Ok(entries)
+}
+
+/// Segments of each chain that hold what was written lately: some ten thousand records.
+const RECENT: usize = 2;
+
+/// Records of late that fit, oldest first, over all chains: of so much of each, however long it has become.
+///
+/// # Errors
+/// When a log cannot be read.
+pub(crate) fn recent(state: &Path, filter: &Filter) -> Result<Vec<Entry>, Failure> {
+    let mut entries = Vec::new();
+    for (_, dir) in chains(state)?.0 {
+        for entry in read_recent(&dir, filter.clone(), RECENT)? {
+            entries.push(entry?);
+        }
+    }
+    in_order(&mut entries);
     Ok(entries)
 }
 

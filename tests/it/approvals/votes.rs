@@ -94,8 +94,9 @@ fn a_vote_about_another_call_or_made_up_in_the_ledger_counts_for_nothing() {
     let house = enrol(enrol(house, "alice"), "bob").serve();
     let (id, other) = (asked(&house), waits(house.call("change", json!({ "group": "lab" }))));
     say(&house, "approve", &other, "alice").done();
-    let moved =
-        format!("INSERT INTO votes SELECT '{id}', approver, payload, signature, at_ms FROM votes WHERE approval = '{other}'");
+    let moved = format!(
+        "INSERT INTO votes (approval, approver, payload, signature, at_ms) SELECT '{id}', approver, payload, signature, at_ms FROM votes WHERE approval = '{other}'"
+    );
     tamper(&house, &moved);
     assert_eq!(asked(&house), id, "a signature over another call");
     tamper(&house, &format!("UPDATE votes SET signature = zeroblob(64) WHERE approval = '{other}'"));

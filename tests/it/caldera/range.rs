@@ -7,30 +7,30 @@ use toml::{Table, toml};
 use crate::harness::{House, Ran, Reply, Upstreams};
 
 /// An adversary with three steps.
-pub(super) const DISCOVERY: &str = "0f4c3c67-845e-49a0-927e-90ed33c044e0";
+pub(crate) const DISCOVERY: &str = "0f4c3c67-845e-49a0-927e-90ed33c044e0";
 /// One that the grant does not name.
-pub(super) const HUNTER: &str = "de07f52d-9928-4071-9142-cb1d3bd851e8";
+pub(crate) const HUNTER: &str = "de07f52d-9928-4071-9142-cb1d3bd851e8";
 /// `whoami`, for T1033.
-pub(super) const WHOAMI: &str = "c0da588f-79f0-4263-8998-7496b1a40596";
+pub(crate) const WHOAMI: &str = "c0da588f-79f0-4263-8998-7496b1a40596";
 /// For T1057, which the grant does not name.
-pub(super) const PROCESSES: &str = "3b5db901-2cb8-4df7-8043-c4628a6a5d5a";
+pub(crate) const PROCESSES: &str = "3b5db901-2cb8-4df7-8043-c4628a6a5d5a";
 /// Nothing has this id.
-pub(super) const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
+pub(crate) const NOBODY: &str = "00000000-0000-4000-8000-000000000000";
 
 /// Every tool that changes something, with arguments that a fresh range has what they need for.
-pub(super) const CHANGES: [&str; 4] = ["create_adversary", "create_operation", "set_operation_state", "execute_ability"];
+pub(crate) const CHANGES: [&str; 4] = ["create_adversary", "create_operation", "set_operation_state", "execute_ability"];
 
 /// A house with the plugin, and what is around it.
-pub(super) struct Range(pub(super) House);
+pub(crate) struct Range(pub(crate) House);
 
 impl Range {
     /// Every tool is on and for real, and nobody is asked; granted are one group, two adversaries and one technique.
-    pub(super) fn open() -> Self {
+    pub(crate) fn open() -> Self {
         Self::with(|house| house)
     }
 
     /// The same, but for what is changed.
-    pub(super) fn with(change: impl FnOnce(House) -> House) -> Self {
+    pub(crate) fn with(change: impl FnOnce(House) -> House) -> Self {
         let on = |house: House, tool: &&str| {
             let at = |setting: &str| format!("plugins.@.tools.{tool}.{setting}");
             house.set(&at("enabled"), true).set(&at("dry_run"), false).set(&at("approval"), "none")
@@ -40,31 +40,31 @@ impl Range {
     }
 
     #[track_caller]
-    pub(super) fn call(&self, tool: &str, arguments: Value) -> Reply {
+    pub(crate) fn call(&self, tool: &str, arguments: Value) -> Reply {
         self.0.call(tool, arguments)
     }
 
     /// Call as somebody who has read nothing yet.
     #[track_caller]
-    pub(super) fn call_fresh(&self, tool: &str, arguments: Value) -> Reply {
+    pub(crate) fn call_fresh(&self, tool: &str, arguments: Value) -> Reply {
         self.forget();
         self.call(tool, arguments)
     }
 
     /// Nothing was read by anybody, and nothing has reached Caldera.
-    pub(super) fn forget(&self) {
+    pub(crate) fn forget(&self) {
         self.0.casemate(&["sessions", "clear", "local"]);
         self.0.upstreams().forget_received();
     }
 
     /// What has reached Caldera since, such as `GET /api/v2/agents`.
-    pub(super) fn reached(&self) -> Vec<String> {
+    pub(crate) fn reached(&self) -> Vec<String> {
         let received = self.0.upstreams().received_by("caldera");
         received.iter().map(|request| format!("{} {}", request.method(), request.target())).collect()
     }
 
     /// The bodies of what changes something and has reached Caldera since.
-    pub(super) fn changes(&self) -> Vec<Value> {
+    pub(crate) fn changes(&self) -> Vec<Value> {
         let received = self.0.upstreams().received_by("caldera");
         let body = |request: &Value| STANDARD.decode(request["body_base64"].as_str().unwrap()).unwrap();
         let changing = received.iter().filter(|request| request.method() != "GET");
@@ -73,36 +73,36 @@ impl Range {
 
     /// Nothing that changes something has reached Caldera since.
     #[track_caller]
-    pub(super) fn unchanged(&self) {
+    pub(crate) fn unchanged(&self) {
         assert_eq!(self.changes(), Vec::<Value>::new());
     }
 
     /// What the next request to a path gets, such as `GET /api/v2/agents`.
-    pub(super) fn answers(&self, request: &str, answer: &Value) {
+    pub(crate) fn answers(&self, request: &str, answer: &Value) {
         self.scripted(request, json!({ "answer": answer }));
     }
 
     /// How the next request to a path is answered.
-    pub(super) fn scripted(&self, request: &str, mut script: Value) {
+    pub(crate) fn scripted(&self, request: &str, mut script: Value) {
         let (method, path) = request.split_once(' ').unwrap();
         (script["method"], script["path"]) = (json!(method), json!(path));
         self.0.upstreams().script_for("caldera", script);
     }
 
     /// Tell the Caldera something.
-    pub(super) fn order(&self, order: &Value) {
+    pub(crate) fn order(&self, order: &Value) {
         self.0.upstreams().order("caldera", order);
     }
 
     /// What Caldera answers a colleague, past Casemate.
-    pub(super) fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub(crate) fn ask(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let key = format!("key: {}\r\n", self.0.secret().value());
         self.0.upstreams().ask("caldera", (method, &format!("/api/v2/{path}")), &key, &body)
     }
 
     /// An operation that a colleague has created, which is forgotten to have reached Caldera.
-    pub(super) fn operation(&self, group: &str, adversary: &str, state: &str) -> String {
+    pub(crate) fn operation(&self, group: &str, adversary: &str, state: &str) -> String {
         let adversary = json!({ "adversary_id": adversary });
         let body = json!({ "name": "theirs", "group": group, "adversary": adversary, "state": state, "auto_close": false });
         let created = self.ask("POST", "operations", &body);
@@ -111,7 +111,7 @@ impl Range {
     }
 
     /// Good arguments for a tool that changes something.
-    pub(super) fn arguments(&self, tool: &str) -> Value {
+    pub(crate) fn arguments(&self, tool: &str) -> Value {
         match tool {
             "create_adversary" => json!({ "name": "ours", "description": "d", "ability_ids": [WHOAMI] }),
             "create_operation" => create("red-lab", DISCOVERY),
@@ -123,7 +123,7 @@ impl Range {
     }
 
     /// What a tool that changes something reads first, for these arguments.
-    pub(super) fn first_read(tool: &str, arguments: &Value) -> String {
+    pub(crate) fn first_read(tool: &str, arguments: &Value) -> String {
         match tool {
             "create_adversary" => "GET /api/v2/abilities".to_owned(),
             "create_operation" => format!("GET /api/v2/adversaries/{DISCOVERY}"),
@@ -132,7 +132,7 @@ impl Range {
     }
 
     /// The one request of a tool that changes something, for these arguments.
-    pub(super) fn change(tool: &str, arguments: &Value) -> String {
+    pub(crate) fn change(tool: &str, arguments: &Value) -> String {
         let operation = arguments["operation_id"].as_str().unwrap_or_default();
         match tool {
             "create_adversary" => "POST /api/v2/adversaries".to_owned(),
@@ -143,24 +143,24 @@ impl Range {
     }
 
     /// The log's record of how a call ended.
-    pub(super) fn outcome(&self, reply: &Reply) -> Value {
+    pub(crate) fn outcome(&self, reply: &Reply) -> Value {
         let of_it = |record: &Value| record.to_string().contains(reply.audit_id()) && record["event_type"] == "outcome";
         self.0.audit().into_iter().find(of_it).unwrap_or_default()
     }
 
     /// A command of the operator's, whose standard output is JSON.
-    pub(super) fn operator(&self, arguments: &[&str]) -> (Ran, Value) {
+    pub(crate) fn operator(&self, arguments: &[&str]) -> (Ran, Value) {
         let ran = self.0.casemate(&[&["--format", "json"], arguments].concat());
         let value = serde_json::from_str(&ran.stdout).unwrap_or_default();
         (ran, value)
     }
 }
 
-pub(super) fn create(group: &str, adversary: &str) -> Value {
+pub(crate) fn create(group: &str, adversary: &str) -> Value {
     json!({ "name": "look around", "adversary_id": adversary, "group": group })
 }
 
-pub(super) fn execute(operation: &str, paw: &str, group: &str, ability: &str) -> Value {
+pub(crate) fn execute(operation: &str, paw: &str, group: &str, ability: &str) -> Value {
     json!({ "operation_id": operation, "paw": paw, "group": group, "ability_id": ability })
 }
 

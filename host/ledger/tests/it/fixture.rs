@@ -229,7 +229,7 @@ pub(crate) fn signed_by(signer: &str, person: &str, said: Said, subject: &Subjec
         Statement { approver: person.parse().unwrap(), said, reason: "seen".to_owned(), at, subject: subject.clone() };
     let payload = statement.payload().unwrap();
     let signature = key(signer.as_bytes()[0]).sign(&Statement::to_sign(&payload));
-    (statement, Vote { payload, signature })
+    (statement, Vote { payload, signature, delegation: None })
 }
 
 /// Make a call that has to wait: it is planned, charged for that, and asked for.

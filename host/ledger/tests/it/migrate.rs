@@ -70,13 +70,33 @@ fn everything_that_is_new_works_in_an_old_file() {
     assert_eq!(ledger.charge(&unread(&bytes, "local", json!({})), MOST, at(NOW)).unwrap().bytes(), Some(10));
 }
 
+/// What versions 4 and 5 added, taken back.
+const BACK_TO_3: &str = "ALTER TABLE seen DROP COLUMN audit_id;
+     ALTER TABLE votes DROP COLUMN delegation; ALTER TABLE votes DROP COLUMN delegation_signature;";
+
+/// A vote of version 3 counts as it did.
+#[test]
+fn a_vote_of_version_3_still_counts() {
+    let (_folder, path) = file();
+    let policy = House::asking(ApprovalMode::Operator, 1, 100).policy();
+    let ledger = Ledger::open(&path).unwrap();
+    let (id, subject) = ask(&ledger, &policy, "local", json!({}), NOW);
+    approve(&ledger, "alice", &id, &subject, NOW + 1);
+    drop(ledger);
+    let old = rusqlite::Connection::open(&path).unwrap();
+    old.execute_batch(&format!("{BACK_TO_3} UPDATE schema SET version = 3")).unwrap();
+    drop(old);
+    let ledger = Ledger::open(&path).unwrap();
+    let _ = permitted(decision(&ledger, &policy, "local", json!({}), NOW + 2));
+}
+
 /// Version 2 had everything but what version 3 added.
 #[test]
 fn a_file_of_version_2_gains_what_came_after_it() {
     let (_folder, path) = file();
     drop(Ledger::open(&path).unwrap());
     let old = rusqlite::Connection::open(&path).unwrap();
-    old.execute_batch("DROP TABLE resumptions; DROP TABLE tasks; UPDATE schema SET version = 2").unwrap();
+    old.execute_batch(&format!("DROP TABLE resumptions; DROP TABLE tasks; {BACK_TO_3} UPDATE schema SET version = 2")).unwrap();
     drop(old);
     let ledger = Ledger::open(&path).unwrap();
     assert!(!ledger.resume(&who("local"), at(NOW)).unwrap());

@@ -5,9 +5,9 @@ use serde_json::json;
 
 use super::*;
 
-const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
+pub(super) const NOW: Timestamp = Timestamp::from_millis(1_800_000_000_000);
 
-fn key(person: u8) -> PrivateKey {
+pub(super) fn key(person: u8) -> PrivateKey {
     PrivateKey::from_seed(&[person; 32])
 }
 
@@ -21,7 +21,7 @@ fn approver(name: &str, person: u8, principals: &[&str], roles: &[&str]) -> Appr
 }
 
 /// Alice and Bob are on duty, Carol runs the agent.
-fn people() -> Approvers {
+pub(super) fn people() -> Approvers {
     Approvers::new([
         approver("alice", 1, &[], &["commander"]),
         approver("bob", 2, &[], &[]),
@@ -30,7 +30,7 @@ fn people() -> Approvers {
     .unwrap()
 }
 
-fn subject() -> Subject {
+pub(super) fn subject() -> Subject {
     Subject {
         environment: Environment::Prod,
         principal: "token:ci".parse().unwrap(),
@@ -49,21 +49,21 @@ fn subject() -> Subject {
     }
 }
 
-fn statement(who: &str, said: Said) -> Statement {
+pub(super) fn statement(who: &str, said: Said) -> Statement {
     Statement { approver: who.parse().unwrap(), said, reason: "seen".to_owned(), at: NOW.plus_millis(1000), subject: subject() }
 }
 
 fn signed(statement: &Statement, person: u8) -> Vote {
     let payload = statement.payload().unwrap();
     let signature = key(person).sign(&Statement::to_sign(&payload));
-    Vote { payload, signature }
+    Vote { payload, signature, delegation: None }
 }
 
 fn vote(who: &str, person: u8) -> Vote {
     signed(&statement(who, Said::Approve), person)
 }
 
-fn rule(mode: ApprovalMode, quorum: u32, roles: &[&str]) -> ApprovalRule {
+pub(super) fn rule(mode: ApprovalMode, quorum: u32, roles: &[&str]) -> ApprovalRule {
     ApprovalRule { quorum, roles: roles.iter().map(|text| text.parse().unwrap()).collect(), ..ApprovalRule::of(mode) }
 }
 

@@ -3,7 +3,9 @@
 use casemate_signing::{dsse::pae, key::SIGNATURE_BYTES};
 use serde_json::{Map, Value, json};
 
-use super::{ApprovalRule, ApproverName, Approvers, PAYLOAD_TYPE, RoleName, Subject, has_role};
+use super::{
+    ApprovalRule, Approver, ApproverName, Approvers, DelegationFault, PAYLOAD_TYPE, RoleName, SignedDelegation, Subject, has_role,
+};
 use crate::{Timestamp, text::quote};
 
 /// `_type` of a [`Statement`].
@@ -87,8 +89,10 @@ impl Statement {
 pub struct Vote {
     /// The statement's payload.
     pub payload: Vec<u8>,
-    /// Over [`Statement::to_sign`].
+    /// Over [`Statement::to_sign`] by the approver's own key; over [`SignedDelegation::to_sign`] by a session's.
     pub signature: [u8; SIGNATURE_BYTES],
+    /// What lets a session's key give the approver's word; none where the approver's own signed.
+    pub delegation: Option<SignedDelegation>,
 }
 
 /// Why a vote does not count.
@@ -108,6 +112,9 @@ pub enum VoteFault {
     /// The signature is not theirs.
     #[error("the signature is not by the key of approver `{0}`")]
     Signature(ApproverName),
+    /// It was said through a console, which may not say it.
+    #[error(transparent)]
+    Delegation(#[from] DelegationFault),
     /// They asked for it themselves.
     #[error("`{0}` asked for this call, and nobody approves a call of their own\nhelp: another approver has to look at it")]
     Requester(ApproverName),
@@ -129,10 +136,7 @@ impl Vote {
         }
         let name = &statement.approver;
         let approver = approvers.get(name).ok_or_else(|| VoteFault::NotEnrolled(quote(name.as_str(), 64)))?;
-        approver
-            .key
-            .verify_strict(&Statement::to_sign(&self.payload), &self.signature)
-            .map_err(|_| VoteFault::Signature(name.clone()))?;
+        self.is_by(approver, &statement, approvers)?;
         // Whoever asked may still say no.
         if statement.said == Said::Approve {
             if approver.is(&subject.principal) {
@@ -147,5 +151,21 @@ impl Vote {
             return Err(VoteFault::Time(statement.at));
         }
         Ok(statement)
+    }
+
+    /// Whether the approver's key signed it, or the key of a session that the approver's key lets speak at that time.
+    fn is_by(&self, approver: &Approver, statement: &Statement, approvers: &Approvers) -> Result<(), VoteFault> {
+        let name = &approver.name;
+        let signed = match &self.delegation {
+            None => approver.key.verify_strict(&Statement::to_sign(&self.payload), &self.signature),
+            Some(signed) => {
+                let delegation = signed.verify(statement.subject.environment, approvers, statement.at)?;
+                if delegation.approver != *name {
+                    return Err(DelegationFault::OtherApprover(delegation.approver).into());
+                }
+                delegation.key.verify_strict(&signed.to_sign(&self.payload), &self.signature)
+            }
+        };
+        signed.map_err(|_| VoteFault::Signature(name.clone()))
     }
 }

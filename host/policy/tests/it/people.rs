@@ -78,7 +78,7 @@ impl House {
             };
             let payload = statement.payload().unwrap();
             let signature = key(person).sign(&Statement::to_sign(&payload));
-            Vote { payload, signature }
+            Vote { payload, signature, delegation: None }
         };
         OpenApproval {
             id: subject.id().unwrap(),

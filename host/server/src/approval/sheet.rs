@@ -36,7 +36,7 @@ pub(crate) fn quorum(approval: &Approval, config: &Config) -> u32 {
     rule(approval, config).quorum_of(&approval.open.subject)
 }
 
-fn statements(approval: &Approval, config: &Config) -> Vec<Statement> {
+pub(crate) fn statements(approval: &Approval, config: &Config) -> Vec<Statement> {
     let (open, rule) = (&approval.open, rule(approval, config));
     open.votes.iter().filter_map(|vote| vote.verify(&open.subject, &rule, &config.guards.approvers).ok()).collect()
 }
@@ -113,7 +113,7 @@ pub(crate) fn text(approval: &Approval, config: &Config, now: Timestamp) -> Stri
 
 /// The characters of a text that are none of ASCII: each can be taken for another that is. The marks around the host's own words are not
 /// listed.
-fn lookalikes(text: &str) -> String {
+pub(crate) fn lookalikes(text: &str) -> String {
     let foreign: BTreeSet<char> =
         text.chars().filter(|character| !character.is_ascii() && !matches!(character, '‹' | '›')).collect();
     if foreign.is_empty() {

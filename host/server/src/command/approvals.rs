@@ -2,18 +2,16 @@
 
 use std::io::{self, BufRead, IsTerminal, Write};
 
-use casemate_audit::EventKind;
 use casemate_ledger::{Approval, Ledger, State};
 use casemate_policy::{
     Timestamp,
-    approval::{ApprovalId, ApproverName, MAX_REASON, PAYLOAD_TYPE, Said, Statement, Vote},
+    approval::{ApprovalId, ApproverName, PAYLOAD_TYPE, Said, Vote},
 };
 use clap::Subcommand;
-use serde_json::json;
 
 use super::{Context, print, signer::SigningKey};
 use crate::{
-    approval::sheet,
+    approval::{say, sheet},
     clock,
     config::Config,
     exit::{Exit, Failure, Outcome},
@@ -82,38 +80,17 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             );
         }
         Command::Show { id } => {
-            let approval = find(&ledger, id, now)?;
+            let approval = say::find(&ledger, id, now)?;
             print::result(context.format, || sheet::text(&approval, &config, now), || sheet::json(&approval, &config));
         }
         Command::Approve(say) => return speak(say, Said::Approve, &ledger, &config, context),
         Command::Deny(say) => return speak(say, Said::Deny, &ledger, &config, context),
         Command::Withdraw { id, reason } => {
-            let facts = json!({ "approval": id.as_str(), "reason": reason });
-            let approval = find(&ledger, id, now)?;
-            must_be_open(&approval)?;
-            write_down(&state, EventKind::ApprovalWithdrawn, facts)?;
-            ledger.withdraw(id, "local", now)?;
+            say::withdraw(id, reason, "local", (&ledger, &|kind, facts| write_down(&state, kind, facts)))?;
             print::note(format!("withdrew {id}: nothing will run under it"));
         }
     }
     Ok(Exit::Done)
-}
-
-fn find(ledger: &Ledger, id: &ApprovalId, now: Timestamp) -> Result<Approval, Failure> {
-    ledger.approval(id, now)?.ok_or_else(|| {
-        Failure::invalid(format!("there is no approval `{id}`\nhelp: `casemate approvals list --all` shows every one"))
-    })
-}
-
-fn must_be_open(approval: &Approval) -> Result<(), Failure> {
-    match approval.state {
-        State::Open => Ok(()),
-        ref closed => Err(Failure::denied(format!(
-            "{} is {}: nobody can say anything of it any more\nhelp: the caller may ask again by calling again",
-            approval.open.id,
-            closed.as_str()
-        ))),
-    }
 }
 
 fn list(approvals: &[Approval], config: &Config, now: Timestamp) -> String {
@@ -134,20 +111,16 @@ fn list(approvals: &[Approval], config: &Config, now: Timestamp) -> String {
     print::table(&std::iter::once(head).chain(approvals.iter().map(row)).collect::<Vec<_>>())
 }
 
-/// Show all of it, ask, sign, write down.
-fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Context) -> Outcome {
-    let approval = find(ledger, &say.id, clock::now())?;
-    if say.reason.chars().count() > MAX_REASON {
-        return Err(Failure::invalid(format!(
-            "the reason is longer than {MAX_REASON} characters\nhelp: say it shorter, and where the rest can be read"
-        )));
-    }
-    must_be_open(&approval)?;
+/// Show all of it, ask, and say it.
+fn speak(asked: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Context) -> Outcome {
+    let approval = say::find(ledger, &asked.id, clock::now())?;
+    say::reason(&asked.reason)?;
+    let approval = say::waiting(ledger, &approval.open.id, clock::now())?;
     // What is signed is what is shown: the text is made of the very subject.
     print::note(sheet::text(&approval, config, clock::now()));
-    let mut signer = say.key.open()?;
+    let mut signer = asked.key.open()?;
     let own = config.guards.approvers.iter().find(|approver| approver.key == signer.public_key());
-    let name = match (&say.name, own) {
+    let approver = match (&asked.name, own) {
         (Some(name), _) => name.clone(),
         (None, Some(own)) => own.name.clone(),
         (None, None) => {
@@ -156,39 +129,21 @@ fn speak(say: &Say, said: Said, ledger: &Ledger, config: &Config, context: &Cont
             ));
         }
     };
-    if !say.yes && !agrees(said)? {
+    if !asked.yes && !agrees(said)? {
         return Err(Failure::failed(format!(
             "nothing was said of {}: it waits as before\nhelp: answer `yes`, or give --yes after reading it",
-            say.id
+            asked.id
         )));
     }
-    let subject = approval.open.subject.as_ref().clone();
-    let statement = Statement { approver: name.clone(), said, reason: say.reason.clone(), at: clock::now(), subject };
-    let payload = statement.payload().ok_or_else(|| Failure::failed("the call has no canonical form"))?;
-    let signature = signer.sign(PAYLOAD_TYPE, &payload)?.bytes;
-    let vote = Vote { payload, signature };
-    // As strict as it will be when the call is made: an approver learns now that their word does not count.
-    let rule = sheet::rule(&approval, config);
-    vote.verify(&approval.open.subject, &rule, &config.guards.approvers).map_err(Failure::denied)?;
-    let facts = json!({ "approval": say.id.as_str(), "approver": name.as_str(), "said": said.as_str(), "reason": say.reason });
-    write_down(&context.folders.state(config.environment), EventKind::ApprovalVoted, facts)?;
-    ledger.vote(&say.id, &statement, &vote, clock::now())?;
-    let approval = find(ledger, &say.id, clock::now())?;
-    let (have, need) = (sheet::people(&approval, config).len(), sheet::quorum(&approval, config));
-    print::result(
-        context.format,
-        || match said {
-            Said::Deny => format!("denied {}: nothing will run under it", say.id),
-            Said::Approve if u32::try_from(have).is_ok_and(|have| have >= need) => {
-                format!(
-                    "approved {}: {have} of {need}. The caller makes the same call again, before {}.",
-                    say.id, approval.open.subject.expires
-                )
-            }
-            Said::Approve => format!("agreed to {}: {have} of {need}", say.id),
-        },
-        || sheet::json(&approval, config),
-    );
+    let state = context.folders.state(config.environment);
+    let sign = |payload: Vec<u8>| {
+        let signature = signer.sign(PAYLOAD_TYPE, &payload)?.bytes;
+        Ok(Vote { payload, signature, delegation: None })
+    };
+    let word = say::Word { approver: &approver, said, reason: &asked.reason, via: "cli" };
+    let record = |kind, facts| write_down(&state, kind, facts);
+    let (approval, comes_to) = say::say(&word, &approval, sign, (ledger, config, &record))?;
+    print::result(context.format, || comes_to, || sheet::json(&approval, config));
     Ok(Exit::Done)
 }
 

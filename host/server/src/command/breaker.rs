@@ -1,6 +1,5 @@
 //! `casemate breaker`: callers that were paused.
 
-use casemate_audit::EventKind;
 use casemate_ledger::Ledger;
 use casemate_policy::PrincipalId;
 use clap::Subcommand;
@@ -8,9 +7,9 @@ use serde_json::json;
 
 use super::{Context, print};
 use crate::{
-    clock,
+    breaker,
     config::Config,
-    exit::{Exit, Failure, Outcome},
+    exit::{Exit, Outcome},
     house::write_down,
 };
 
@@ -53,11 +52,7 @@ pub fn run(command: &Command, context: &Context) -> Outcome {
             );
         }
         Command::Resume { principal, reason } => {
-            if !ledger.paused()?.iter().any(|paused| paused.principal == principal.as_str()) {
-                return Err(Failure::invalid(format!("`{principal}` is not paused\nhelp: casemate breaker list")));
-            }
-            write_down(&state, EventKind::BreakerResumed, json!({ "resumed": principal.as_str(), "reason": reason }))?;
-            ledger.resume(principal, clock::now())?;
+            breaker::resume(principal, reason, (&ledger, &|kind, facts| write_down(&state, kind, facts)))?;
             print::note(format!("`{principal}` may go on"));
         }
     }

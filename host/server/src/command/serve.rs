@@ -11,20 +11,14 @@ use super::{Context, print, trust::revocations};
 use crate::{
     clock,
     config::{Config, HttpSettings},
+    console::{self, Console, door::Door},
     exit::{Exit, Failure, Outcome},
     forward,
-    house::{House, Opening, follow, store},
-    identity::{
-        self, Identity,
-        oauth::{self, OAuth, OAuthSettings},
-        uses::Uses,
-    },
+    house::{House, Opening, Recorder, follow, store},
+    identity::{self, Identity, oauth::OAuth, tokens, uses::Uses},
     mcp::{self, Shutdown, http::Acceptor},
     systemd,
 };
-
-/// A bundle of root certificates.
-const MAX_ROOTS: usize = 1 << 20;
 
 /// Serve MCP over standard input and output; with --http, Streamable HTTP with bearer tokens.
 ///
@@ -138,7 +132,7 @@ async fn http(
     let config = house.serving().config().http.clone();
     let identity = Identity::new(store::tokens(&state)?, clock::now as fn() -> Timestamp)
         .with_uses(Uses::of(&state))
-        .with_oauth(config.oauth.as_ref().map(oauth).transpose()?);
+        .with_oauth(config.oauth.as_ref().map(OAuth::open).transpose()?);
     let identity = Arc::new(identity);
     if let Some(oauth) = identity.oauth() {
         // A server that cannot be reached now is asked again: tokens made here are good without it.
@@ -146,7 +140,7 @@ async fn http(
     }
     tokio::spawn(follow_keys(Arc::clone(&identity), ended.clone()));
     tokio::spawn(follow_refusals(Arc::clone(&identity), Arc::clone(house), ended.clone()));
-    tokio::spawn(follow_tokens(state, known, Arc::clone(&identity), ended.clone()));
+    tokio::spawn(tokens::follow(state, known, Arc::clone(&identity), ended.clone()));
     let listener = match (listen, passed) {
         (Listen::Address(address), _) => {
             config.may_listen_on(address.ip()).map_err(Failure::invalid)?;
@@ -170,10 +164,39 @@ async fn http(
     }
     print::note(format_args!("casemate: serving {scheme}://{}/mcp", listener.local_addr()?));
     systemd::ready();
-    let options = mcp::http::Options { limits: limits(house.serving().config()), settings, tls };
+    let beside = if house.serving().config().console.enabled {
+        let origin = super::console::origin(&settings.borrow(), listener.local_addr()?);
+        Some(beside(origin, house, context, (&identity, &settings), shutdown)?)
+    } else {
+        None
+    };
+    let options = mcp::http::Options { limits: limits(house.serving().config()), settings, tls, beside };
     mcp::http::serve(listener, Arc::clone(house), Arc::clone(&identity), options, shutdown.clone()).await;
-    identity.refusals().finish(house).await;
+    identity.refusals().finish(&Recorder::House(Arc::clone(house))).await;
     Ok(())
+}
+
+/// The console, at the same address.
+fn beside(
+    origin: String,
+    house: &Arc<House>,
+    context: &Context,
+    (identity, settings): (&Arc<Identity>, &watch::Receiver<Arc<HttpSettings>>),
+    shutdown: &Shutdown,
+) -> Result<axum::Router, Failure> {
+    let console = Arc::new(Console::open(console::Opening {
+        context: context.clone(),
+        environment: house.environment(),
+        recorder: Recorder::House(Arc::clone(house)),
+        identity: Arc::clone(identity),
+        http: settings.clone(),
+        origin: origin.clone(),
+        stop: shutdown.asked().clone(),
+    })?);
+    tokio::spawn(Door::open(&context.folders.state(house.environment()))?.serve(Arc::clone(&console)));
+    tokio::spawn(console::follow(Arc::clone(&console)));
+    print::note(format_args!("casemate: the console is at {origin}/console; `casemate console login` makes a link"));
+    Ok(console::router(console))
 }
 
 /// File descriptors beside those of connections: the log, the ledger, plugins' upstreams.
@@ -216,13 +239,6 @@ async fn follow_settings(house: Arc<House>, settings: watch::Sender<Arc<HttpSett
     }
 }
 
-/// The authorization server that the operator named, not asked yet.
-fn oauth(settings: &OAuthSettings) -> Result<OAuth, Failure> {
-    let roots = settings.ca.iter().map(|ca| store::file(ca, MAX_ROOTS)).collect::<Result<_, _>>()?;
-    let fetch = oauth::fetch(settings, roots).map_err(Failure::invalid)?;
-    Ok(OAuth::new(settings.clone(), fetch))
-}
-
 async fn follow_keys(identity: Arc<Identity>, shutdown: CancellationToken) {
     if let Some(oauth) = identity.oauth() {
         oauth.keys().follow(shutdown).await;
@@ -230,37 +246,7 @@ async fn follow_keys(identity: Arc<Identity>, shutdown: CancellationToken) {
 }
 
 async fn follow_refusals(identity: Arc<Identity>, house: Arc<House>, shutdown: CancellationToken) {
-    identity.refusals().follow(&house, shutdown).await;
-}
-
-/// Take up a changed token file within a second, so that a revoked token ends without a restart.
-async fn follow_tokens(
-    state: std::path::PathBuf,
-    mut known: Option<store::Version>,
-    identity: Arc<Identity>,
-    shutdown: CancellationToken,
-) {
-    while !shutdown.is_cancelled() {
-        tokio::select! {
-            () = shutdown.cancelled() => return,
-            () = tokio::time::sleep(std::time::Duration::from_millis(500)) => {}
-        }
-        let changed = store::tokens_changed(&state);
-        if changed == known {
-            continue;
-        }
-        match store::tokens(&state) {
-            Ok(tokens) => {
-                identity.replace(tokens);
-                known = changed;
-            }
-            // A file that cannot be read admits nobody: better than tokens that may have been revoked.
-            Err(failure) => {
-                tracing::error!(error = %failure.message, "the token file cannot be read; no token is accepted until it can");
-                identity.replace(crate::token::TokenFile::default());
-            }
-        }
-    }
+    identity.refusals().follow(&Recorder::House(house), shutdown).await;
 }
 
 /// The first SIGTERM or SIGINT asks, the second hurries.

@@ -21,7 +21,7 @@ const SHOWN: usize = 8;
 #[derive(Debug, clap::Args)]
 pub struct SigningKey {
     /// The private key.
-    #[arg(long, value_name = "FILE", required_unless_present = "agent")]
+    #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// An Ed25519 key that the ssh agent keeps (SSH_AUTH_SOCK): its fingerprint, its comment, or the file of its public half, which
     /// ends in .pub.

@@ -1,26 +1,19 @@
 //! `casemate update`: newer releases, with what changes shown and agreed to.
 
-use std::path::Path;
-
-use casemate_signing::{
-    diff::Changes,
-    lock::Locked,
-    manifest::{PluginId, PluginName},
-};
-use semver::{Version, VersionReq};
+use casemate_signing::{diff::Changes, lock::Locked, manifest::PluginId};
+use semver::Version;
 use serde_json::{Value, json};
 
 use super::{Context, print};
 use crate::{
     exit::{Exit, Failure, Outcome},
-    house::store,
     installing::{
         Candidate, Installing, Names, Reason,
-        acquire::{self, Source},
+        acquire::Source,
         consent::{Agreed, Consent},
+        newer::{self, Compared, Standing},
         pinned,
     },
-    registries,
     sheet::{self, changes},
 };
 
@@ -73,7 +66,7 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
             all.push(Done { to: locked.version.clone(), from: locked.version, plugin: id, status: "pinned", changes: None });
             continue;
         }
-        match one(args, context, &mut installing, id, locked) {
+        match one(args, &mut installing, id, locked) {
             Ok(done) => all.push(done),
             Err(failure) => {
                 failed = Some(failure);
@@ -86,15 +79,8 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
     failed.map_or(Ok(Exit::Done), Err)
 }
 
-fn one(args: &Args, context: &Context, installing: &mut Installing<'_>, id: PluginId, locked: Locked) -> Result<Done, Failure> {
-    let source = match &args.from {
-        Some(source) => source.clone(),
-        None => newest(&Source::from(&locked), &id.name, context, installing)?,
-    };
-    let candidate = installing.verify(acquire::from(&source, context, &installing.config)?)?;
-    if *candidate.package.id() != id {
-        return Err(Failure::denied(format!("`{source}` holds `{}`, not `{id}`", candidate.package.id())));
-    }
+fn one(args: &Args, installing: &mut Installing<'_>, id: PluginId, locked: Locked) -> Result<Done, Failure> {
+    let Compared { candidate, standing, changes } = newer::compare(args.from.as_ref(), (&id, &locked), installing)?;
     let next = candidate.package.manifest().clone();
     let done = |status, changes| Done {
         from: locked.version.clone(),
@@ -103,26 +89,15 @@ fn one(args: &Args, context: &Context, installing: &mut Installing<'_>, id: Plug
         status,
         changes,
     };
-    let present = installing.agreed_to(&id, &locked);
-    match candidate.package.differs_from(&locked) {
-        None if present.is_some() && installing.admits(&candidate) => return Ok(done("current", None)),
+    match standing {
+        Standing::Current => return Ok(done("current", None)),
         // It is what the lock file names, and would not be loaded here: what is missing is made good as if it were new.
-        None if args.dry_run => return Ok(done("incomplete", None)),
-        None => {}
-        Some(_) if next.plugin.release > locked.release => {}
-        Some(_) => {
-            return Err(Failure::denied(format!(
-                "rollback: release {} of `{id}` is not newer than release {}, which is installed\nhelp: casemate rollback goes back on purpose",
-                next.plugin.release, locked.release
-            )));
-        }
-    }
-    // Where that is not known, everything is shown and asked as if nothing were installed.
-    let changes = present.map(|present| Changes::between(&present, &next));
-    if args.dry_run {
-        return Ok(done("available", changes));
+        Standing::Incomplete if args.dry_run => return Ok(done("incomplete", None)),
+        Standing::Newer if args.dry_run => return Ok(done("available", changes)),
+        Standing::Incomplete | Standing::Newer => {}
     }
     installing.replaced(&next, &Names::default())?;
+    // Where that is not known, everything is shown and asked as if nothing were installed.
     let agreed = match changes.as_ref().and_then(Changes::renewal) {
         Some(proof) => Agreed::without_asking(proof),
         None => args.consent.ask(&candidate.package, if changes.is_some() { "Update" } else { "Install" }, || {
@@ -147,41 +122,6 @@ pub(super) fn page(candidate: &Candidate, changes: Option<&Changes>, from: &Vers
         ),
         None => sheet::page(manifest, &super::verify::provenance(&candidate.package)),
     }
-}
-
-/// Where the newest version is that the configuration allows.
-fn newest(source: &Source, name: &PluginName, context: &Context, installing: &Installing<'_>) -> Result<Source, Failure> {
-    let any = VersionReq::STAR;
-    let wanted = installing.config.plugins.get(name).and_then(|section| section.version.as_ref()).unwrap_or(&any);
-    let best = |versions: Vec<(Version, Source)>| {
-        versions
-            .into_iter()
-            .filter(|(version, _)| wanted.matches(version))
-            .max_by(|(a, _), (b, _)| a.cmp(b))
-            .map(|(_, source)| source)
-    };
-    let found = match source {
-        // Exactly one package was asked for, and is what it is.
-        Source::Registry(reference) if matches!(reference.version(), Some(casemate_registry::Version::Digest(_))) => None,
-        Source::Neither(_) => None,
-        Source::Registry(reference) => best(
-            registries::tags(reference, context, &installing.config)?
-                .into_iter()
-                // A tag has no `+`; `wkg` writes `_` for it.
-                .filter_map(|tag| {
-                    let version = tag.to_string().replace('_', "+").parse().ok()?;
-                    Some((version, Source::Registry(reference.at(casemate_registry::Version::Tag(tag)))))
-                })
-                .collect(),
-        ),
-        Source::Path(path) => best(
-            store::packages_in(path.parent().unwrap_or(Path::new(".")))?
-                .into_iter()
-                .filter_map(|path| Some((store::version_in(&path, name)?, Source::Path(path))))
-                .collect(),
-        ),
-    };
-    Ok(found.unwrap_or_else(|| source.clone()))
 }
 
 fn text(done: &Done) -> String {

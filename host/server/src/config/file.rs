@@ -16,6 +16,7 @@ use serde::{
 use toml::Spanned;
 
 use super::{
+    console::ConsoleFile,
     http::{CallsFile, HttpFile},
     secret::SecretFile as Secret,
 };
@@ -38,6 +39,9 @@ pub struct File {
     /// The HTTP transport.
     #[serde(default)]
     pub http: HttpFile,
+    /// The console, and who may look at it.
+    #[serde(default)]
+    pub console: ConsoleFile,
     /// How many calls a principal may have going.
     #[serde(default)]
     pub calls: CallsFile,

@@ -284,7 +284,12 @@ impl Resolver<'_> {
     }
 
     /// A length of time in a range.
-    fn time(&mut self, given: Option<Spanned<String>>, default: Duration, range: RangeInclusive<Duration>) -> Duration {
+    pub(super) fn time(
+        &mut self,
+        given: Option<Spanned<String>>,
+        default: Duration,
+        range: RangeInclusive<Duration>,
+    ) -> Duration {
         let Some(given) = given else { return default };
         let Some(window) = self.form::<Window>(&given) else { return default };
         let value = Duration::from_millis(window.as_millis());

@@ -413,8 +413,12 @@ pub(crate) fn rotate_audit_key(state: &Path) -> Result<(PublicKey, PublicKey), F
 
 /// Write down a change that is made from the command line: on disk, before it is made.
 pub(crate) fn write_down(state: &Path, kind: EventKind, fields: Value) -> Result<(), Failure> {
+    write_event(state, EventFacts { kind, principal: "local".to_owned(), outcome: Outcome::Allowed, fields })
+}
+
+/// Write down one event, in a chain that is opened for it: on disk when this returns.
+pub(crate) fn write_event(state: &Path, event: EventFacts) -> Result<(), Failure> {
     let (log, _, head) = open_log(state, &store::keys(state)?, Sync::Always, OnFailure::Deny)?;
-    let event = EventFacts { kind, principal: "local".to_owned(), outcome: Outcome::Allowed, fields };
     tokio::runtime::Builder::new_current_thread().build()?.block_on(log.event(event, clock::now()))?;
     log.close(clock::now())?;
     head.keep(&log)

@@ -258,6 +258,7 @@ fn same_start(before: &Config, now: &Config) -> Result<(), Failure> {
         ("calls.in_flight", before.calls.in_flight == now.calls.in_flight),
         // The listening socket is what it is; everything else of `[http]` counts from the next request or connection on.
         ("http.tls", before.http.tls.is_some() == now.http.tls.is_some()),
+        ("console.enabled", before.console.enabled == now.console.enabled),
         ("http.plaintext", before.http.plaintext == now.http.plaintext),
     ];
     match settings.into_iter().find(|(_, same)| !same) {

@@ -15,11 +15,14 @@ use super::{
     Refused,
     keys::{Fetch, Keys},
 };
+use crate::{exit::Failure, house::store};
 
 /// Bytes of a JWK Set: 64 keys with a chain of certificates each.
 const MAX_KEYS_DOCUMENT: usize = 512 * 1024;
 /// Bytes of an authorization server's metadata.
 const MAX_METADATA: usize = 64 * 1024;
+/// A bundle of root certificates.
+const MAX_ROOTS: usize = 1 << 20;
 /// How long one document may take; requests may wait for it.
 const DEADLINE: std::time::Duration = std::time::Duration::from_secs(10);
 
@@ -53,6 +56,12 @@ impl OAuth {
     #[must_use]
     pub fn new(settings: OAuthSettings, fetch: Fetch) -> Self {
         Self { settings, keys: Keys::new(fetch) }
+    }
+
+    /// The authorization server that the operator named, not asked yet.
+    pub(crate) fn open(settings: &OAuthSettings) -> Result<Self, Failure> {
+        let roots = settings.ca.iter().map(|ca| store::file(ca, MAX_ROOTS)).collect::<Result<_, _>>()?;
+        Ok(Self::new(settings.clone(), fetch(settings, roots).map_err(Failure::invalid)?))
     }
 
     /// What the operator said about it.

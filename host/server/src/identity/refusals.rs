@@ -10,7 +10,7 @@ use casemate_audit::{EventFacts, EventKind, HOST, Outcome};
 use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
-use crate::house::House;
+use crate::house::Recorder;
 
 /// Records of single refusals in one [`SPAN`].
 const SINGLE: usize = 10;
@@ -67,25 +67,25 @@ impl Refusals {
     }
 
     /// Write them down until `shutdown`, and what is left then.
-    pub async fn follow(&self, house: &House, shutdown: CancellationToken) {
+    pub async fn follow(&self, recorder: &Recorder, shutdown: CancellationToken) {
         while !shutdown.is_cancelled() {
             tokio::select! {
                 () = shutdown.cancelled() => {}
                 () = tokio::time::sleep(SOON) => {}
             }
-            self.write(house, false).await;
+            self.write(recorder, false).await;
         }
     }
 
     /// Write down what is left.
-    pub async fn finish(&self, house: &House) {
-        self.write(house, true).await;
+    pub async fn finish(&self, recorder: &Recorder) {
+        self.write(recorder, true).await;
     }
 
-    async fn write(&self, house: &House, all: bool) {
+    async fn write(&self, recorder: &Recorder, all: bool) {
         for Entry { reason, times } in self.take(all, Instant::now()) {
             let fields = json!({ "reason": reason, "times": times });
-            house
+            recorder
                 .note(EventFacts { kind: EventKind::AuthRefused, principal: HOST.to_owned(), outcome: Outcome::Denied, fields })
                 .await;
         }

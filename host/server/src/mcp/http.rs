@@ -42,6 +42,7 @@ use rmcp::{
 use tokio::{net::TcpListener, sync::watch};
 use tokio_util::sync::CancellationToken;
 
+pub(crate) use self::bearer::presented_alone as presented;
 pub use self::tls::{Acceptor, TlsError};
 use self::{
     held::held,
@@ -60,7 +61,7 @@ use super::{
 use crate::{config::HttpSettings, identity::Identity};
 
 /// Names under which this machine reaches itself. A page on any other name (DNS rebinding) is refused.
-const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
+pub(crate) const LOOPBACK_HOSTS: [&str; 3] = ["localhost", "127.0.0.1", "[::1]"];
 
 /// Doors that are kept although nobody stands in them.
 const DOORS: usize = 4096;
@@ -74,6 +75,8 @@ pub struct Options {
     pub settings: watch::Receiver<Arc<HttpSettings>>,
     /// TLS, where it is spoken.
     pub tls: Option<Arc<Acceptor>>,
+    /// What else is served at this address.
+    pub beside: Option<Router>,
 }
 
 /// Serves `/mcp` and `/healthz` on `listener` until it is told to stop and the last calls have ended.
@@ -105,7 +108,7 @@ pub async fn serve<H: House>(
         let described = Arc::clone(&described);
         router = router.route(&path, get(move || metadata::metadata(described)));
     }
-    let router = router.with_state(front);
+    let router = router.with_state(front).merge(options.beside.unwrap_or_default());
     let ground = Ground { router, settings, tls: options.tls, shutdown: shutdown.clone() };
     let mut connections = listener::accept(listener, &ground).await;
     let drain = ground.settings.borrow().drain;
@@ -119,6 +122,20 @@ pub async fn serve<H: House>(
     if tokio::time::timeout(LAST_CALLS, ended).await.is_err() {
         tracing::warn!("connections were still open when the server stopped");
     }
+}
+
+/// Serves nothing but `router` on `listener`, on the same ground: until it is told to stop.
+pub(crate) async fn serve_alone(
+    listener: TcpListener,
+    router: Router,
+    settings: watch::Receiver<Arc<HttpSettings>>,
+    tls: Option<Arc<Acceptor>>,
+    shutdown: Shutdown,
+) {
+    let ground = Ground { router, settings, tls, shutdown };
+    let mut connections = listener::accept(listener, &ground).await;
+    let ended = async { while connections.join_next().await.is_some() {} };
+    let _ = tokio::time::timeout(LAST_CALLS, ended).await;
 }
 
 tokio::task_local! {

@@ -341,7 +341,7 @@ pub(super) fn signed(
         Statement { approver: person.parse().map_err(broken)?, said, reason: String::new(), at, subject: subject.clone() };
     let payload = statement.payload().ok_or_else(|| broken("a statement has no form"))?;
     let signature = key_of(signer).sign(&Statement::to_sign(&payload));
-    Ok((statement, Vote { payload, signature }))
+    Ok((statement, Vote { payload, signature, delegation: None }))
 }
 
 /// The plan that was agreed to, as the ledger keeps it.

@@ -15,7 +15,6 @@ pub(crate) enum Look {
     /// In a file of its own.
     Alone,
     /// In a page that has the styles.
-    #[cfg_attr(not(test), expect(dead_code, reason = "for pages of the console"))]
     Inside,
 }
 
@@ -50,7 +49,9 @@ pub(crate) fn svg(chain: &Chain, look: Look) -> String {
     if look == Look::Alone {
         let _ = write!(out, "<style>{STYLE}</style>");
     }
-    for link in &chain.links {
+    for (number, link) in chain.links.iter().enumerate() {
+        // Words about the same two stand above each other.
+        let above = chain.links.iter().take(number).filter(|other| (other.from, other.to) == (link.from, link.to)).count();
         if let (Some(&(x, y)), Some(&(to_x, to_y))) = (places.get(link.from), places.get(link.to)) {
             let (x, y, to_y) = (x + BOX.0, y + BOX.1 / 2, to_y + BOX.1 / 2);
             let (middle, half) = (x + to_x.saturating_sub(x) / 2, usize::midpoint(y, to_y));
@@ -65,7 +66,7 @@ pub(crate) fn svg(chain: &Chain, look: Look) -> String {
             let _ = write!(
                 out,
                 r#"<text class="note" x="{middle}" y="{}" text-anchor="middle"><title>{}</title>{}</text>"#,
-                half.saturating_sub(5),
+                half.saturating_sub(5 + 14 * above),
                 escaped(&why),
                 escaped(&short(&why, 24))
             );

@@ -12,6 +12,7 @@ use crate::{
     command::{Context, print},
     exit::{Exit, Failure, Outcome},
     house::{chains, store},
+    trail::whole::{self, Whole},
 };
 
 /// Bytes of a copy of a chain's `checkpoints`: two years of one a minute.
@@ -33,23 +34,10 @@ pub struct Args {
 
 /// Check every chain.
 pub(super) fn run(state: &Path, Args { key: file, against, witness }: &Args, context: &Context) -> Outcome {
-    // Read before the chains are: those only grow.
-    let heads = store::known_heads(state)?;
-    if let Some(heads) = &heads {
-        heads.all_present(state)?;
-    }
-    let chains = chains(state)?.0;
-    if chains.is_empty() {
-        return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
-    }
-    let (key, witnesses) = (super::key(state, file.as_deref())?, super::witnesses(witness)?);
-    let fingerprint = PublicKey::from_bytes(key.as_bytes())?.fingerprint();
+    let whole = whole::verify(state, || Ok((super::key(state, file.as_deref())?, super::witnesses(witness)?)))?;
+    let fingerprint = PublicKey::from_bytes(whole.key.as_bytes())?.fingerprint();
     let (mut lines, mut values) = (vec![format!("key {fingerprint}")], Vec::new());
-    for (path, dir) in &chains {
-        let name = super::name(path);
-        let known = heads.as_ref().map(|heads| heads.checkpoint(state, &name, &key)).transpose()?.flatten();
-        let trust = Trust { key: &key, kept: known.as_slice(), witnesses: &witnesses };
-        let report = verify_with(dir, trust).map_err(|failure| Failure::denied(format!("{}: {failure}", path.display())))?;
+    for Whole { chain: name, report } in &whole.chains {
         let mut line = format!(
             "{name}: {} records, all in place; {} under {} signed checkpoints",
             report.records, report.covered, report.checkpoints
@@ -75,16 +63,15 @@ pub(super) fn run(state: &Path, Args { key: file, against, witness }: &Args, con
             report.cosigned.iter().map(|word| json!({ "witness": word.witness, "size": word.size, "time": word.time })).collect();
         values.push(json!({ "removed": report.removed, "tiled": report.tiled, "details": report.details, "handovers": rotations, "cosigned": cosigned, "origin": report.origin, "chain": name, "records": report.records, "covered": report.covered, "checkpoints": report.checkpoints, "not_yet_covered": report.not_yet_covered(), "unfinished": report.unfinished.len() }));
     }
-    match &heads {
-        // The records fit; the checkpoints over them must be there as well.
-        Some(heads) => heads.hold(state, &key)?,
-        None => lines.push("not held against audit.heads: there is no host.key to read it with".to_owned()),
+    if !whole.heads {
+        lines.push("not held against audit.heads: there is no host.key to read it with".to_owned());
     }
+    let chains = chains(state)?.0;
     for file in against {
-        let chain = held_by(&chains, &key, file)?;
+        let chain = held_by(&chains, &whole.key, file)?;
         lines.push(format!("{}: {chain} holds it", file.display()));
     }
-    let value = json!({ "key": fingerprint.to_string(), "heads": heads.is_some(), "chains": values });
+    let value = json!({ "key": fingerprint.to_string(), "heads": whole.heads, "chains": values });
     print::result(context.format, || lines.join("\n"), || value);
     Ok(Exit::Done)
 }

@@ -80,6 +80,11 @@ fn needed(identity: &Identity) -> Vec<TokenScope> {
     identity.oauth().map(|oauth| oauth.settings().rules.scopes.iter().cloned().collect()).unwrap_or_default()
 }
 
+/// The one bearer token of a request, where there is one and nothing is wrong with how it is presented.
+pub(crate) fn presented_alone<'a>(uri: &Uri, headers: &'a HeaderMap) -> Option<&'a str> {
+    presented(uri, headers).ok()
+}
+
 fn presented<'a>(uri: &Uri, headers: &'a HeaderMap) -> Result<&'a str, Refusal> {
     if uri.query().is_some_and(carries_token) {
         return Err(Refusal::InQuery);

@@ -42,7 +42,7 @@ struct Server {
 
 /// The endpoint with these settings, which stay.
 pub(super) fn options(settings: HttpSettings) -> Options {
-    Options { limits: Limits::default(), settings: watch::channel(Arc::new(settings)).1, tls: None }
+    Options { limits: Limits::default(), settings: watch::channel(Arc::new(settings)).1, tls: None, beside: None }
 }
 
 /// A response, read to its end.
