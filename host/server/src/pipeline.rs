@@ -242,7 +242,7 @@ impl Way<'_> {
 
         // audit: what a call that executes or destroys sent and got, on disk before the outcome that names it
         if let Some(listening) = listening {
-            match listening.keep(house, id, served.plugin.redactor()) {
+            match listening.keep(house, id, &served.plugin.redactor()) {
                 Ok(kept) => outcome.details = kept,
                 Err(reason) => {
                     error!(audit_id = %id, %reason, "what a call sent and got could not be kept; its result was withheld");

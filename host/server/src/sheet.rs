@@ -10,8 +10,8 @@ use std::fmt::Write;
 use casemate_policy::text::visible;
 use casemate_sandbox::{Limits, Maxima};
 use casemate_signing::manifest::{
-    Attachment, Binding, Credential, Effect, Established, Exchange, Manifest, Origin, Place, RequestContract, Requirement, ScopeBindings,
-    Tool, Upstream, Volatile,
+    Attachment, Binding, Credential, Effect, Established, Exchange, Manifest, Origin, Place, RequestContract, Requirement,
+    ScopeBindings, Tool, Upstream, Volatile,
 };
 use serde_json::Value;
 

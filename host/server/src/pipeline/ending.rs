@@ -176,7 +176,7 @@ pub(super) fn log_lines(
     let logger = served.plugin.id().name.to_string();
     let lines = lines.iter().map(|line| (weight(line.level), &line.text));
     let mut flags = Flags::new();
-    let checked = check_lines(lines, Weight::Warn, served.plugin.redactor(), screen, &mut flags);
+    let checked = check_lines(lines, Weight::Warn, &served.plugin.redactor(), screen, &mut flags);
     let new: Vec<String> = flags.iter().map(ToString::to_string).filter(|flag| !outcome.flags.contains(flag)).collect();
     outcome.flags.extend(new);
     checked.into_iter().map(|(weight, text)| LogLine { logger: logger.clone(), weight, text }).collect()

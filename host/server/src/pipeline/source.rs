@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use casemate_audit::{CallFacts, Outcome, OutcomeFacts};
 use casemate_policy::{
     Deferred, Permit,
-    output::{OutputRules, RawContent, RawOutput, Redactor, check, of_bytes},
+    output::{OutputRules, RawContent, RawOutput, check, of_bytes},
 };
 use casemate_sandbox::Effects;
 use serde_json::json;
@@ -144,10 +144,9 @@ impl Way<'_> {
             }
             _ => None,
         };
-        let none = Redactor::default();
-        let redactor = secret(&content).unwrap_or(&none);
+        let redactor = secret(&content).unwrap_or_default();
         let raw = RawOutput { content: vec![content], structured: None };
-        match check(raw, rules, line.max_result, redactor, &self.serving.screen(&line.served)) {
+        match check(raw, rules, line.max_result, &redactor, &self.serving.screen(&line.served)) {
             Ok(output) => {
                 (outcome.outcome, outcome.ending) = (Outcome::Allowed, "returned".into());
                 outcome.labels = output.labels().iter().map(ToString::to_string).collect();

@@ -141,7 +141,7 @@ fn only_a_session_token_may_be_left_unset() {
 
 #[test]
 fn a_probe_only_reads_and_is_the_same_every_time() {
-    let fine = vec![("@list-agents/probe", json!(true))];
+    let fine = [("@list-agents/probe", json!(true))];
     let places: Vec<(String, Value)> = fine.iter().map(|(place, value)| (super::full(place), value.clone())).collect();
     let fine: Vec<(&str, Value)> = places.iter().map(|(place, value)| (place.as_str(), value.clone())).collect();
     assert_eq!(findings(changed(&fine)), []);
