@@ -219,7 +219,7 @@ mod tests {
             ),
             (
                 "get-utf8",
-                signature("GET", "/%E1%88%B4", "", empty, "", "service"),
+                signature("GET", "/ሴ", "", empty, "", "service"),
                 "8318018e0b0f223aa2bbf98705b62bb787dc9c0e678f255a891fd03141be5d85",
             ),
             // Not of the suite: what botocore signs.
