@@ -38,6 +38,9 @@ const RETRY: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs
 /// How often another process's turn is asked for.
 const TURN: Duration = Duration::from_secs(5);
 
+/// What the host's log says while records do not reach a collector.
+const NOT_FORWARDED: &str = "not-forwarded";
+
 /// A collector that is sent records, in order.
 enum Line {
     Syslog(syslog::Stream),
@@ -169,7 +172,7 @@ async fn forward(state: PathBuf, config: ForwardConfig, ended: CancellationToken
                 Ok(Some(begun)) => (forwarding, wait) = (Some(begun), Duration::ZERO),
                 Ok(None) => wait = TURN,
                 Err(failure) => {
-                    warn!(forward = %config.name, fault = %failure.message, "the audit log is not forwarded");
+                    warn!(code = NOT_FORWARDED, forward = %config.name, fault = %failure.message, "the audit log is not forwarded");
                     wait = RETRY.1;
                 }
             }
@@ -184,7 +187,7 @@ async fn forward(state: PathBuf, config: ForwardConfig, ended: CancellationToken
             }
             Err(fault) => {
                 if !away {
-                    warn!(forward = %config.name, %fault, "the audit log is not forwarded; nothing is lost, and it is tried again");
+                    warn!(code = NOT_FORWARDED, forward = %config.name, %fault, "the audit log is not forwarded; nothing is lost, and it is tried again");
                 }
                 (wait, away) = ((wait * 2).clamp(RETRY.0, RETRY.1), true);
             }

@@ -171,7 +171,7 @@ fn a_session_that_saw_too_much_saw_everything() {
     connection
         .execute(
             "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1)
-             INSERT INTO seen SELECT 'local', 'lab', CAST(printf('%016d', i) AS BLOB), 'untrusted', 'eye_read', ?2 FROM n",
+             INSERT INTO seen (principal, grant_name, value, label, tool, at_ms) SELECT 'local', 'lab', CAST(printf('%016d', i) AS BLOB), 'untrusted', 'eye_read', ?2 FROM n",
             [rows, NOW],
         )
         .unwrap();

@@ -1,9 +1,12 @@
 //! Where the audit log is forwarded to.
 
-use std::path::{Path, PathBuf};
+use std::{
+    net::IpAddr,
+    path::{Path, PathBuf},
+};
 
 use toml::Spanned;
-use url::{Host, Url};
+use url::Url;
 
 use super::{Resolver, file};
 use crate::{exit::Failure, house::store, trail::export::Form};
@@ -118,13 +121,12 @@ fn collector(to: &str, ca: Option<PathBuf>, form: Option<Form>) -> Result<Collec
     if !url.username().is_empty() || url.password().is_some() || url.query().is_some() || url.fragment().is_some() {
         return Err("there is more in it than a host and a path");
     }
-    let here = match url.host() {
-        None => return Err("there is no host in it"),
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-    };
+    // Of a scheme that it does not know, the URL's reader takes an address for a name.
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    if host.is_empty() {
+        return Err("there is no host in it");
+    }
+    let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" | "http" if form.is_some() => Err("OTLP has a form of its own: leave `form` out"),
         "https" => Ok(Collector::Otlp(OtlpCollector { url, ca })),

@@ -24,10 +24,10 @@ fn syslog(port: u16, form: Form) -> ForwardConfig {
     config(Collector::Syslog(SyslogCollector { host: "127.0.0.1".to_owned(), port, tls: false, ca: None, form }))
 }
 
+/// As a command does it, in a process of its own.
 fn write(state: &Path, count: usize) {
-    for _ in 0..count {
-        write_down(state, EventKind::TrustChanged, json!({ "line\nbreak": "]\"\\" })).unwrap();
-    }
+    let written = || (0..count).try_for_each(|_| write_down(state, EventKind::TrustChanged, json!({ "line\nbreak": "]\"\\" })));
+    std::thread::scope(|scope| scope.spawn(written).join()).unwrap().unwrap();
 }
 
 /// Messages of a stream that is framed by counting octets.

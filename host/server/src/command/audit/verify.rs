@@ -186,27 +186,35 @@ mod tests {
         check(&state, &[], &context).unwrap();
     }
 
+    /// A folder with everything in it.
+    fn copy_all(from: &Path, to: &Path) {
+        fs::create_dir_all(to).unwrap();
+        for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+            let to = to.join(entry.file_name());
+            if entry.path().is_dir() {
+                copy_all(&entry.path(), &to);
+            } else {
+                fs::copy(entry.path(), to).unwrap();
+            }
+        }
+    }
+
     #[test]
     fn a_kept_checkpoint_shows_what_the_state_folder_cannot() {
         let (dir, state, context) = written();
         let old = dir.path().join("old");
         let chain = state.join("audit/chain-0");
-        let files = [
-            (chain.join("checkpoints"), "checkpoints"),
-            (chain.join("00000000000000000000.jsonl"), "records"),
-            (state.join("audit.heads"), "heads"),
-        ];
-        fs::create_dir(&old).unwrap();
-        for (file, name) in &files {
-            fs::copy(file, old.join(name)).unwrap();
-        }
+        let heads = (state.join("audit.heads"), dir.path().join("heads"));
+        copy_all(&chain, &old);
+        fs::copy(&heads.0, &heads.1).unwrap();
         write_down(&state, EventKind::TrustChanged, json!({})).unwrap();
         let kept = dir.path().join("kept");
         fs::copy(chain.join("checkpoints"), &kept).unwrap();
         check(&state, &[kept.clone(), old.join("checkpoints")], &context).unwrap();
-        for (file, name) in &files {
-            fs::copy(old.join(name), file).unwrap();
-        }
+        // All of it is put back as it was: what is in the state folder fits together.
+        fs::remove_dir_all(&chain).unwrap();
+        copy_all(&old, &chain);
+        fs::copy(&heads.1, &heads.0).unwrap();
         check(&state, &[old.join("checkpoints")], &context).unwrap();
         refused(check(&state, std::slice::from_ref(&kept), &context), "over 3 records, and no chain holds them");
         fs::write(&kept, "nothing").unwrap();
