@@ -85,7 +85,8 @@ export async function session(client, version, change, card) {
   }
   if (capabilities.resources) {
     const resources = await client.resources();
-    card.check("lists resources, all of the host's", resources.every((resource) => resource.uri.startsWith("casemate://")), resources);
+    const uris = new Set(resources.map((resource) => resource.uri));
+    card.check("lists resources, the host's and the operator's", ["casemate://audit/self", "test://static-text"].every((uri) => uris.has(uri)), resources);
   }
   await client.close();
 }

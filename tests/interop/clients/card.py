@@ -97,7 +97,8 @@ async def session(client: Client, version: str, change: Callable[[], Awaitable[N
         checks.that("reads a prompt", prompt["messages"][0]["content"]["type"] == "text", prompt)
     if client.capabilities.get("resources") is not None:
         resources = await client.resources()
-        checks.that("lists resources, all of the host's", all(one["uri"].startswith("casemate://") for one in resources), resources)
+        uris = {one["uri"] for one in resources}
+        checks.that("lists resources, the host's and the operator's", {"casemate://audit/self", "test://static-text"} <= uris, resources)
 
 
 async def follow(client: Client, tools: dict[str, Any], change: Callable[[], Awaitable[None]], checks: Checks) -> None:
