@@ -84,7 +84,7 @@ $(NODE)-console/.ready: tests/console/package.json tests/console/package-lock.js
 
 console-test: build guests plugins nextest $(NODE)-console/.ready ## The console in Chromium; what its pages look like is left in target/console-screenshots
 	@tests/interop/debian.sh chromium:chromium node:nodejs
-	cargo nextest run --locked -p casemate-tests --run-ignored only -E 'test(console::chromium)'
+	cargo nextest run --locked --workspace --exclude casemate-guests --run-ignored only -E 'test(console::chromium)'
 
 interop: build interop-setup ## What the tests did not write: the MCP conformance suite, every promised client, vt-py, oras; plugins in other languages
 	tests/interop/run.sh $(BIN) $(VENV) $(NODE)
