@@ -28,11 +28,13 @@ redteam: build ## Named attacks on the default configuration, and what stops eac
 guests: setup ## The hostile components the tests use
 	CARGO_TARGET_WASM32_WASIP2_RUSTFLAGS="-C link-arg=-zstack-size=65536" cargo build $(WASM) -p casemate-guests --examples
 
+PLUGINS := $(patsubst plugins/%/plugin.toml,%,$(wildcard plugins/*/plugin.toml))
+
 plugins: build ## Every plugin, packed and not signed, under target/packages; a reviewer has nothing to ask about
-	$(BIN)/casemate pack plugins/virustotal --out $(CARGO_TARGET_DIR)/packages
-	$(BIN)/casemate lint --deny plugins/virustotal --component $(CARGO_TARGET_DIR)/packages/virustotal-*.wasm
-	$(BIN)/casemate pack plugins/caldera --out $(CARGO_TARGET_DIR)/packages
-	$(BIN)/casemate lint --deny plugins/caldera --component $(CARGO_TARGET_DIR)/packages/caldera-*.wasm
+	@for plugin in $(PLUGINS); do \
+	    $(BIN)/casemate pack plugins/$$plugin --out $(CARGO_TARGET_DIR)/packages; \
+	    $(BIN)/casemate lint --deny plugins/$$plugin --component $(CARGO_TARGET_DIR)/packages/$$plugin-*.wasm; \
+	done
 
 test: build guests plugins nextest interop-setup ## Every test
 	cargo nextest run --locked --workspace --exclude casemate-guests
@@ -41,7 +43,7 @@ test: build guests plugins nextest interop-setup ## Every test
 
 nextest:
 	@command -v cargo-nextest > /dev/null || cargo install --locked cargo-nextest
-	@tests/interop/debian.sh ssh-agent:openssh-client
+	@tests/interop/debian.sh ssh-agent:openssh-client dbus-daemon:dbus-daemon dbus-send:dbus-bin gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
 interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready

@@ -100,6 +100,12 @@ impl Manifest {
         prompt::served(&self.plugin.name, prompt)
     }
 
+    /// Whether the operator may bind a source under this name.
+    pub fn binds(&self, name: &SourceName) -> bool {
+        let declared = self.sources.get(name).is_some_and(|source| !source.many);
+        declared || self.sources.values().any(|source| source.many)
+    }
+
     /// What clients show beside a tool: its own icon, or the plugin's.
     pub fn icon<'a>(&'a self, tool: &'a Tool) -> Option<&'a Image> {
         tool.icon.as_ref().or(self.plugin.icon.as_ref())
@@ -208,6 +214,9 @@ pub struct SecretDeclaration {
 pub struct SourceDeclaration {
     /// One line for the operator who binds it.
     pub description: String,
+    /// Whether it stands for any number of sources, each bound under a name that the operator gives it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub many: bool,
 }
 
 /// A dimension that limits targets.

@@ -135,6 +135,9 @@ many "the package, checked by sigstore-js" node "$here/sigstore_check.mjs" "$wor
 casemate --format json sbom virustotal > "$work/sbom.json"
 many "cyclonedx-python-lib on what the plugin is made of" "$python" "$here/sbom_check.py" "$work/sbom.json" "$package" "$here/../../Cargo.lock"
 many "vt-py against the VirusTotal fake" "$python" "$here/vt_py_check.py" "$origin" "$vt_key"
+many "slack-sdk against the Slack fake" "$python" "$here/slack_check.py" "$(field slack <<< "$origins")" bot-token-of-the-fake
+many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py" "$(field shodan <<< "$origins")" ShodanKeyOfTheFake0123456789abcd
+many "octokit against the GitHub fake" node "$here/octokit_check.mjs" "$(field github <<< "$origins")" fine-grained-token-of-the-fake "$node"
 many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
 many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"
 export CASEMATE_TOKEN=$token

@@ -4,7 +4,7 @@
 
 mod in_band;
 mod matching;
-mod modern;
+pub(crate) mod modern;
 mod reads;
 mod tasks;
 mod votes;

@@ -1,9 +1,12 @@
 //! What the tests share: a house with one guest in it, and everything around that house.
 
+mod collector;
 mod console;
+mod desktop;
 mod guest;
 mod house;
 mod http;
+mod plugin;
 mod program;
 mod raw;
 mod records;
@@ -12,10 +15,13 @@ pub(crate) mod secret;
 mod server;
 mod upstreams;
 
+pub(crate) use collector::Collector;
 pub(crate) use console::{Browser, Console, Page};
+pub(crate) use desktop::Desktop;
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, only_json_rpc};
 pub(crate) use http::{Http, Messages};
+pub(crate) use plugin::{BAD, MEANT};
 pub(crate) use program::{Ran, packages, program, wasm};
 pub(crate) use raw::Raw;
 pub(crate) use records::{UNDER_WAY, said, until};

@@ -367,6 +367,26 @@ fn every_tool_of_caldera_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("caldera");
 }
 
+#[test]
+fn every_tool_of_hackerone_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("hackerone");
+}
+
+#[test]
+fn every_tool_of_github_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("github");
+}
+
+#[test]
+fn every_tool_of_shodan_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("shodan");
+}
+
+#[test]
+fn every_tool_of_slack_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("slack");
+}
+
 #[track_caller]
 fn every_tool_has_cases_and_they_pass(name: &str) {
     let (folder, component) = (plugin(name).display().to_string(), wasm(&format!("casemate_{name}")).display().to_string());

@@ -1,7 +1,9 @@
 //! Secrets: every way to send one, every place one comes from, and nowhere that one is found.
 
+mod keyrings;
 mod modes;
 mod providers;
+mod surfaces;
 
 use std::{
     fs,

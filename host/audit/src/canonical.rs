@@ -20,6 +20,10 @@ const MAX_TEXT: usize = 4 << 10;
 /// The same for one whole value of many parts, such as the arguments of a call.
 const MAX_VALUE: usize = 256 << 10;
 
+/// Deeper values are named by length and digest: whatever reads JSON stops somewhere, serde_json at 128 levels, and a record that can be
+/// written and not read is one that nobody sees. Arguments that mean something nest no more than 32.
+const MAX_NESTED: u8 = 64;
+
 /// An object being written. Keys are given in their sorted order.
 pub(crate) struct Object<'a> {
     out: &'a mut String,
@@ -66,7 +70,7 @@ impl Object<'_> {
     pub(crate) fn value(&mut self, key: &'static str, value: &Value) {
         let out = self.key(key);
         let start = out.len();
-        write_value(out, value);
+        write_nested(out, value, MAX_NESTED);
         bound(out, start);
     }
 
@@ -114,8 +118,8 @@ fn omitted(text: &str) -> String {
     format!("‹{} bytes, sha256:{}›", text.len(), Hash::of(&[text.as_bytes()]))
 }
 
-/// Write any value: keys sorted by UTF-16 code units, numbers as strings.
-pub(crate) fn write_value(out: &mut String, value: &Value) {
+/// Write any value: keys sorted by UTF-16 code units, numbers as strings, and what nests deeper than `left` by its digest.
+fn write_nested(out: &mut String, value: &Value, left: u8) {
     match value {
         Value::Null => out.push_str("null"),
         Value::Bool(flag) => out.push_str(if *flag { "true" } else { "false" }),
@@ -124,13 +128,14 @@ pub(crate) fn write_value(out: &mut String, value: &Value) {
             let _ = write!(out, "\"{number}\"");
         }
         Value::String(text) => write_text(out, text),
+        Value::Array(_) | Value::Object(_) if left == 0 => write_text(out, &omitted(&value.to_string())),
         Value::Array(items) => {
             out.push('[');
             for (place, item) in items.iter().enumerate() {
                 if place > 0 {
                     out.push(',');
                 }
-                write_value(out, item);
+                write_nested(out, item, left - 1);
             }
             out.push(']');
         }
@@ -145,11 +150,17 @@ pub(crate) fn write_value(out: &mut String, value: &Value) {
                 }
                 write_escaped(out, key);
                 out.push(':');
-                write_value(out, value);
+                write_nested(out, value, left - 1);
             }
             out.push('}');
         }
     }
+}
+
+/// Any value, however it nests.
+#[cfg(test)]
+pub(crate) fn write_value(out: &mut String, value: &Value) {
+    write_nested(out, value, u8::MAX);
 }
 
 /// Keys that differ only in normal form, or beyond the length that is kept, would become one, and one value would be
@@ -213,7 +224,7 @@ mod tests {
     use proptest::prelude::*;
     use serde_json::{Value, json};
 
-    use super::{MAX_TEXT, MAX_VALUE, Object, write_value};
+    use super::{MAX_NESTED, MAX_TEXT, MAX_VALUE, Object, write_value};
 
     fn written(value: &Value) -> String {
         let mut out = String::new();
@@ -262,6 +273,26 @@ mod tests {
         let mut out = String::new();
         Object::write(&mut out, |object| object.value("many", &json!(vec!["x".repeat(MAX_TEXT); MAX_VALUE / MAX_TEXT + 1])));
         assert!(out.len() < 120 && out.contains("bytes, sha256:"), "{out}");
+    }
+
+    /// As deep as a message to this host can be, and deeper than a record can be read.
+    #[test]
+    fn values_that_nest_too_deeply_are_named_by_digest() {
+        let nested = |depth: u8| {
+            (1..depth).fold(json!([]), |inner, depth| if depth % 2 == 0 { json!([inner]) } else { json!({ "a": inner }) })
+        };
+        let value = |value: &Value| {
+            let mut out = String::new();
+            Object::write(&mut out, |object| object.value("arguments", value));
+            out
+        };
+        let whole = value(&nested(MAX_NESTED));
+        assert!(!whole.contains("sha256:") && serde_json::from_str::<Value>(&whole).is_ok(), "{whole}");
+        for depth in [MAX_NESTED + 1, 124, 125, 126, 127, 200] {
+            let cut = value(&nested(depth));
+            assert!(cut.contains(" bytes, sha256:") && serde_json::from_str::<Value>(&cut).is_ok(), "{depth}: {cut}");
+            assert!(super::is_canonical(cut.as_bytes()), "{depth}");
+        }
     }
 
     /// Any JSON without numbers.

@@ -41,7 +41,7 @@ impl Chain {
     }
 
     /// Take a record that was read, if it follows.
-    pub(crate) fn follow(&mut self, record: &Checked<'_>) -> Result<(), Misfit> {
+    pub(crate) fn follow(&mut self, record: &Checked) -> Result<(), Misfit> {
         if record.previous != self.last {
             return Err(Misfit::Previous);
         }
@@ -49,9 +49,8 @@ impl Chain {
             return Err(Misfit::Id);
         }
         self.advance(record.id, record.hash);
-        if record.event_type == crate::facts::INTENT {
-            let (principal_id, tool_name) = (record.principal_id.clone().into_owned(), record.tool_name.clone().into_owned());
-            self.open.insert(record.id, OpenIntent { principal_id, tool_name });
+        if let Some(intent) = &record.begins {
+            self.open.insert(record.id, intent.clone());
         } else if let Some(intent) = record.ends {
             self.open.remove(&intent);
         }

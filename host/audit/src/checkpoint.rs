@@ -10,6 +10,9 @@ use crate::{Hash, Keys, merkle::Tree, note};
 /// The file's name in the log's folder.
 pub(crate) const FILE: &str = "checkpoints";
 
+/// Two years of one a minute.
+pub(crate) const MAX_FILE: u64 = 256 << 20;
+
 /// The name of a log that began with this key; several that did add a name of their own, after a slash.
 pub fn origin(key: &VerifyingKey) -> String {
     let digest = Hash::of(&[key.as_bytes()]).to_string();

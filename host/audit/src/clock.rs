@@ -5,7 +5,7 @@ use casemate_policy::Timestamp;
 use crate::EventId;
 
 /// Threads that ask for the time and then wait for one another are apart by less; so are clocks that are put right by little.
-const SLACK_MILLIS: i64 = 2_000;
+const TOLERATED_MILLIS: i64 = 2_000;
 
 /// The latest moment that a record was written at.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ impl Clock {
     /// From where the clock went back to this moment, if it did. From then on, this moment counts.
     pub(crate) fn went_back(&mut self, now: Timestamp) -> Option<Timestamp> {
         let before = self.0;
-        if before.as_millis().saturating_sub(now.as_millis()) > SLACK_MILLIS {
+        if before.as_millis().saturating_sub(now.as_millis()) > TOLERATED_MILLIS {
             self.0 = now;
             return Some(before);
         }

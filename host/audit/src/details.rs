@@ -3,13 +3,13 @@
 //! One file a call, for its owner alone, named by the call's intent; the outcome names it by its digest. It is on disk before the
 //! outcome is, so an outcome never promises what is not there.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cap_std::fs::Dir;
 use serde_json::{Map, Value, json};
 
-use crate::{EventId, Hash, disk::Disk};
+use crate::{EventId, Hash, disk::Disk, file};
 
 /// The folder's name in the log's folder.
 pub(crate) const FOLDER: &str = "details";
@@ -86,7 +86,7 @@ pub(crate) fn left_behind(dir: &Dir, intent: EventId) -> io::Result<Option<KeptD
     Ok(Some(KeptDetails { sha256: Hash::of(&[&bytes]), bytes: bytes.len() as u64, omitted: omitted.unwrap_or(0) }))
 }
 
-/// Remove drafts that a crash left: nothing names them.
+/// Remove drafts that a crash left: nothing names them. What it left whole may be named, and is durable then.
 pub(crate) fn clean(disk: &dyn Disk, dir: &Dir) -> io::Result<()> {
     let Ok(entries) = dir.read_dir(FOLDER) else { return Ok(()) };
     for entry in entries {
@@ -95,20 +95,12 @@ pub(crate) fn clean(disk: &dyn Disk, dir: &Dir) -> io::Result<()> {
             disk.remove(dir, &format!("{FOLDER}/{name}"))?;
         }
     }
-    Ok(())
+    disk.sync_dir(dir, FOLDER)
 }
 
 /// The details of an intent; none where there are none. Compare their digest with the outcome's before they are believed.
 pub(crate) fn bytes(dir: &Dir, intent: EventId) -> io::Result<Option<Vec<u8>>> {
-    match dir.open(path(intent)) {
-        Ok(file) => {
-            let mut bytes = Vec::new();
-            file.take(MAX_FILE).read_to_end(&mut bytes)?;
-            Ok(Some(bytes))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    file::read(dir, &path(intent), MAX_FILE)
 }
 
 /// The file's text, and how many bytes of bodies it leaves out.

@@ -65,6 +65,11 @@ pub(crate) trait Disk: Send + Sync {
         }
     }
 
+    /// Remove an empty folder.
+    fn remove_folder(&self, dir: &Dir, folder: &str) -> io::Result<()> {
+        dir.remove_dir(folder)
+    }
+
     /// Shorten a file.
     fn cut(&self, file: &File, length: u64) -> io::Result<()> {
         file.set_len(length)?;

@@ -2,13 +2,14 @@
 //!
 //! It vouches to nobody else: [`crate::verify`] never reads it.
 
-use std::io::Read as _;
-
 use cap_std::fs::Dir;
 use ed25519_dalek::SigningKey;
 use serde::{Deserialize, Serialize};
 
-use crate::{Hash, Keys, OpenIntent, chain::Chain, checkpoint::origin, disk::Disk, merkle::Tree, note, segment};
+use crate::{Hash, Keys, OpenIntent, chain::Chain, checkpoint::origin, disk::Disk, file, merkle::Tree, note, segment};
+
+/// A hundred bytes for each call that is under way, and more calls than that there are.
+const MAX_FILE: u64 = 64 << 20;
 
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -60,8 +61,7 @@ pub(crate) fn write(disk: &dyn Disk, dir: &Dir, chain: &Chain, key: &SigningKey)
 /// The state before the last segment; none where it is not vouched for, and the log is read from its beginning.
 pub(crate) fn last(dir: &Dir, keys: &Keys) -> Option<Chain> {
     let first = segment::list(dir).ok()?.last().copied().filter(|first| *first > 0)?;
-    let mut note = String::new();
-    dir.open(name(first)).ok()?.read_to_string(&mut note).ok()?;
+    let note = file::text(dir, &name(first), MAX_FILE).ok()?;
     let (text, signatures) = note.split_once("\n\n")?;
     // After a handover the next file may begin at once, under the new key.
     let by = |key| note::is_signed(&format!("{text}\n"), signatures.lines(), &signer(key), key);

@@ -1,13 +1,13 @@
 //! Power cuts at every step: what the log asks of its disk is counted, and from one step on nothing is done any more.
 //!
-//! What was appended and not synced is half gone afterwards, as after a real one.
+//! What was appended and not synced is half gone afterwards, and names may be what they were before, as after a real one.
+
+mod power;
 
 use std::{
-    collections::{BTreeMap, BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet},
     fs::File,
     io,
-    os::unix::fs::MetadataExt as _,
-    sync::{Arc, Mutex},
     time::Duration,
 };
 
@@ -19,8 +19,9 @@ use serde_json::json;
 
 use crate::{
     AuditError, EventFacts, EventId, EventKind, ExchangeDetails, Filter, HOST, Keys, Log, OpenError, Options, Outcome,
-    OutcomeFacts, Report, Sync,
+    OutcomeFacts, Recovery, Report, Sync,
     disk::{Disk, Machine},
+    faults::power::{Names, Power},
     read, verify,
 };
 
@@ -29,102 +30,6 @@ use crate::{
 mod testing;
 
 const NOW: Timestamp = Timestamp::from_millis(1_790_000_000_000);
-
-/// A disk that loses its power after so many steps.
-#[derive(Clone)]
-struct Power(Arc<Mutex<Left>>);
-
-struct Left {
-    steps: u64,
-    used: u64,
-    off: bool,
-    /// Files with how much of them is durable.
-    files: HashMap<u64, (File, u64)>,
-    error: io::ErrorKind,
-}
-
-impl Power {
-    fn for_steps(steps: u64) -> Self {
-        Self(Arc::new(Mutex::new(Left { steps, used: 0, off: false, files: HashMap::new(), error: io::ErrorKind::Other })))
-    }
-
-    fn failing(steps: u64, error: io::ErrorKind) -> Self {
-        let power = Self::for_steps(steps);
-        power.0.lock().unwrap().error = error;
-        power
-    }
-
-    /// Do one step, or lose the power in it.
-    fn step<T>(&self, act: impl FnOnce(&mut Left) -> io::Result<T>, lost: impl FnOnce() -> io::Result<()>) -> io::Result<T> {
-        let mut left = self.0.lock().unwrap();
-        if left.used == left.steps {
-            if !std::mem::replace(&mut left.off, true) {
-                lost()?;
-            }
-            return Err(left.error.into());
-        }
-        left.used += 1;
-        act(&mut left)
-    }
-
-    /// Half of what was not made durable is lost.
-    fn cut(&self) {
-        for (file, durable) in self.0.lock().unwrap().files.values() {
-            let length = file.metadata().unwrap().len();
-            file.set_len(durable + length.saturating_sub(*durable) / 2).unwrap();
-        }
-    }
-}
-
-impl Disk for Power {
-    fn append(&self, file: &File, bytes: &[u8]) -> io::Result<()> {
-        let (inode, before) = file.metadata().map(|data| (data.ino(), data.len()))?;
-        let known = file.try_clone()?;
-        self.0.lock().unwrap().files.entry(inode).or_insert((known, before));
-        self.step(|_| Machine.append(file, bytes), || Machine.append(file, bytes.split_at(bytes.len() / 2).0))
-    }
-
-    fn sync(&self, file: &File) -> io::Result<()> {
-        let (inode, length) = file.metadata().map(|data| (data.ino(), data.len()))?;
-        self.step(
-            |left| {
-                if let Some((_, durable)) = left.files.get_mut(&inode) {
-                    *durable = length;
-                }
-                Ok(())
-            },
-            || Ok(()),
-        )
-    }
-
-    fn sync_dir(&self, _: &Dir, _: &str) -> io::Result<()> {
-        self.step(|_| Ok(()), || Ok(()))
-    }
-
-    fn open_append(&self, dir: &Dir, name: &str, create_new: bool) -> io::Result<File> {
-        self.step(|_| Machine.open_append(dir, name, create_new), || Ok(()))
-    }
-
-    fn create(&self, dir: &Dir, name: &str) -> io::Result<File> {
-        self.step(|_| Machine.create(dir, name), || Ok(()))
-    }
-
-    fn rename(&self, dir: &Dir, from: &str, to: &str) -> io::Result<()> {
-        self.step(|_| Machine.rename(dir, from, to), || Ok(()))
-    }
-
-    fn folder(&self, dir: &Dir, folder: &str) -> io::Result<()> {
-        self.step(|_| Machine.folder(dir, folder), || Ok(()))
-    }
-
-    fn remove(&self, dir: &Dir, name: &str) -> io::Result<()> {
-        self.step(|_| Machine.remove(dir, name), || Ok(()))
-    }
-
-    fn cut(&self, file: &File, length: u64) -> io::Result<()> {
-        self.step(|_| Machine.cut(file, length), || Ok(()))
-    }
-}
 
 fn dir(folder: &tempfile::TempDir) -> Dir {
     Dir::open_ambient_dir(folder.path(), ambient_authority()).unwrap()
@@ -199,43 +104,71 @@ fn outcomes(folder: &tempfile::TempDir) -> BTreeMap<String, Vec<(String, String)
     outcomes
 }
 
+/// What may become of names that are not durable.
+const NAMES: [Names; 3] = [Names::Kept, Names::Lost, Names::Some(1)];
+
+/// Cut the power in one step after the other, until `attempt` says that it came to its end before.
+fn at_every_step(least: u64, attempt: impl Fn(u64, Names) -> bool) {
+    for names in NAMES {
+        let steps = (0..).find(|steps| attempt(*steps, names)).unwrap();
+        assert!(steps > least, "{steps} steps are too few to have been counted");
+    }
+}
+
 /// Every step of writing calls, their details, checkpoints, tiles and new files.
 #[test]
 fn a_power_cut_at_any_step_leaves_no_effect_without_intent_and_no_invented_outcome() {
-    let mut steps = 0;
-    loop {
+    at_every_step(60, |steps, names| {
         let (folder, mut world) = (tempfile::tempdir().unwrap(), World::default());
         let power = Power::for_steps(steps);
         let opened = Log::open_on(Box::new(power.clone()), dir(&folder), key(1), options(), NOW);
         let finished = opened.is_ok_and(|(log, _)| calls(&log, &mut world).is_ok() && log.close(NOW).is_ok());
-        power.cut();
-        let before = check(&folder);
+        power.cut(folder.path(), names);
+        let recovery = goes_on(&folder, &world, (steps, names));
+        assert!(!finished || world.told.len() == 4 && check(&folder).details == 4 && recovery.is_clean());
+        finished
+    });
+}
 
-        let (log, recovery) = Log::open(dir(&folder), key(1), options(), NOW).unwrap();
-        log.close(NOW).unwrap();
-        drop(log);
-        let report = check(&folder);
-        assert!(report.unfinished.is_empty() && report.records >= before.records, "step {steps}");
-        let outcomes = outcomes(&folder);
-        for intent in &world.made {
-            assert!(outcomes.contains_key(&intent.to_string()), "step {steps}: an effect without an intent");
+/// What the first process left is not durable yet when the second builds upon it.
+#[test]
+fn a_power_cut_after_a_killed_process_and_its_successor_leaves_what_was_told() {
+    for killed in (0..120).step_by(2) {
+        for (more, names) in [(u64::MAX, Names::Lost), (killed % 30, Names::Lost), (killed % 30, Names::Some(killed))] {
+            let (folder, mut world) = (tempfile::tempdir().unwrap(), World::default());
+            let power = Power::for_steps(killed);
+            let open = || Log::open_on(Box::new(power.clone()), dir(&folder), key(1), options(), NOW);
+            let _ = open().is_ok_and(|(log, _)| calls(&log, &mut world).is_ok() && log.close(NOW).is_ok());
+            power.goes_on(more);
+            let _ = open().is_ok_and(|(log, _)| calls(&log, &mut world).is_ok() && log.close(NOW).is_ok());
+            power.cut(folder.path(), names);
+            goes_on(&folder, &world, (killed, names));
         }
-        for (intent, ends) in &outcomes {
-            let [(outcome, ending)] = ends.as_slice() else { panic!("step {steps}: {ends:?}") };
-            let intent: EventId = intent.parse().unwrap();
-            match ending.as_str() {
-                "returned" => assert!(world.ended.contains(&intent), "step {steps}: invented"),
-                "not-begun" => assert!(!world.made.contains(&intent), "step {steps}"),
-                _ => assert!(outcome == "unknown" && !recovery.is_clean(), "step {steps}: {outcome} {ending}"),
-            }
-        }
-        if finished {
-            assert!(world.told.len() == 4 && report.details == 4 && recovery.is_clean());
-            assert!(steps > 60, "{steps} steps are too few to have been counted");
-            return;
-        }
-        steps += 1;
     }
+}
+
+/// Once the power is back: the log verifies, is opened, and says of what happened neither less nor more than there was.
+fn goes_on(folder: &tempfile::TempDir, world: &World, at: (u64, Names)) -> Recovery {
+    let before = verify(&dir(folder), &key(1).verifying_key()).unwrap_or_else(|failure| panic!("{at:?}: {failure}"));
+    let (log, recovery) = Log::open(dir(folder), key(1), options(), NOW).unwrap_or_else(|error| panic!("{at:?}: {error}"));
+    log.close(NOW).unwrap();
+    drop(log);
+    let report = check(folder);
+    assert!(report.unfinished.is_empty() && report.records >= before.records, "{at:?}");
+    let outcomes = outcomes(folder);
+    for intent in &world.made {
+        assert!(outcomes.contains_key(&intent.to_string()), "{at:?}: an effect without an intent");
+    }
+    for (intent, ends) in &outcomes {
+        let [(outcome, ending)] = ends.as_slice() else { panic!("{at:?}: {ends:?}") };
+        let intent: EventId = intent.parse().unwrap();
+        match ending.as_str() {
+            "returned" => assert!(world.ended.contains(&intent), "{at:?}: invented"),
+            "not-begun" => assert!(!world.made.contains(&intent), "{at:?}"),
+            _ => assert_eq!(outcome, "unknown", "{at:?}: {ending}"),
+        }
+    }
+    recovery
 }
 
 /// A log of several files, closed.
@@ -258,15 +191,14 @@ fn filled(folder: &tempfile::TempDir) {
 #[test]
 fn a_power_cut_at_any_step_of_a_removal_leaves_a_log_that_verifies() {
     let later = NOW.plus_millis(86_400_000);
-    let mut steps = 0;
-    loop {
+    at_every_step(30, |steps, names| {
         let folder = tempfile::tempdir().unwrap();
         filled(&folder);
         let whole = check(&folder);
         let power = Power::for_steps(steps);
         let finished = Log::open_on(Box::new(power.clone()), dir(&folder), key(1), options(), later)
             .is_ok_and(|(log, _)| wait(log.prune(NOW, "local", later)).is_ok() && log.close(later).is_ok());
-        power.cut();
+        power.cut(folder.path(), names);
         let report = check(&folder);
         assert!(report.records >= whole.records && report.covered >= whole.covered, "step {steps}");
         let (log, _) = Log::open(dir(&folder), key(1), options(), later).unwrap();
@@ -275,23 +207,18 @@ fn a_power_cut_at_any_step_of_a_removal_leaves_a_log_that_verifies() {
         assert!(again.is_ok() || report.removed > 0, "step {steps}: {again:?}");
         let report = check(&folder);
         assert!(report.removed > 20 && report.tiled == report.covered, "step {steps}: {report:?}");
-        if finished {
-            assert!(steps > 30, "{steps} steps are too few to have been counted");
-            return;
-        }
-        steps += 1;
-    }
+        finished
+    });
 }
 
 #[test]
 fn a_power_cut_at_any_step_of_a_handover_leaves_the_log_to_exactly_one_key() {
-    let mut steps = 0;
-    loop {
+    at_every_step(20, |steps, names| {
         let folder = tempfile::tempdir().unwrap();
         let power = Power::for_steps(steps);
         let finished = Log::open_on(Box::new(power.clone()), dir(&folder), key(1), options(), NOW)
             .is_ok_and(|(log, _)| log.hand_over(&key(2), "local", NOW).is_ok());
-        power.cut();
+        power.cut(folder.path(), names);
         check(&folder);
         let mut opened = 0;
         for seed in [1, 2] {
@@ -311,13 +238,9 @@ fn a_power_cut_at_any_step_of_a_handover_leaves_the_log_to_exactly_one_key() {
         }
         assert_eq!(opened, 1, "step {steps}");
         let keys = check(&folder).keys;
-        assert!(!finished || keys.all().count() == 2);
-        if finished {
-            assert_ne!(keys, Keys::only(key(1).verifying_key()));
-            return;
-        }
-        steps += 1;
-    }
+        assert!(!finished || keys.all().count() == 2 && keys != Keys::only(key(1).verifying_key()));
+        finished
+    });
 }
 
 #[test]
@@ -377,10 +300,7 @@ fn once_the_log_fails_reads_go_on_only_where_the_operator_said_so() {
             Log::open_on(Box::new(power.clone()), dir(&folder), key(1), Options { on_failure, ..options() }, NOW).unwrap();
         let before = wait(log.begin(testing::permit(Effect::Read), testing::facts(), NOW)).unwrap();
         assert!(before.is_written());
-        {
-            let mut left = power.0.lock().unwrap();
-            left.steps = left.used;
-        }
+        power.ends_now();
         let begun = wait(log.begin(testing::permit(effect), testing::facts(), NOW));
         assert_eq!(begun.is_ok(), goes_on, "{on_failure:?} {effect:?}");
         if let Ok(recorded) = begun {

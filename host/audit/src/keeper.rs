@@ -49,6 +49,7 @@ fn work(shared: &Shared, tiles: &Sender<Batch>) -> io::Result<()> {
         let tree = checkpoint_due(&state, shared).then(|| (state.chain.tree.clone(), std::mem::take(&mut state.untiled)));
         let asked = std::mem::take(&mut state.asked);
         state.unsynced = None;
+        shared.meter.sync_begins();
         drop(state);
 
         if let Err(error) = shared.disk.sync(&file) {
@@ -58,6 +59,7 @@ fn work(shared: &Shared, tiles: &Sender<Batch>) -> io::Result<()> {
             state.fail(&error.to_string());
             return Ok(());
         }
+        shared.meter.sync_ends();
         for waiting in waiting {
             // Who no longer waits need not know.
             let _ = waiting.send(Ok(()));
@@ -88,7 +90,7 @@ fn is_due(state: &State, shared: &Shared) -> bool {
 
 fn checkpoint_due(state: &State, shared: &Shared) -> bool {
     let uncovered = state.chain.size() - state.signed;
-    let overdue = || state.unsigned.is_some_and(|since| Instant::now() >= since + shared.options.checkpoint_after);
+    let overdue = || state.unsigned.is_some_and(|since| Instant::now() >= since + uncovered_for(state, shared));
     uncovered > 0
         && match state.stop {
             Some(Stop::Close) => true,
@@ -97,9 +99,14 @@ fn checkpoint_due(state: &State, shared: &Shared) -> bool {
         }
 }
 
+/// How long records may be without a checkpoint.
+fn uncovered_for(state: &State, shared: &Shared) -> Duration {
+    if state.has_signed { shared.options.checkpoint_after } else { shared.options.first_checkpoint_after }
+}
+
 fn next_due(state: &State, shared: &Shared) -> Option<Duration> {
     let synced = state.unsynced.map(|since| since + GROUP);
-    let signed = state.unsigned.map(|since| since + shared.options.checkpoint_after);
+    let signed = state.unsigned.map(|since| since + uncovered_for(state, shared));
     let next = [synced, signed].into_iter().flatten().min()?;
     Some(next.saturating_duration_since(Instant::now()))
 }
@@ -113,7 +120,7 @@ fn sign(shared: &Shared, checkpoints: &std::fs::File, tiles: &Sender<Batch>, tre
     // A thread that is gone has said why.
     let _ = tiles.send(Batch { hashes, checkpoint: checkpoint.clone(), note: note.clone() });
     let mut state = shared.lock();
-    state.signed = tree.size();
+    (state.signed, state.has_signed) = (tree.size(), true);
     state.newest = Some((checkpoint, note));
     state.unsigned = (state.chain.size() > tree.size()).then(Instant::now);
     Ok(())
@@ -126,7 +133,9 @@ fn begin_segment(shared: &Shared, bytes: u64) -> io::Result<()> {
         return Ok(());
     }
     // The few records since the last sync: a file that is complete must also be complete on the disk before the next one is.
+    shared.meter.sync_begins();
     shared.disk.sync(&state.file)?;
+    shared.meter.sync_ends();
     for waiting in state.waiting.drain(..) {
         let _ = waiting.send(Ok(()));
     }

@@ -3,16 +3,19 @@
 //! A log keeps the name that its first key gave it. Whoever has one of its keys, from any time, reaches the others: forwards,
 //! because each key named its successor; backwards, because each successor signed that it was named.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cap_std::fs::Dir;
 use ed25519_dalek::{SigningKey, VerifyingKey};
 
-use crate::{checkpoint::origin, note};
+use crate::{checkpoint::origin, file, note};
 
 /// The file's name in the log's folder.
 pub(crate) const FILE: &str = "keys";
+
+/// More handovers than any log has had.
+const MAX_FILE: u64 = 1 << 20;
 
 /// The second line of a note, so that it is no checkpoint.
 const KIND: &str = "handover";
@@ -147,14 +150,18 @@ pub(crate) fn handover(log: &str, size: u64, old: &SigningKey, new: &SigningKey)
 
 /// The text of a log's handovers; none is empty.
 pub(crate) fn text(dir: &Dir) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    match dir.open(FILE) {
-        Ok(mut file) => file.read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
+    // What is no note any more is missed when its signatures are.
+    file::text(dir, FILE, MAX_FILE)
+}
+
+/// Bytes after the last handover that is whole.
+pub(crate) fn torn(dir: &Dir) -> io::Result<u64> {
+    let length = match dir.metadata(FILE) {
+        Ok(found) => found.len(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(0),
         Err(error) => return Err(error),
     };
-    // A crash can cut a character in two; what is no note any more is missed when its signatures are.
-    Ok(bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid()).to_owned())
+    Ok(length.saturating_sub(note::split(&text(dir)?).1 as u64))
 }
 
 struct Found {

@@ -28,6 +28,7 @@ use crate::{
     facts,
     id::IdSource,
     keeper, keys,
+    meter::{Meter, Standing},
     prune::{self, PruneError, Removal},
     record::Draft,
     tiler,
@@ -43,6 +44,9 @@ pub struct Options {
     pub checkpoint_every: u64,
     /// And none for longer than this.
     pub checkpoint_after: Duration,
+    /// But none for longer than this before an opening has signed its first: a log without a checkpoint vouches for nothing, and what
+    /// a crash left without one has waited long enough.
+    pub first_checkpoint_after: Duration,
     /// A new file is begun after this many bytes; also what the next opening reads again.
     pub segment_bytes: u64,
     /// What happens once the log cannot be written.
@@ -65,6 +69,7 @@ impl Default for Options {
             sync: Sync::Group,
             checkpoint_every: 1024,
             checkpoint_after: Duration::from_secs(60),
+            first_checkpoint_after: Duration::ZERO,
             segment_bytes: 4 << 20,
             on_failure: OnFailure::Deny,
             name: String::new(),
@@ -128,6 +133,7 @@ pub(crate) struct Shared {
     /// What the log calls itself in its checkpoints.
     pub(crate) origin: String,
     pub(crate) options: Options,
+    pub(crate) meter: Meter,
 }
 
 /// What changes with every record.
@@ -150,6 +156,8 @@ pub(crate) struct State {
     pub(crate) unsynced: Option<Instant>,
     /// How many records the last checkpoint covers.
     pub(crate) signed: u64,
+    /// Whether one was signed since the log was opened.
+    pub(crate) has_signed: bool,
     /// The last checkpoint and its note, once it is durable.
     pub(crate) newest: Option<(Checkpoint, String)>,
     /// Since when something is without a checkpoint.
@@ -201,6 +209,7 @@ impl State {
             asked: Vec::new(),
             unsynced: None,
             signed,
+            has_signed: false,
             newest,
             stop: None,
             failed: None,
@@ -242,7 +251,7 @@ impl Shared {
         (key, origin): (SigningKey, String),
         options: Options,
     ) -> Self {
-        Self { state: Mutex::new(state), work: Condvar::new(), disk, dir, key, origin, options }
+        Self { state: Mutex::new(state), work: Condvar::new(), disk, dir, key, origin, options, meter: Meter::new() }
     }
 
     /// A thread that panicked under the lock leaves a state nobody can vouch for.
@@ -298,6 +307,7 @@ impl Shared {
             self.work.notify_one();
             return Err(AuditError::Failed { cause: Arc::from(error.to_string()) });
         }
+        self.meter.written();
         state.chain.advance(id, hash);
         state.untiled.push(hash);
         state.segment_bytes += state.line.len() as u64;
@@ -439,6 +449,11 @@ impl Log {
     /// How many records there are.
     pub fn size(&self) -> u64 {
         self.shared.lock().chain.size()
+    }
+
+    /// How the log stands. It takes no lock, so no record waits for whoever asks.
+    pub fn standing(&self) -> Standing {
+        self.shared.meter.standing()
     }
 
     /// The newest checkpoint that is durable, signed: to be kept elsewhere, for [`crate::verify_against`]. It is what this log

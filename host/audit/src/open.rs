@@ -12,7 +12,7 @@ use crate::{
     disk::{Disk, Machine},
     edge, facts, keys,
     log::{Shared, State},
-    note, record,
+    record,
     scan::{self, Depth, Signed},
     segment::{self, Found, Lines},
     start::start,
@@ -156,13 +156,10 @@ fn lock(dir: &Dir) -> Result<File, OpenError> {
 
 /// Cut off what a crash left of a handover; gives its bytes.
 fn cut_keys(disk: &dyn Disk, dir: &Dir) -> io::Result<u64> {
-    if !dir.is_file(keys::FILE) {
-        return Ok(0);
-    }
-    let whole = note::split(&keys::text(dir)?).1 as u64;
-    let torn = dir.metadata(keys::FILE)?.len().saturating_sub(whole);
+    let torn = keys::torn(dir)?;
     if torn > 0 {
-        disk.cut(&disk.open_append(dir, keys::FILE, false)?, whole)?;
+        let file = disk.open_append(dir, keys::FILE, false)?;
+        disk.cut(&file, file.metadata()?.len().saturating_sub(torn))?;
     }
     Ok(torn)
 }

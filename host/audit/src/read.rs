@@ -20,7 +20,7 @@ pub struct Filter {
     pub principal: Option<String>,
     /// Of this tool, as served.
     pub tool: Option<String>,
-    /// Of this type, or with a trailing dot of this family: `plugin.`.
+    /// Of this type, or of this family: `plugin`.
     pub event_type: Option<String>,
     /// With this outcome.
     pub outcome: Option<String>,
@@ -132,9 +132,10 @@ impl Entry {
             && equal(&filter.trace, text("trace"))
             && filter.target.as_deref().is_none_or(|wanted| self.targets().any(|target| target == wanted))
             && filter.approval.as_deref().is_none_or(|wanted| self.approval() == Some(wanted))
-            && filter.event_type.as_deref().is_none_or(|wanted| match wanted.strip_suffix('.') {
-                Some(_) => self.event_type().starts_with(wanted),
-                None => self.event_type() == wanted,
+            && filter.event_type.as_deref().is_none_or(|wanted| {
+                // With and without the dot that a family's types have behind it.
+                let rest = self.event_type().strip_prefix(wanted.strip_suffix('.').unwrap_or(wanted));
+                rest.is_some_and(|rest| rest.starts_with('.') || (rest.is_empty() && !wanted.ends_with('.')))
             })
             && filter.event.is_none_or(|id| [self.event_id(), text("intent")].contains(&id.to_string().as_str()))
             && filter.since.is_none_or(|since| at().is_some_and(|at| at >= since))
@@ -157,10 +158,13 @@ pub fn read(dir: &Dir, filter: Filter) -> Result<Entries<'_>, ReadError> {
 
 /// The same of the last files of the log alone: so many of them, however long it has become.
 pub fn read_recent(dir: &Dir, filter: Filter, segments: usize) -> Result<Entries<'_>, ReadError> {
-    let all = list(dir)?;
-    let first = all.len().saturating_sub(segments);
-    let begin = all.get(first).copied().unwrap_or_default();
+    let begin = last(&list(dir)?, segments);
     Ok(Entries { lines: Lines::from(dir, begin)?, filter, buffer: Vec::new(), ended: false })
+}
+
+/// Where the last segments begin, so many of them.
+fn last(all: &[u64], segments: usize) -> u64 {
+    all.get(all.len().saturating_sub(segments)).copied().unwrap_or_default()
 }
 
 /// The full exchanges of the call that this outcome ends, if they were kept and are what the outcome says.
@@ -204,12 +208,12 @@ impl std::str::FromStr for Follow {
 }
 
 impl Follow {
-    /// From the last file on: so much of the past.
+    /// From the last files on, so many of them: so much of the past.
     ///
     /// # Errors
     /// When the folder cannot be read.
-    pub fn recent(dir: &Dir) -> io::Result<Self> {
-        let segment = list(dir)?.last().copied().unwrap_or_default();
+    pub fn recent(dir: &Dir, segments: usize) -> io::Result<Self> {
+        let segment = last(&list(dir)?, segments);
         Ok(Self(Position { segment, record: segment, ..Position::default() }))
     }
 

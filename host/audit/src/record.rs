@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use casemate_policy::Timestamp;
 use serde::Deserialize;
 
-use crate::{EventId, Hash, canonical::Object, canonical::write_text, facts};
+use crate::{EventId, Hash, OpenIntent, canonical::Object, canonical::write_text, facts};
 
 const HASH_KEY: &[u8] = b"{\"event_hash\":\"";
 const HASH_END: &[u8] = b"\",";
@@ -138,13 +138,12 @@ pub enum Damage {
 
 /// The core of a line whose hash is right.
 #[derive(Debug)]
-pub(crate) struct Checked<'a> {
+pub(crate) struct Checked {
     pub(crate) hash: Hash,
     pub(crate) previous: Hash,
     pub(crate) id: EventId,
-    pub(crate) event_type: Cow<'a, str>,
-    pub(crate) principal_id: Cow<'a, str>,
-    pub(crate) tool_name: Cow<'a, str>,
+    /// For an intent: what it begins.
+    pub(crate) begins: Option<OpenIntent>,
     /// For an outcome: the intent it ends.
     pub(crate) ends: Option<EventId>,
     /// For an outcome: what the file with its details hashes to.
@@ -201,7 +200,7 @@ pub(crate) fn begins_with(line: &[u8], start: &[u8]) -> bool {
 }
 
 /// Check one line, given without its newline, against its own hash.
-pub(crate) fn check(line: &[u8]) -> Result<Checked<'_>, Damage> {
+pub(crate) fn check(line: &[u8]) -> Result<Checked, Damage> {
     let rest = line.strip_prefix(HASH_KEY).ok_or(Damage::NoHash)?;
     let (stated, rest) = rest.split_at_checked(64).ok_or(Damage::NoHash)?;
     let stated = Hash::from_hex(stated).ok_or(Damage::NoHash)?;
@@ -226,8 +225,9 @@ pub(crate) fn check(line: &[u8]) -> Result<Checked<'_>, Damage> {
         Some(before) => Some(before.parse().map_err(|_| Damage::Shape("its `removed_before` is no number".to_owned()))?),
         None => None,
     };
-    let (event_type, principal_id, tool_name) = (core.event_type, core.principal_id, core.tool_name);
-    Ok(Checked { hash: actual, previous, id, event_type, principal_id, tool_name, ends, details, removed, new_key })
+    let begins = (core.event_type == facts::INTENT)
+        .then(|| OpenIntent { principal_id: core.principal_id.into_owned(), tool_name: core.tool_name.into_owned() });
+    Ok(Checked { hash: actual, previous, id, begins, ends, details, removed, new_key })
 }
 
 #[cfg(test)]
@@ -288,7 +288,7 @@ mod tests {
         let (id, mut line) = line();
         line.pop();
         let whole = check(&line).unwrap();
-        assert_eq!((whole.id, whole.previous, whole.event_type.as_ref()), (id, Hash::NONE, "outcome"));
+        assert_eq!((whole.id, whole.previous, whole.begins), (id, Hash::NONE, None));
         assert_eq!(whole.ends.unwrap().to_string(), "01234567-89ab-7000-8123-456789abcdee");
         for place in 0..line.len() {
             for bit in 0..8 {

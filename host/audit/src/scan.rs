@@ -1,14 +1,17 @@
 //! Reading a log from some point to its end, and naming the first thing that is wrong with it.
 
-use std::io::{self, Read as _};
+mod ahead;
+
+use std::{io, iter::Peekable, ops::ControlFlow, slice};
 
 use cap_std::fs::Dir;
 
+pub(crate) use self::ahead::Depth;
+use self::ahead::Seen;
 use crate::{
     Checkpoint, CheckpointDamage, Damage, Hash, Keys, KeysDamage, Place, Torn, WitnessedDamage,
-    canonical::is_canonical,
     chain::{Chain, Misfit},
-    checkpoint, note,
+    checkpoint, file, note,
     record::{self, Checked},
     segment::{Found, Lines},
 };
@@ -180,12 +183,7 @@ pub(crate) struct Checkpoints {
 
 /// Read the checkpoints. Signatures are checked of those that cover more than `from` records.
 pub(crate) fn checkpoints(dir: &Dir, keys: &Keys, from: u64) -> Result<Checkpoints, Failure> {
-    let mut bytes = Vec::new();
-    match dir.open(checkpoint::FILE) {
-        Ok(mut file) => file.read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Checkpoints::default()),
-        Err(error) => return Err(error.into()),
-    };
+    let Some(bytes) = file::read(dir, checkpoint::FILE, checkpoint::MAX_FILE)? else { return Ok(Checkpoints::default()) };
     // A crash can cut a character in two: what is not text is judged with the unfinished end, or breaks a note.
     let text = bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     let (notes, whole) = note::split(text);
@@ -215,15 +213,6 @@ fn is_crash_rest(bytes: &[u8]) -> bool {
     std::str::from_utf8(bytes).is_err_and(|error| error.valid_up_to() == 0 && error.error_len().is_none())
 }
 
-/// How closely to look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Depth {
-    /// Hashes, links and checkpoints.
-    Chain,
-    /// Also that every line is written the one way, so that no reader can see anything else in it.
-    Canonical,
-}
-
 /// A log read to its end.
 #[derive(Debug)]
 pub(crate) struct Scan {
@@ -244,46 +233,30 @@ pub(crate) fn holds(dir: &Dir, keys: &Keys, kept: &Checkpoint) -> Result<(), Fai
 /// Read from where `chain` stands, which is the beginning of a segment, to the end, or up to a record. `see` is shown every record.
 pub(crate) fn scan(
     dir: &Dir,
-    mut chain: Chain,
+    chain: Chain,
     signed: &[Signed],
     (depth, until): (Depth, Option<u64>),
-    see: &mut dyn FnMut(&Place, &Checked<'_>) -> Result<(), Failure>,
+    see: &mut dyn FnMut(&Place, &Checked) -> Result<(), Failure>,
 ) -> Result<Scan, Failure> {
     let start = chain.size();
-    let mut pending = signed.iter().skip_while(|signed| signed.checkpoint.size < start).peekable();
-    let mut vouched = start;
-    let mut lines = Lines::from(dir, start)?;
-    let mut buffer = Vec::new();
-    let mut torn = None;
-    loop {
-        while let Some(signed) = pending.next_if(|signed| signed.checkpoint.size == chain.size()) {
-            if signed.checkpoint.root != chain.tree.root() {
-                return Err(Failure::Rewritten { after: vouched, size: signed.checkpoint.size, line: signed.line });
-            }
-            vouched = signed.checkpoint.size;
+    let after = signed.partition_point(|signed| signed.checkpoint.size < start);
+    let pending = signed.get(after..).unwrap_or_default().iter().peekable();
+    let (mut walk, mut torn) = (Walk { chain, pending, vouched: start }, None);
+    walk.hold()?;
+    ahead::each(Lines::from(dir, start)?, depth, &mut |seen| {
+        if until == Some(walk.chain.size()) {
+            return Ok(ControlFlow::Break(()));
         }
-        if until == Some(chain.size()) {
-            return Ok(Scan { chain, torn });
-        }
-        let place = match lines.next(&mut buffer)? {
-            None => break,
-            Some(Found::Line(place)) => place,
-            Some(Found::Broken(place, damage)) => return Err(Failure::Damaged { place, damage }),
-            Some(Found::Gap { expected, found }) => return Err(Failure::Gap { expected, found }),
-            Some(Found::Torn(rest)) => {
+        let (place, record) = match seen {
+            Seen::Record(place, record) => (place, record),
+            Seen::Damaged(place, damage) => return Err(Failure::Damaged { place, damage }),
+            Seen::Gap { expected, found } => return Err(Failure::Gap { expected, found }),
+            Seen::Torn(rest) => {
                 torn = Some(rest);
-                break;
+                return Ok(ControlFlow::Break(()));
             }
         };
-        let record = match record::check(&buffer) {
-            Ok(record) if depth == Depth::Canonical && !is_canonical(&buffer) => {
-                drop(record);
-                return Err(Failure::Damaged { place, damage: Damage::NotCanonical });
-            }
-            Ok(record) => record,
-            Err(damage) => return Err(Failure::Damaged { place, damage }),
-        };
-        match chain.follow(&record) {
+        match walk.chain.follow(&record) {
             Ok(()) => see(&place, &record)?,
             Err(Misfit::Id) => return Err(Failure::Broken { place, cause: Break::Id }),
             Err(Misfit::Previous) => {
@@ -291,12 +264,36 @@ pub(crate) fn scan(
                 return Err(Failure::Broken { place, cause });
             }
         }
-    }
-    if let Some(signed) = signed.last().filter(|signed| signed.checkpoint.size > chain.size()) {
+        walk.hold()?;
+        Ok(ControlFlow::Continue(()))
+    })?;
+    let chain = walk.chain;
+    let missing = signed.last().filter(|signed| signed.checkpoint.size > chain.size() && until != Some(chain.size()));
+    if let Some(signed) = missing {
         let (records, line, signed) = (chain.size(), signed.line, signed.checkpoint.size);
         return Err(Failure::Truncated { records, signed, line, torn });
     }
     Ok(Scan { chain, torn })
+}
+
+/// A log being read, and the checkpoints that it has not come to.
+struct Walk<'s> {
+    chain: Chain,
+    pending: Peekable<slice::Iter<'s, Signed>>,
+    vouched: u64,
+}
+
+impl Walk<'_> {
+    /// Hold what was read to the checkpoints that cover exactly that.
+    fn hold(&mut self) -> Result<(), Failure> {
+        while let Some(signed) = self.pending.next_if(|signed| signed.checkpoint.size == self.chain.size()) {
+            if signed.checkpoint.root != self.chain.tree.root() {
+                return Err(Failure::Rewritten { after: self.vouched, size: signed.checkpoint.size, line: signed.line });
+            }
+            self.vouched = signed.checkpoint.size;
+        }
+        Ok(())
+    }
 }
 
 /// The chain breaks before `record`, which names `previous`: look where that one is.

@@ -4,12 +4,15 @@ use std::io::{self, BufRead as _, BufReader, Read as _, Seek as _};
 
 use cap_std::fs::Dir;
 
-use crate::{Damage, Hash};
+use crate::{Damage, Hash, file};
 
 const SUFFIX: &str = ".jsonl";
 
 /// No record comes near it: each of its values is bounded when it is written.
 const MAX_LINE: u64 = 8 << 20;
+
+/// Nor does what is written between two syncs.
+const MAX_TORN: u64 = 256 << 20;
 
 /// The file whose first record is the one of this number.
 pub(crate) fn name(first: u64) -> String {
@@ -119,7 +122,7 @@ impl<'d> Lines<'d> {
         }
         if at.offset > 0 && lines.segments.next().is_some() {
             let segment = name(at.segment);
-            let mut file = dir.open(&segment)?.into_std();
+            let mut file = file::open(dir, &segment)?;
             file.seek(io::SeekFrom::Start(at.offset))?;
             lines.current = Some((BufReader::with_capacity(64 << 10, file), segment));
             (lines.record, lines.line, lines.offset) = (at.record, at.line, at.offset);
@@ -144,7 +147,10 @@ impl<'d> Lines<'d> {
                 let whole = buffer.last() == Some(&b'\n');
                 // A lost power supply can leave zeros where data was not yet written; no record has a zero byte in it.
                 if last && length > 0 && (buffer.contains(&0) || (!whole && length < MAX_LINE)) {
-                    return Ok(Some(Found::Torn(torn(reader, segment.clone(), offset, buffer)?)));
+                    return Ok(Some(match torn(reader, segment.clone(), offset, buffer)? {
+                        Some(torn) => Found::Torn(torn),
+                        None => Found::Broken(place(), Damage::TooLong),
+                    }));
                 }
                 if length > 0 {
                     let found = match whole {
@@ -163,14 +169,15 @@ impl<'d> Lines<'d> {
             if first != self.record {
                 return Ok(Some(Found::Gap { expected: self.record, found: segment }));
             }
-            let file = self.dir.open(&segment)?.into_std();
+            let file = file::open(self.dir, &segment)?;
             (self.segment, self.line, self.offset) = (first, 0, 0);
             self.current = Some((BufReader::with_capacity(64 << 10, file), segment));
         }
     }
 }
 
-fn torn(reader: &mut impl io::Read, segment: String, offset: u64, read: &[u8]) -> io::Result<Torn> {
+/// What no crash leaves, because it is too long, is none.
+fn torn(reader: &mut impl io::Read, segment: String, offset: u64, read: &[u8]) -> io::Result<Option<Torn>> {
     use sha2::{Digest as _, Sha256};
     let mut hasher = Sha256::new_with_prefix(read);
     let mut bytes = read.len() as u64;
@@ -180,6 +187,9 @@ fn torn(reader: &mut impl io::Read, segment: String, offset: u64, read: &[u8]) -
         let Some(more) = chunk.get(..length).filter(|more| !more.is_empty()) else { break };
         hasher.update(more);
         bytes += length as u64;
+        if bytes > MAX_TORN {
+            return Ok(None);
+        }
     }
-    Ok(Torn { segment, offset, bytes, sha256: Hash::from_bytes(hasher.finalize().into()) })
+    Ok(Some(Torn { segment, offset, bytes, sha256: Hash::from_bytes(hasher.finalize().into()) }))
 }

@@ -13,7 +13,7 @@ use std::{collections::BTreeSet, io};
 use cap_std::fs::Dir;
 
 pub(crate) use frontier::Frontier;
-pub(crate) use read::{Published, Tiles, published};
+pub(crate) use read::{Published, Tiles, bytes, published};
 pub(crate) use tile::Tile;
 
 use crate::{Checkpoint, Hash, disk::Disk};
@@ -27,8 +27,7 @@ pub(crate) const CHECKPOINT: &str = "tlog/checkpoint";
 /// Writes the tiles. A checkpoint is published when everything that it covers is durable.
 pub(crate) struct Tlog {
     frontier: Frontier,
-    /// Folders whose names are not durable yet.
-    touched: BTreeSet<String>,
+    folders: Folders,
     /// Folders of partial tiles that are full by now.
     full: Vec<String>,
 }
@@ -36,7 +35,7 @@ pub(crate) struct Tlog {
 impl Tlog {
     /// Go on from where the published tiles end.
     pub(crate) fn after(frontier: Frontier) -> Self {
-        Self { frontier, touched: BTreeSet::new(), full: Vec::new() }
+        Self { frontier, folders: Folders::default(), full: Vec::new() }
     }
 
     /// How many records the tiles cover.
@@ -46,11 +45,11 @@ impl Tlog {
 
     /// Take further records, by their hashes. Tiles that become full are written.
     pub(crate) fn extend(&mut self, disk: &dyn Disk, dir: &Dir, hashes: &[Hash]) -> io::Result<()> {
-        let Self { frontier, touched, full } = self;
+        let Self { frontier, folders, full } = self;
         for hash in hashes {
             frontier.push(hash, &mut |tile, bytes| {
                 full.push(format!("{}.p", tile.full_path()));
-                write(disk, dir, tile, bytes, touched)
+                folders.write(disk, dir, tile, bytes)
             })?;
         }
         Ok(())
@@ -62,12 +61,10 @@ impl Tlog {
             return Err(io::Error::other("the tiles do not cover what the checkpoint does"));
         }
         for (tile, bytes) in self.frontier.partial() {
-            write(disk, dir, &tile, &bytes, &mut self.touched)?;
+            self.folders.write(disk, dir, &tile, &bytes)?;
         }
-        for folder in std::mem::take(&mut self.touched) {
-            disk.sync_dir(dir, &folder)?;
-        }
-        make(disk, dir, FOLDER, &mut self.touched)?;
+        self.folders.make(disk, dir, FOLDER)?;
+        self.folders.sync(disk, dir)?;
         disk.replace(dir, CHECKPOINT, note.as_bytes())?;
         disk.sync_dir(dir, FOLDER)?;
         // Nobody needs a partial tile that the full one is there of.
@@ -77,31 +74,49 @@ impl Tlog {
                 let name = entry?.file_name();
                 disk.remove(dir, &format!("{folder}/{}", name.to_string_lossy()))?;
             }
-            dir.remove_dir(&folder)?;
+            disk.remove_folder(dir, &folder)?;
+            self.folders.made.remove(&folder);
         }
         Ok(())
     }
 }
 
-fn write(disk: &dyn Disk, dir: &Dir, tile: &Tile, bytes: &[u8], touched: &mut BTreeSet<String>) -> io::Result<()> {
-    let path = tile.path();
-    if let Some((folder, _)) = path.rsplit_once('/') {
-        make(disk, dir, folder, touched)?;
-        touched.insert(folder.to_owned());
-    }
-    disk.replace(dir, &path, bytes)
+/// The folders that tiles are in.
+#[derive(Default)]
+struct Folders {
+    /// Those that are there, as far as this process has seen to it: what a killed one made may not be durable.
+    made: BTreeSet<String>,
+    /// Those whose names are not durable yet.
+    touched: BTreeSet<String>,
 }
 
-/// Every folder on the way to one.
-fn make(disk: &dyn Disk, dir: &Dir, folder: &str, touched: &mut BTreeSet<String>) -> io::Result<()> {
-    if dir.is_dir(folder) {
-        return Ok(());
+impl Folders {
+    fn write(&mut self, disk: &dyn Disk, dir: &Dir, tile: &Tile, bytes: &[u8]) -> io::Result<()> {
+        let path = tile.path();
+        if let Some((folder, _)) = path.rsplit_once('/') {
+            self.make(disk, dir, folder)?;
+            self.touched.insert(folder.to_owned());
+        }
+        disk.replace(dir, &path, bytes)
     }
-    let above = folder.rsplit_once('/').map(|(above, _)| above);
-    if let Some(above) = above {
-        make(disk, dir, above, touched)?;
+
+    /// Every folder on the way to one.
+    fn make(&mut self, disk: &dyn Disk, dir: &Dir, folder: &str) -> io::Result<()> {
+        if self.made.contains(folder) {
+            return Ok(());
+        }
+        let above = folder.rsplit_once('/').map(|(above, _)| above);
+        if let Some(above) = above {
+            self.make(disk, dir, above)?;
+        }
+        disk.folder(dir, folder)?;
+        self.touched.insert(above.unwrap_or(".").to_owned());
+        self.made.insert(folder.to_owned());
+        Ok(())
     }
-    disk.folder(dir, folder)?;
-    touched.insert(above.unwrap_or(".").to_owned());
-    Ok(())
+
+    /// Make all their names durable.
+    fn sync(&mut self, disk: &dyn Disk, dir: &Dir) -> io::Result<()> {
+        std::mem::take(&mut self.touched).iter().try_for_each(|folder| disk.sync_dir(dir, folder))
+    }
 }

@@ -6,7 +6,7 @@
 //! with what they cover. A checkpoint kept elsewhere ([`Report::last_checkpoint`], in [`Trust::kept`]) closes the second, and
 //! so does a witness.
 
-use std::{collections::BTreeMap, io};
+use std::{collections::BTreeMap, io, time::Duration};
 
 use cap_std::fs::Dir;
 use ed25519_dalek::VerifyingKey;
@@ -59,7 +59,23 @@ pub struct Report {
     pub torn: Option<Torn>,
     /// Bytes of an unfinished checkpoint.
     pub torn_checkpoint: u64,
+    /// Bytes of an unfinished handover to another key.
+    pub torn_keys: u64,
+    /// From the first record that no checkpoint covers to the last one.
+    pub not_covered_for: Duration,
 }
+
+/// How far a check has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Progress {
+    /// Records that were checked.
+    pub records: u64,
+    /// Records that were signed for; there may be more.
+    pub signed: u64,
+}
+
+/// Whoever watches is told after so many records.
+const TOLD_EVERY: u64 = 4096;
 
 impl Report {
     /// Records after the last checkpoint: linked to the rest, and not yet covered by a signature.
@@ -86,6 +102,11 @@ pub fn keys(dir: &Dir, key: &VerifyingKey) -> Result<Keys, Failure> {
 
 /// Check a log as [`verify`] does, and that it holds what others say of it.
 pub fn verify_with(dir: &Dir, trust: Trust<'_>) -> Result<Report, Failure> {
+    verify_watched(dir, trust, &mut |_| {})
+}
+
+/// The same, for somebody who wants to know how far it has come.
+pub fn verify_watched(dir: &Dir, trust: Trust<'_>, watch: &mut dyn FnMut(Progress)) -> Result<Report, Failure> {
     let keys = Keys::read(dir, trust.key)??;
     let published = published(dir)?;
     let found = scan::checkpoints(dir, &keys, 0)?;
@@ -102,8 +123,16 @@ pub fn verify_with(dir: &Dir, trust: Trust<'_>) -> Result<Report, Failure> {
     let chain = start(dir, &signed, &mut |hash| Ok(tiling.take(hash)?))?;
     let first = chain.size();
     let (mut removed, mut named, mut loss, mut with_details) = (0, BTreeMap::new(), None, 0);
+    let mut not_covered = None::<(u64, u64)>;
     let scan = scan::scan(dir, chain, &signed, (Depth::Canonical, None), &mut |place, record| {
         tiling.take(&record.hash)?;
+        if place.record % TOLD_EVERY == 0 {
+            watch(Progress { records: place.record, signed: covered });
+        }
+        if place.record >= covered {
+            let now = record.id.millis();
+            not_covered = Some((not_covered.map_or(now, |(since, _)| since), now));
+        }
         // Only what is signed for lets anything be missing.
         if let Some(before) = record.removed.filter(|_| place.record < covered) {
             removed = removed.max(before);
@@ -151,16 +180,14 @@ pub fn verify_with(dir: &Dir, trust: Trust<'_>) -> Result<Report, Failure> {
         unfinished: scan.chain.open.into_iter().collect(),
         torn: scan.torn,
         torn_checkpoint: found.torn,
+        torn_keys: crate::keys::torn(dir)?,
+        not_covered_for: Duration::from_millis(not_covered.map_or(0, |(since, until)| until.saturating_sub(since))),
     })
 }
 
 /// The published checkpoint's text, if there is one; one that is no text is no checkpoint.
 fn published(dir: &Dir) -> io::Result<Option<String>> {
-    match dir.read(tlog::CHECKPOINT) {
-        Ok(bytes) => Ok(Some(String::from_utf8(bytes).unwrap_or_default())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+    Ok(tlog::bytes(dir, tlog::CHECKPOINT)?.map(|bytes| String::from_utf8(bytes).unwrap_or_default()))
 }
 
 /// What is wrong with the details of an intent.
@@ -217,8 +244,19 @@ fn compare(tiles: &Tiles<'_>, tile: &Tile, bytes: &[u8], wrong: &mut Option<Fail
     let cause = match tiles.bytes(tile)? {
         None => "is missing",
         Some(found) if found != bytes => "is not what the records make it",
-        Some(_) => return Ok(()),
+        Some(_) => return compare_narrower(tiles, tile, bytes, wrong),
     };
     wrong.get_or_insert_with(|| Failure::Tile { path: tile.path(), cause });
+    Ok(())
+}
+
+/// What it was when it was narrower, for whoever has an older checkpoint.
+fn compare_narrower(tiles: &Tiles<'_>, tile: &Tile, bytes: &[u8], wrong: &mut Option<Failure>) -> io::Result<()> {
+    for narrower in tiles.narrower(tile)? {
+        let expected = bytes.get(..narrower.length()).unwrap_or_default();
+        if tiles.bytes(&narrower)?.is_some_and(|found| found != expected) {
+            wrong.get_or_insert_with(|| Failure::Tile { path: narrower.path(), cause: "is not what the records make it" });
+        }
+    }
     Ok(())
 }

@@ -5,7 +5,7 @@
 
 mod state;
 
-use std::io::{self, Read as _};
+use std::io;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use cap_std::fs::Dir;
@@ -15,9 +15,9 @@ use ed25519_dalek::{Signature, Signer as _, SigningKey, VerifyingKey};
 pub use state::{CosignError, Cosigner};
 
 use crate::{
-    Checkpoint, CheckpointDamage, Failure, Hash, Keys,
+    Checkpoint, CheckpointDamage, Failure, Hash, Keys, checkpoint,
     disk::{Disk as _, Machine},
-    note, scan,
+    file, note, scan,
 };
 
 /// The file of cosigned checkpoints in a log's folder.
@@ -187,11 +187,5 @@ pub(crate) fn kept(dir: &Dir, keys: &Keys, witnesses: &[Witness]) -> Result<Kept
 }
 
 fn text(dir: &Dir) -> io::Result<String> {
-    let mut bytes = Vec::new();
-    match dir.open(FILE) {
-        Ok(mut file) => file.read_to_end(&mut bytes)?,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        Err(error) => return Err(error),
-    };
-    Ok(bytes.utf8_chunks().next().map_or("", |chunk| chunk.valid()).to_owned())
+    file::text(dir, FILE, checkpoint::MAX_FILE)
 }

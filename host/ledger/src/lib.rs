@@ -9,6 +9,7 @@
 
 mod approvals;
 mod conduct;
+mod counts;
 mod ledger;
 mod observations;
 mod readings;
@@ -18,6 +19,7 @@ mod tasks;
 
 pub use approvals::{Approval, ApprovalError, Closed, MAX_OPEN, State};
 pub use conduct::Paused;
+pub use counts::{Counts, Onlooker};
 pub use ledger::{ChargeError, Ledger, Receipt};
 pub use observations::{MAX_SEEN, Observation};
 pub use schema::LedgerError;

@@ -7,6 +7,8 @@
 
 use std::collections::HashSet;
 
+use serde_json::Value;
+
 /// Containers inside one another.
 pub(crate) const MAX_DEPTH: usize = 32;
 /// Characters of one number: no reader needs more, and long ones are slow to read.
@@ -370,6 +372,18 @@ impl Reader<'_> {
             self.at += 1;
         }
         if self.at == start { self.fault() } else { Ok(()) }
+    }
+}
+
+/// Every string and every key, changed.
+pub(crate) fn map_texts(value: Value, change: &mut dyn FnMut(String) -> String) -> Value {
+    match value {
+        Value::String(text) => Value::String(change(text)),
+        Value::Array(items) => Value::Array(items.into_iter().map(|item| map_texts(item, change)).collect()),
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (change(key), map_texts(value, change))).collect())
+        }
+        other => other,
     }
 }
 

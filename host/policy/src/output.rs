@@ -6,6 +6,7 @@
 mod content;
 mod failure;
 mod lines;
+mod plan;
 mod redact;
 mod rules;
 mod screen;
@@ -17,12 +18,16 @@ use serde_json::Value;
 
 pub use content::{Content, is_shown, of_bytes};
 pub use failure::{CheckedFailure, FailureKind, RawFailure, check_failure};
-pub use lines::check_lines;
+pub use lines::{check_lines, check_progress};
+pub use plan::{CheckedPlan, check_plan};
 pub use redact::{LiveRedactor, Redactor};
 pub use rules::{OutputRuleError, OutputRules, untrusted};
 pub use screen::{Flag, Flags, Pattern, PatternError, PatternName, Screen};
 
-use crate::{json::Json, text::visible};
+use crate::{
+    json::{Json, map_texts},
+    text::visible,
+};
 
 /// Bytes that a piece counts beside its own: an empty one is not free, for it becomes an object of its own.
 const PIECE: usize = 32;
@@ -320,18 +325,6 @@ fn screened(value: Value, rules: &OutputRules, screen: &Screen, flags: &mut Flag
         })?;
     }
     Ok(value)
-}
-
-/// Every string and every key, changed.
-fn map_texts(value: Value, change: &mut dyn FnMut(String) -> String) -> Value {
-    match value {
-        Value::String(text) => Value::String(change(text)),
-        Value::Array(items) => Value::Array(items.into_iter().map(|item| map_texts(item, change)).collect()),
-        Value::Object(map) => {
-            Value::Object(map.into_iter().map(|(key, value)| (change(key), map_texts(value, change))).collect())
-        }
-        other => other,
-    }
 }
 
 #[cfg(test)]

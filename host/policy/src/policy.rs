@@ -196,6 +196,11 @@ impl Policy {
         self.tools.values().map(|tool| &tool.rule)
     }
 
+    /// The installed tool of this served name.
+    pub fn tool(&self, served: &str) -> Option<&ToolRule> {
+        self.tools.get(served).map(|tool| &tool.rule)
+    }
+
     /// What reads of the log sources are decided by, as of tools.
     pub fn sources(&self) -> impl Iterator<Item = &ToolRule> {
         self.guards.sources.iter().map(SourceRule::as_tool)

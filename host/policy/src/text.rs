@@ -18,20 +18,29 @@ pub fn visible(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown)
 }
 
-/// One line, in backticks, with hidden characters made visible and at most `max` characters of the original.
+/// One line, with hidden characters made visible and at most `max` characters of the original.
+pub fn line(text: &str, max: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(max));
+    push_line(&mut shown, text, max, &['\n', '\t']);
+    shown
+}
+
+/// The same in backticks.
 pub fn quote(text: &str, max: usize) -> String {
     let mut shown = String::from("`");
+    push_line(&mut shown, text, max, &['\n', '\t', '`']);
+    shown.push('`');
+    shown
+}
+
+/// At most `max` characters of a text; these of them are not shown as they are, either.
+fn push_line(shown: &mut String, text: &str, max: usize, escaped: &[char]) {
     for character in text.chars().take(max) {
-        match character {
-            '\n' | '\t' | '`' => push_escape(&mut shown, character),
-            _ => push_visible(&mut shown, character),
-        }
+        if escaped.contains(&character) { push_escape(shown, character) } else { push_visible(shown, character) }
     }
     if text.chars().nth(max).is_some() {
         shown.push('…');
     }
-    shown.push('`');
-    shown
 }
 
 fn push_visible(shown: &mut String, character: char) {
@@ -71,7 +80,7 @@ pub(crate) fn is_hidden(character: char) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{quote, visible};
+    use super::{line, quote, visible};
     use std::borrow::Cow;
 
     fn check(text: &str, shown: &str) {
@@ -96,6 +105,13 @@ mod tests {
         check("a\u{e0041}\u{e0042}", "a\\u{e0041}\\u{e0042}");
         check("a\u{e0100}", "a\\u{e0100}");
         check("a\u{ffff}\u{10fffe}\u{e000}\u{2028}\u{3164}", "a\\u{ffff}\\u{10fffe}\\u{e000}\\u{2028}\\u{3164}");
+    }
+
+    #[test]
+    fn a_line_is_one_and_bounded() {
+        assert_eq!(line("a`b\nc\td\u{1b}[2J", 80), "a`b\\u{a}c\\u{9}d\\u{1b}[2J");
+        assert_eq!(line("abcdef", 3), "abc…");
+        assert_eq!(line("abc", 3), "abc");
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Authority {
     }
 
     /// What a URL points at; its scheme is for the caller to judge.
-    pub(crate) fn of(url: &Url) -> Option<Self> {
+    pub fn of(url: &Url) -> Option<Self> {
         let host = url.host()?.to_owned();
         Some(Self { host, port: None }.with_port(url.port_or_known_default()?))
     }

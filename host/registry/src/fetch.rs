@@ -49,12 +49,12 @@ pub struct Posted {
 }
 
 impl Client {
-    /// Post JSON to a URL that a person wrote, with these headers, and read at most `cap` bytes of whatever is answered. No redirect is
+    /// Post a body to a URL that a person wrote, with these headers, and read at most `cap` bytes of whatever is answered. No redirect is
     /// followed.
-    pub async fn post(&self, url: &Url, headers: HeaderMap, json: Vec<u8>, cap: usize) -> Result<Posted, FetchError> {
+    pub async fn post(&self, url: &Url, headers: HeaderMap, body: Vec<u8>, cap: usize) -> Result<Posted, FetchError> {
         let host = host(url)?;
         self.within(&host, async {
-            let ask = Ask { host: host.clone(), method: Method::POST, url: url.clone(), headers, body: Some(json.into()) };
+            let ask = Ask { host: host.clone(), method: Method::POST, url: url.clone(), headers, body: Some(body.into()) };
             let answer = self.send(ask, true, None).await?;
             let (status, headers) = (answer.status(), answer.headers().clone());
             Ok(Posted { status, headers, body: answer.at_most(WHAT, cap).await?.to_vec() })

@@ -1,6 +1,10 @@
 //! One call from outside: what it is given, how it can end, and what is known of it afterwards.
 
-use std::{fmt, net::IpAddr, time::Duration};
+use std::{
+    fmt,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
 
 use casemate_policy::{
     egress::{Checked, Plan, Refusal},
@@ -28,6 +32,8 @@ pub struct CallSettings {
     pub progress: Option<mpsc::Sender<ProgressReport>>,
     /// How its requests leave.
     pub transport: Transport,
+    /// The `traceparent` (W3C Trace Context) that upstreams are sent which the operator wants to have one.
+    pub traceparent: Option<String>,
 }
 
 /// What ends a call from outside.
@@ -257,12 +263,18 @@ pub struct Exchange {
     pub request_sha256: String,
     /// What came of it.
     pub status: ExchangeStatus,
+    /// When it began.
+    pub began: Instant,
+    /// When its answer was whole, or it failed; none while it is under way.
+    pub ended: Option<Instant>,
 }
 
 impl Exchange {
     /// A request that is about to leave.
     pub(crate) fn of(request: &Checked) -> Self {
         Self {
+            began: Instant::now(),
+            ended: None,
             upstream: request.upstream().clone(),
             contract: request.contract().clone(),
             method: request.method(),
@@ -272,6 +284,11 @@ impl Exchange {
             request_sha256: Sha256::digest(request.body()).iter().map(|byte| format!("{byte:02x}")).collect(),
             status: ExchangeStatus::Pending,
         }
+    }
+
+    /// This came of it, now.
+    pub(crate) fn settle(&mut self, status: ExchangeStatus) {
+        (self.status, self.ended) = (status, Some(Instant::now()));
     }
 }
 
@@ -335,6 +352,8 @@ mod tests {
             request_bytes: 0,
             request_sha256: String::new(),
             status,
+            began: Instant::now(),
+            ended: None,
         };
         RunFacts { exchanges: vec![exchange], ..RunFacts::default() }
     }

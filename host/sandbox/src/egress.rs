@@ -13,5 +13,5 @@ pub(crate) use secrets::LiveSecrets;
 pub use secrets::Secrets;
 pub(crate) use supplied::Settings;
 pub(crate) use token::Witness;
-pub(crate) use transport::{Answer, SendError, Upstreams};
+pub(crate) use transport::{Answer, Leaving, SendError, Upstreams};
 pub use transport::{TransportError, UpstreamSettings};

@@ -36,7 +36,7 @@ pub use examine::{Examined, Reviewed, examine};
 pub use imports::{ImportError, SERVED_WIT, imports_of};
 pub use limits::{Limits, Maxima};
 pub use loaded::{LoadError, Loaded};
-pub use places::{Place, Share};
+pub use places::{Occupancy, Place, Share};
 pub use recording::{Difference, Expected, ExpectedBody, Received, Replay, Sent, Tape, Transport};
 pub use runtime::{DescribeError, PluginBindings, Prepared, Runtime, RuntimeError, describe};
 pub use source::BoundSource;

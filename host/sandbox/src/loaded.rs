@@ -101,6 +101,11 @@ impl Loaded {
         self.upstreams.secrets().inherit(before.upstreams.secrets());
     }
 
+    /// Whether some upstream of it is told under which trace it is asked.
+    pub fn is_traced(&self) -> bool {
+        self.upstreams.is_traced()
+    }
+
     /// Send the request of an upstream that the manifest names as harmless, or get its token, to see whether its credential works.
     /// None where the manifest names neither.
     pub async fn probe(&self, upstream: &UpstreamName) -> Option<Probed> {

@@ -39,9 +39,26 @@ impl PluginPlaces {
     }
 }
 
+/// How many places are taken, and how many calls wait for one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Occupancy {
+    /// Places that are taken.
+    pub in_use: u32,
+    /// Calls that wait.
+    pub waiting: u32,
+}
+
 /// Every place of one sandbox.
 #[derive(Debug, Clone)]
-pub(crate) struct Places(Arc<Mutex<State>>);
+pub(crate) struct Places(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    /// What was true when the lock was last given back, for whoever watches without it.
+    in_use: AtomicU32,
+    waiting: AtomicU32,
+}
 
 #[derive(Debug)]
 struct State {
@@ -132,7 +149,13 @@ impl Drop for Waiting<'_> {
 
 impl Places {
     pub(crate) fn new(all: u32) -> Self {
-        Self(Arc::new(Mutex::new(State { free: all, all, running: HashMap::new(), lines: VecDeque::new(), next: 0 })))
+        let state = Mutex::new(State { free: all, all, running: HashMap::new(), lines: VecDeque::new(), next: 0 });
+        Self(Arc::new(Shared { state, in_use: AtomicU32::new(0), waiting: AtomicU32::new(0) }))
+    }
+
+    /// How it stands. It takes no lock, so no call waits for whoever asks.
+    pub(crate) fn occupancy(&self) -> Occupancy {
+        Occupancy { in_use: self.0.in_use.load(Ordering::Relaxed), waiting: self.0.waiting.load(Ordering::Relaxed) }
     }
 
     /// A place for a call of this principal, when it is its turn.
@@ -179,6 +202,8 @@ impl Places {
     /// Give every free place to whoever's turn it is.
     fn serve(&self, mut state: MutexGuard<'_, State>) {
         let given = state.turns(self);
+        self.0.in_use.store(state.all - state.free, Ordering::Relaxed);
+        self.0.waiting.store(state.waiting(), Ordering::Relaxed);
         // A place that nobody takes any more comes back here, so not under the lock.
         drop(state);
         for (turn, place) in given {
@@ -187,7 +212,7 @@ impl Places {
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -226,6 +251,11 @@ impl State {
     /// Whether nothing but the host's places can be missing.
     fn may_run(&self, wants: &Wants) -> bool {
         !plugin_full(wants) && self.running_of(&wants.principal) < wants.running
+    }
+
+    /// Calls in all the lines.
+    fn waiting(&self) -> u32 {
+        u32::try_from(self.lines.iter().map(|line| line.waiting.len()).sum::<usize>()).unwrap_or(u32::MAX)
     }
 
     fn running_of(&self, principal: &PrincipalId) -> usize {
@@ -279,6 +309,7 @@ mod tests {
         assert!(places.take(&who("b"), &plugin, 1, SHORT).await.is_ok());
         let state = places.lock();
         assert_eq!((state.free, state.running.len(), plugin.taken()), (1, 0, 0));
+        assert_eq!(places.occupancy(), Occupancy { in_use: 0, waiting: 0 });
     }
 
     /// Sixty-four calls of one principal wait; the one call of another that comes last is second.
@@ -338,6 +369,7 @@ mod tests {
             async move { places.take(&who("large"), &plugin, 2, SHARE).await.map(drop) }
         });
         settled().await;
+        assert_eq!(places.occupancy(), Occupancy { in_use: 1, waiting: 1 });
         assert!(places.take(&who("small"), &plugin, 1, SHORT).await.is_err());
         large.abort();
         settled().await;

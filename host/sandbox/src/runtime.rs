@@ -1,7 +1,7 @@
 //! The sandbox itself: loads plugins and runs calls, each in an instance of its own.
 
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     hash::{Hash, Hasher},
     sync::Arc,
     time::{Duration, Instant},
@@ -13,7 +13,7 @@ use casemate_policy::{
     egress::{Conduct, Gate, HeldPlan},
     output::{FailureKind, RawContent, RawFailure, RawOutput},
 };
-use casemate_signing::manifest::{self, Manifest};
+use casemate_signing::manifest::{self, Manifest, UpstreamName};
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 use wasmtime::{
@@ -25,7 +25,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::{
     call::{CallSettings, Ending, Ends, Fault, Limit, Run, RunFacts, Spent},
     compile::{CacheError, CodeCache, CompileError, Worker},
-    egress::{LiveSecrets, Secrets, Settings, UpstreamSettings, Upstreams},
+    egress::{Leaving, LiveSecrets, Secrets, Settings, UpstreamSettings, Upstreams},
     engine::{self, MEMORIES, SLOTS},
     examine::Reviewed,
     import::{
@@ -39,7 +39,7 @@ use crate::{
     imports::{self, ImportError},
     limits::{Limits, Maxima},
     loaded::{LoadError, Loaded},
-    places::{Place, Places, Share},
+    places::{Occupancy, Place, Places, Share},
     precompiled::{self, Authentic},
     source::BoundSource,
     state::{
@@ -92,6 +92,8 @@ pub struct PluginBindings {
     pub sources: BTreeMap<String, BoundSource>,
     /// Its settings as JSON text, already validated.
     pub settings: String,
+    /// Upstreams that are told under which trace they are asked.
+    pub traced: BTreeSet<UpstreamName>,
 }
 
 /// What every instance needs: an engine that cannot compile, a linker, a ticker.
@@ -157,7 +159,8 @@ impl Runtime {
         let secrets = Arc::new(LiveSecrets::new(&manifest, bindings.secrets));
         let gate = Arc::new(Gate::new(&manifest, &bindings.upstreams)?.guarding(secrets.guard()));
         let settings = Settings::parse(&bindings.settings);
-        let upstreams = Upstreams::new(&manifest, &bindings.upstreams, Arc::clone(&gate), secrets, settings)?;
+        let upstreams =
+            Upstreams::new(&manifest, &bindings.upstreams, Arc::clone(&gate), secrets, settings)?.tracing(bindings.traced);
         Ok(Loaded {
             id: manifest.id(),
             digest: manifest.component.sha256.clone(),
@@ -205,6 +208,11 @@ impl Runtime {
         }
     }
 
+    /// How many places are taken, and how many calls wait for one. No call waits for whoever asks.
+    pub fn occupancy(&self) -> Occupancy {
+        self.places.occupancy()
+    }
+
     /// Run one call that has been permitted and written down, in a place of its own. Never fails: every ending is an answer.
     pub async fn run(&self, plugin: &Loaded, permit: Recorded<Permit>, settings: CallSettings, _place: Place) -> Run {
         let ends = Ends::of(&settings);
@@ -230,13 +238,14 @@ impl Runtime {
             Arc::clone(&plugin.upstreams),
             plugin.limits.clone(),
             ends.clone(),
-            (settings.transport, settings.response_bytes),
+            Leaving { transport: settings.transport, traceparent: settings.traceparent },
+            settings.response_bytes,
             stop,
         ));
         let capture = Capture::default();
         let state = State {
             egress: Egress::new(Arc::clone(&desk)),
-            progress: Progress::new(settings.progress, Some(Arc::clone(&plugin.upstreams))),
+            progress: Progress::new(settings.progress),
             sources: Sources(Arc::clone(&plugin.sources)),
             ..empty_state(&capture, &plugin.limits)
         };
@@ -356,7 +365,7 @@ fn empty_state(capture: &Capture, limits: &Limits) -> State {
         http,
         egress: Egress::none(),
         log: Log(capture.clone()),
-        progress: Progress::new(None, None),
+        progress: Progress::new(None),
         sources: Sources(Arc::default()),
         room: Room::new(limits.memory_bytes),
     }

@@ -126,7 +126,7 @@ fn check_names<'m>(file: &File, manifest: &'m Manifest) -> Result<&'m Tool, Case
     if let Some(name) = file.scope.keys().find(|name| !dimensions.contains(*name)) {
         return Err(unknown("scope for this tool", name.as_str(), dimensions.iter().map(|name| name.as_str()).collect()));
     }
-    if let Some(name) = file.sources.keys().find(|name| !manifest.sources.contains_key(*name)) {
+    if let Some(name) = file.sources.keys().find(|name| !manifest.binds(name)) {
         return Err(unknown("source", name.as_str(), manifest.sources.keys().map(|name| name.as_str()).collect()));
     }
     Ok(tool)

@@ -39,6 +39,7 @@ pub mod sign;
 pub mod signer;
 pub mod test;
 pub mod token;
+pub mod top;
 pub mod trust;
 pub mod update;
 pub mod verify;

@@ -15,6 +15,7 @@ mod place;
 mod redact;
 mod secret;
 mod sources;
+mod telemetry;
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -33,6 +34,7 @@ use casemate_signing::{
     digest::Digest,
     manifest::{PluginName, SecretName, SourceName, ToolName, UpstreamName},
 };
+use secrecy::SecretString;
 use semver::VersionReq;
 use serde_json::Value;
 
@@ -41,12 +43,13 @@ use crate::mcp::Revision;
 pub use advisories::{AdvisoryRules, Waiver};
 pub use audit::AuditConfig;
 pub use console::ConsoleSettings;
-pub use forward::{Collector, ForwardConfig, OtlpCollector, SyslogCollector};
+pub use forward::{Collector, CollectorAuth, ForwardConfig, OtlpCollector, SyslogCollector};
 pub use http::{CallSettings, ClientAuth, ClientSettings, HttpSettings, TlsSettings};
 pub(crate) use place::of_toml;
 pub use place::{Located, Place, distance, nearest};
 pub use secret::{Mark, Provider, SecretError, SecretFault, SecretSource};
 pub use sources::SourceConfig;
+pub use telemetry::{MetricsSettings, OtlpSettings, TelemetrySettings, TokenSettings};
 
 /// Resolved configuration. Names are checked for their form here and for their existence when the plugins are known.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ pub struct Config {
     /// How the audit log is written and kept.
     pub audit: AuditConfig,
     /// Where the audit log is forwarded to.
-    pub forwards: Vec<ForwardConfig>,
+    pub forwards: Vec<Located<ForwardConfig>>,
     /// The oldest revision of the protocol that is served.
     pub oldest: Revision,
     /// Whether callers hear what plugins say while their calls run.
@@ -71,6 +74,8 @@ pub struct Config {
     pub http: HttpSettings,
     /// The console: who may look at it.
     pub console: ConsoleSettings,
+    /// What is told of calls to the operator's own systems.
+    pub telemetry: TelemetrySettings,
     /// How many calls one principal may have going.
     pub calls: CallSettings,
     /// What is known of registries, by host and port.
@@ -117,6 +122,8 @@ pub struct PluginConfig {
     pub secrets: BTreeMap<SecretName, SecretSource>,
     /// Secrets that an upstream has another value of.
     pub upstream_secrets: BTreeMap<UpstreamName, BTreeMap<SecretName, SecretSource>>,
+    /// Upstreams that are told under which trace they are asked.
+    pub traced: BTreeSet<UpstreamName>,
     /// Its settings, not yet checked against the manifest.
     pub settings: Value,
     /// Its byte sources.
@@ -131,15 +138,32 @@ impl PluginConfig {
     /// # Errors
     /// The first secret that cannot be read, by name and never by value.
     pub fn resolve_secrets(&self, plugin: &PluginName) -> Result<Secrets, SecretError> {
-        let read = |sources: &BTreeMap<SecretName, SecretSource>, upstream: Option<&UpstreamName>| {
-            let one = |(name, source): (&SecretName, &SecretSource)| {
-                let value = source.read().map_err(|fault| SecretError::new(plugin, upstream, name, fault))?;
-                Ok((name.clone(), value))
+        let mut values = self.read_secrets().into_iter();
+        let mut of = |sources: &BTreeMap<SecretName, SecretSource>, upstream: Option<&UpstreamName>| {
+            let one = |(name, value): (&SecretName, Result<SecretString, SecretFault>)| {
+                Ok((name.clone(), value.map_err(|fault| SecretError::new(plugin, upstream, name, fault))?))
             };
-            sources.iter().map(one).collect::<Result<BTreeMap<_, _>, _>>()
+            sources.keys().zip(values.by_ref()).map(one).collect::<Result<BTreeMap<_, _>, _>>()
         };
-        let own = self.upstream_secrets.iter().map(|(upstream, own)| Ok((upstream.clone(), read(own, Some(upstream))?)));
-        Ok(Secrets::new(read(&self.secrets, None)?).with_own(own.collect::<Result<_, _>>()?))
+        let shared = of(&self.secrets, None)?;
+        let own = self.upstream_secrets.iter().map(|(upstream, own)| Ok((upstream.clone(), of(own, Some(upstream))?)));
+        Ok(Secrets::new(shared).with_own(own.collect::<Result<_, _>>()?))
+    }
+
+    /// The value of each source, in their order; those that have to be waited for are asked at once.
+    fn read_secrets(&self) -> Vec<Result<SecretString, SecretFault>> {
+        std::thread::scope(|scope| {
+            let asked: Vec<_> = self
+                .secret_sources()
+                .map(|(_, _, source)| (source, source.is_waited_for().then(|| scope.spawn(|| source.read()))))
+                .collect();
+            let read = asked.into_iter().map(|(source, asked)| match asked {
+                // One that broke off is asked again, where it can say why.
+                Some(asked) => asked.join().unwrap_or_else(|_| source.read()),
+                None => source.read(),
+            });
+            read.collect()
+        })
     }
 
     /// Every source of a secret, with the upstream that has it for its own.
@@ -317,6 +341,7 @@ impl Resolver<'_> {
             log_lines: file.mcp.log_lines,
             http: HttpSettings { oauth, ..self.http(http) },
             console: self.console(file.console),
+            telemetry: self.telemetry(file.telemetry),
             calls: self.calls(file.calls),
             registries: file.registries.into_iter().filter_map(|(host, registry)| self.registry(&host, registry)).collect(),
             advisories: self.advisories(file.advisories),
@@ -348,8 +373,9 @@ impl Resolver<'_> {
 
     fn plugin(&mut self, name: &toml::Spanned<String>, mut file: file::Plugin) -> PluginConfig {
         let beside = self.path.parent().unwrap_or(Path::new("")).to_owned();
-        let mut upstream_secrets = BTreeMap::new();
+        let (mut upstream_secrets, mut traced) = (BTreeMap::new(), BTreeSet::new());
         for (name, upstream) in &mut file.upstream {
+            traced.extend(name.get_ref().parse::<UpstreamName>().ok().filter(|_| upstream.trace));
             let own = self.secrets(std::mem::take(&mut upstream.secret));
             upstream_secrets.extend(self.form(name).filter(|_| !own.is_empty()).map(|name| (name, own)));
         }
@@ -365,6 +391,7 @@ impl Resolver<'_> {
                 .collect(),
             secrets: self.secrets(file.secret),
             upstream_secrets,
+            traced,
             settings: file.settings.map_or_else(|| Value::Object(serde_json::Map::new()), json),
             sources: file
                 .source

@@ -6,7 +6,7 @@
 mod asset;
 pub(crate) mod door;
 mod form;
-mod guard;
+pub(crate) mod guard;
 mod live;
 mod login;
 mod page;

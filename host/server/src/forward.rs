@@ -5,6 +5,7 @@
 
 mod cursor;
 mod otlp;
+mod standing;
 mod syslog;
 
 use std::{
@@ -29,6 +30,8 @@ use crate::{
 };
 use cursor::Cursor;
 
+pub(crate) use standing::{Behind, behind, reached};
+
 /// Records that are sent and acknowledged together.
 const BATCH: usize = 512;
 /// How often the log is looked at once it is all sent.
@@ -51,7 +54,7 @@ impl Line {
     async fn open(to: &Collector) -> Result<Self, String> {
         match to {
             Collector::Syslog(to) => syslog::Stream::open(to).await.map(Self::Syslog),
-            Collector::Otlp(to) => otlp::Poster::new(to).map(Self::Otlp),
+            Collector::Otlp(to) => otlp::Poster::open(to).await.map(Self::Otlp),
         }
     }
 
@@ -137,7 +140,7 @@ pub(crate) async fn follow(house: Arc<House>, state: PathBuf, ended: Cancellatio
     let mut changes = <House as mcp::House>::changes(&house);
     let mut running: Vec<(ForwardConfig, CancellationToken)> = Vec::new();
     loop {
-        let named = house.serving().config().forwards.clone();
+        let named: Vec<_> = house.serving().config().forwards.iter().map(|forward| forward.value.clone()).collect();
         running.retain(|(config, token)| {
             named.contains(config) || {
                 token.cancel();

@@ -7,6 +7,7 @@ pub(crate) mod store;
 mod address;
 mod completing;
 pub(crate) mod facts;
+mod gathered;
 mod offers;
 mod open;
 mod own_audit;
@@ -21,7 +22,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use casemate_audit::{EventFacts, EventKind, Log, Outcome};
 use casemate_ledger::Ledger;
-use casemate_policy::{Call, Principal, TokenScope, ToolRule, text::visible, visible as tools_of};
+use casemate_policy::{Call, Principal, TokenScope, ToolRule, visible as tools_of};
 use casemate_sandbox::{CallSettings, ProgressReport, Runtime};
 use casemate_signing::{
     Environment,
@@ -40,11 +41,12 @@ use crate::{
     },
     pipeline::{self, Entry},
     reply,
+    telemetry::Telemetry,
 };
 
 pub use heads::CloseError;
 pub use open::{Opening, Refused};
-pub(crate) use open::{Shelf, chains, each_chain, rotate_audit_key, write_down, write_event};
+pub(crate) use open::{Shelf, chains, chains_in, each_chain, no_log, rotate_audit_key, write_down, write_event};
 pub use recorder::Recorder;
 pub(crate) use reload::follow;
 pub(crate) use rules::Rulebook;
@@ -61,6 +63,8 @@ pub struct House {
     pub(crate) log: Log,
     head: heads::Keeper,
     pub(crate) runtime: Runtime,
+    /// What watches calls: nothing, but in a server that is told to.
+    pub(crate) telemetry: Telemetry,
     /// Calls that have not come to their end.
     running: UnderWay,
     /// What is served now; replaced whole.
@@ -195,11 +199,11 @@ impl mcp::House for House {
     }
 }
 
-/// Pass a plugin's progress on until its call ends. Its words are made visible first; numbers need nothing.
+/// Pass a plugin's progress on until its call ends. Its words were checked on their way here.
 async fn pass_on(mut reports: mpsc::Receiver<ProgressReport>, sink: ProgressSink) {
     while let Some(report) = reports.recv().await {
         #[expect(clippy::cast_precision_loss, reason = "the protocol's progress is a floating-point number")]
-        sink.report(report.done as f64, report.total.map(|total| total as f64), Some(visible(&report.message).into_owned()));
+        sink.report(report.done as f64, report.total.map(|total| total as f64), Some(report.message));
     }
 }
 

@@ -18,11 +18,14 @@ use crate::{
     sheet::Provenance,
 };
 
+/// The status of one that would be loaded now.
+pub(crate) const VERIFIED: &str = "verified";
+
 /// One installed plugin.
 pub(crate) struct Installed {
     pub(crate) id: PluginId,
     pub(crate) locked: Locked,
-    /// `verified`, or why it is refused.
+    /// [`VERIFIED`], or why it is refused.
     pub(crate) status: String,
 }
 
@@ -47,7 +50,7 @@ pub(crate) fn all(context: &Context) -> Result<Vec<Installed>, Failure> {
             .and_then(|verified| verified.approve(&lock, &highwater).map_err(|error| Failure::denied(error.code())))
             .map_or_else(
                 |failure| format!("refused: {}", failure.message.lines().next().unwrap_or_default()),
-                |_| "verified".to_owned(),
+                |_| VERIFIED.to_owned(),
             )
     };
     let installed =

@@ -38,6 +38,8 @@ pub mod sheet;
 mod spending;
 pub(crate) mod ssh;
 pub(crate) mod systemd;
+mod telemetry;
 pub mod token;
+mod top;
 pub mod trace;
 pub mod trail;

@@ -2,7 +2,9 @@
 
 use std::io::IsTerminal;
 
-use tracing_subscriber::{EnvFilter, fmt};
+use tracing_subscriber::{EnvFilter, Layer as _, fmt, layer::SubscriberExt as _, registry, util::SubscriberInitExt as _};
+
+use crate::telemetry::lines::Lines;
 
 /// How much is logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
@@ -24,9 +26,13 @@ pub fn start(level: Level, json: bool) {
     };
     let filter =
         EnvFilter::new(format!("warn,casemate={level},casemate_sandbox={level},casemate_audit={level},casemate_ledger={level}"));
-    // Colours where a person looks, and does not mind them (https://no-color.org).
-    let colours = std::io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
-    let subscriber = fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(colours);
+    let lines = fmt::layer().with_writer(std::io::stderr).with_ansi(wants_colours(&std::io::stderr()));
+    let lines = if json { lines.json().boxed() } else { lines.boxed() };
     // Only fails when a subscriber is there already, as in a test.
-    let _ = if json { subscriber.json().try_init() } else { subscriber.try_init() };
+    let _ = registry().with(filter).with(lines).with(Lines).try_init();
+}
+
+/// Whether a person looks, and does not mind colours (<https://no-color.org>).
+pub(crate) fn wants_colours(stream: &impl IsTerminal) -> bool {
+    stream.is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty())
 }

@@ -10,7 +10,7 @@ mod source;
 
 use std::ops::ControlFlow;
 
-use casemate_audit::{AuditError, CallFacts, EventId};
+use casemate_audit::{AuditError, CallFacts, EventId, Withdrawal};
 use casemate_ledger::{ApprovalError, Observation, Receipt};
 use casemate_policy::{
     Call, Decision, Deferred, Denied, GrantName, Permit, Principal, ServedName,
@@ -18,7 +18,7 @@ use casemate_policy::{
     decide,
     egress::{Plan, RefusalReason},
     needs,
-    output::OutputRules,
+    output::{CheckedPlan, Flags, OutputRules, check_progress},
     session::Values,
 };
 use casemate_sandbox::{CallSettings, Effects, Ending, Place, ProgressReport, Run};
@@ -36,7 +36,8 @@ use crate::{
     mcp::{Answer, Reply},
     record,
     reply::{self, Refused},
-    trace::TraceParent,
+    telemetry::{Stage, Watch},
+    trace::{Lineage, TraceParent},
 };
 use cost::{give_back, settle};
 use details::Listening;
@@ -79,13 +80,18 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
     // catalog: what is served as this call begins, and stays so for it
     let serving = house.serving();
     // Whoever has answered is not asked again.
-    let way = Way { house, serving: &serving, principal, call: &call, asks: entry.answer.is_none() };
     let facts = record::call(&serving, &call, entry.via, entry.trace);
+    let lineage = house.telemetry.lineage(entry.trace, &facts.call_id);
+    let watch = &house.telemetry.watch(&serving, principal, &call, (&facts.call_id, entry.via), lineage);
+    let way = Way { house, serving: &serving, principal, call: &call, asks: entry.answer.is_none(), watch, lineage };
 
     // approval: an answer that the call brings is believed, or the call ends
     let heard = match &entry.answer {
         None => ControlFlow::Continue(false),
-        Some(answer) => way.hear(answer, &facts).await,
+        Some(answer) => {
+            let _stage = watch.stage(Stage::Approval);
+            way.hear(answer, &facts).await
+        }
     };
     // What was asked about is one call with what is made of it, and it was counted when it came in.
     if entry.awaits.is_none() && heard != ControlFlow::Continue(true) {
@@ -96,7 +102,7 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
     }
 
     // policy: every layer looks at the call, and one no is enough
-    let mut judged = way.judge();
+    let mut judged = way.judged();
     // sandbox: what would run has its place before it costs anything, and before an approval is used for it. Whoever had to wait for one
     // is judged again: what the session has read, and what is paused or spent, may be another by then.
     let place = match judged
@@ -112,7 +118,7 @@ pub async fn pass(house: &House, principal: &Principal, call: Call, entry: Entry
         },
     };
     if place.as_ref().is_some_and(Place::waited) {
-        judged = way.judge();
+        judged = way.judged();
     }
     match judged {
         // A log source: the same steps, and a file in place of the sandbox.
@@ -143,9 +149,19 @@ struct Way<'a> {
     call: &'a Call,
     /// Whether the person at the client may be asked something.
     asks: bool,
+    /// Who is told how it goes, if anybody is.
+    watch: &'a Watch<'a>,
+    /// Under which trace it is made.
+    lineage: Lineage,
 }
 
 impl Way<'_> {
+    /// The layers' word, as a stage of the call.
+    fn judged(&self) -> Result<Decision, String> {
+        let _stage = self.watch.stage(Stage::Policy);
+        self.judge()
+    }
+
     /// The layers' word on the call, with the ledger's readings of this moment.
     fn judge(&self) -> Result<Decision, String> {
         let (policy, now) = (self.serving.policy(), clock::now());
@@ -170,7 +186,7 @@ impl Way<'_> {
         let Some(rules) = served.rules(permit.served().as_str()) else { return unavailable("the tool has no output rules") };
         // What was taken out of service since is not called; what is from here on is stopped by its token.
         if let Some(why) = served.life.ended() {
-            let recorded = house.log.withdrawn(&permit, facts, record::unloaded(why), clock::now()).await;
+            let recorded = self.withdrawn(&permit, facts, record::unloaded(why)).await;
             return told(recorded, reply::unloaded);
         }
 
@@ -186,7 +202,11 @@ impl Way<'_> {
         let ends = GrantEnds::of(serving, &permit);
         let mut settings = settings;
         let listening = Listening::to(&permit, self.call.arguments(), &facts.arguments, &mut settings.transport);
-        let recorded = match house.log.begin(permit, facts.clone(), clock::now()).await {
+        self.watch.permitted(line.mode);
+        let stage = self.watch.stage(Stage::Intent);
+        let begun = house.log.begin(permit, facts.clone(), clock::now()).await;
+        drop(stage);
+        let recorded = match begun {
             Ok(recorded) => recorded,
             Err(reason) => {
                 give_back(house, receipt);
@@ -205,14 +225,20 @@ impl Way<'_> {
             unloaded: served.life.token(),
             grant_ended: ends.token(),
             response_bytes: receipt.bytes(),
+            traceparent: served.plugin.is_traced().then(|| self.lineage.traceparent()),
             ..settings
         };
         let (sink, settings) = (settings.progress, CallSettings { progress, ..settings });
-        let (run, ()) = tokio::join!(
+        let screen = serving.screen(&line.served);
+        let heard = |message: &str, flags: &mut Flags| check_progress(message, &served.plugin.redactor(), &screen, flags);
+        let stage = self.watch.stage(Stage::Sandbox);
+        let (run, said) = tokio::join!(
             house.runtime.run(&served.plugin, recorded, settings, place),
-            self.pass_on(reports, sink, &line, rules, &audit_id)
+            self.pass_on(reports, sink, heard, &line, rules, &audit_id)
         );
+        drop(stage);
         let Run { ending, facts: spent } = run;
+        self.watch.ran(&spent);
         served.log(&line.call_id, &spent.log);
         let receipt = settle(house, receipt, &ending, &spent);
 
@@ -226,15 +252,21 @@ impl Way<'_> {
             _ => None,
         };
         let overstepped = matches!(&ending, Ending::Refused(refusal) if refusal.reason() != RefusalReason::PlanMismatch);
-        let screen = serving.screen(&line.served);
-        let Examined { mut reply, mut outcome, outside } =
-            examine(served, (rules, &screen), &line, ending, &spent, &id.to_string());
-        if outside && planned.is_none() && serving.config().log_lines {
-            reply.log = log_lines(served, &spent.log, &screen, &mut outcome);
+        let stage = self.watch.stage(Stage::Output);
+        let mut examined = examine(served, (rules, &screen), &line, ending, &spent, &id.to_string());
+        examined.flags.extend(said);
+        if examined.outside && planned.is_none() && serving.config().log_lines {
+            examined.reply.log = log_lines(served, &spent.log, &screen, &mut examined.flags);
         }
+        examined.say_flags();
+        let Examined { mut reply, mut outcome, outside, refused, plan, .. } = examined;
+        drop(stage);
 
         // ledger: what the session has read, before it has
-        if outside && let Err(reason) = self.remember(&line, rules, |shown| said_in(&reply, shown), &audit_id) {
+        let stage = outside.then(|| self.watch.stage(Stage::Ledger));
+        let held = if outside { self.remember(&line, rules, |shown| said_in(&reply, shown), &audit_id) } else { Ok(()) };
+        drop(stage);
+        if let Err(reason) = held {
             error!(audit_id = %id, %reason, "what a call returned could not be remembered; its result was withheld");
             outcome.ending = "unremembered".into();
             reply = reply::unrecorded(spent.effects(), &id.to_string());
@@ -253,7 +285,11 @@ impl Way<'_> {
 
         // audit: the outcome, chained to the intent
         let ended = outcome.ending.clone();
-        match house.log.outcome(id, outcome, clock::now()).await {
+        self.watch.ended(&outcome, refused);
+        let stage = self.watch.stage(Stage::Outcome);
+        let recorded = house.log.outcome(id, outcome, clock::now()).await;
+        drop(stage);
+        match recorded {
             Ok(_) => {
                 info!(audit_id = %id, tool = %line.tool, principal = %line.principal, mode = line.mode, ended = %ended, ms = spent.spent.wall.as_millis(), "call");
             }
@@ -269,7 +305,7 @@ impl Way<'_> {
             self.count_denial(line.served.as_str());
         }
         match (planned, receipt) {
-            (Some((deferred, subject)), Some(receipt)) => self.request(deferred, &subject, receipt, facts).await,
+            (Some((deferred, subject)), Some(receipt)) => self.request(deferred, &subject, &plan, receipt, facts).await,
             (Some(_), None) => unavailable("a call that waits for a person was given back what it cost"),
             (None, _) => reply,
         }
@@ -284,25 +320,36 @@ impl Way<'_> {
             Err(error) => return self.not_charged(permit, facts, error).await,
         };
         let subject = deferred.subject(facts.arguments.clone(), &Plan::default(), clock::now());
-        self.request(deferred, &subject, receipt, facts).await
+        self.request(deferred, &subject, &CheckedPlan::default(), receipt, facts).await
     }
 
     async fn refused(&self, denied: &Denied, facts: CallFacts) -> Reply {
+        self.watch.denied(denied.layer().as_str(), denied.reason().code());
+        let stage = self.watch.stage(Stage::Outcome);
         let recorded = self.house.log.denied(denied, facts, clock::now()).await;
+        drop(stage);
         info!(tool = %denied.tool().escape_debug(), reason = denied.reason().code(), layer = denied.layer().as_str(), "denied");
         self.misconduct(denied).await;
         told(recorded, |id| reply::denied(denied, id))
     }
 
-    /// The call was planned: ask for the approval of exactly that.
-    async fn request(&self, deferred: &Deferred, subject: &Subject, receipt: Receipt, facts: CallFacts) -> Reply {
+    /// The call was planned: ask for the approval of exactly that. `plan` is what the model may see of it.
+    async fn request(
+        &self,
+        deferred: &Deferred,
+        subject: &Subject,
+        plan: &CheckedPlan,
+        receipt: Receipt,
+        facts: CallFacts,
+    ) -> Reply {
         let house = self.house;
         match block_in_place(|| house.ledger.request(subject, receipt)) {
             Ok(id) => {
                 info!(approval = %id, tool = %deferred.served(), principal = %self.principal.id(), "a call waits for approval");
-                self.waits(deferred, &id, Some(&subject.plan), facts).await
+                self.waits(deferred, &id, Some(plan), facts).await
             }
             Err(error @ ApprovalError::TooMany { .. }) => {
+                self.watch.denied("approval", "too-many-waiting");
                 let recorded = house.log.deferred(deferred, None, facts, clock::now()).await;
                 let message = error.to_string();
                 told(recorded, |audit_id| reply::too_many(message.lines().next().unwrap_or_default(), audit_id))
@@ -311,30 +358,45 @@ impl Way<'_> {
         }
     }
 
-    /// The call waits for this approval. `plan` is what it would send, where it was planned just now.
-    async fn waits(&self, deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>, facts: CallFacts) -> Reply {
+    /// The call waits for this approval. `plan` is what it would send, where it was planned just now. The question is about all of it.
+    async fn waits(&self, deferred: &Deferred, id: &ApprovalId, plan: Option<&CheckedPlan>, facts: CallFacts) -> Reply {
+        self.watch.deferred();
+        let stage = self.watch.stage(Stage::Outcome);
         let recorded = self.house.log.deferred(deferred, Some(id), facts, clock::now()).await;
+        drop(stage);
         let question = if self.asks { self.question(deferred, id) } else { None };
         told(recorded, |audit_id| Reply { question, ..reply::waiting(deferred, id, plan, audit_id) })
     }
 
-    /// Pass on what a plugin says while it runs. It is read like a result: no word goes out before the session holds it.
+    /// A permitted call is not made after all: on record.
+    async fn withdrawn(&self, permit: &Permit, facts: CallFacts, why: Withdrawal) -> Result<EventId, AuditError> {
+        self.watch.denied(why.layer.clone(), why.reason.clone());
+        let _stage = self.watch.stage(Stage::Outcome);
+        self.house.log.withdrawn(permit, facts, why, clock::now()).await
+    }
+
+    /// Pass on what a plugin says while it runs. It is `checked` and read like a result: no word goes out before the session holds it.
+    /// Gives what the words look like.
     async fn pass_on(
         &self,
         reports: Option<Receiver<ProgressReport>>,
         sink: Option<Sender<ProgressReport>>,
+        checked: impl Fn(&str, &mut Flags) -> String,
         line: &Line,
         rules: &OutputRules,
         audit_id: &str,
-    ) {
-        let (Some(mut reports), Some(sink)) = (reports, sink) else { return };
-        while let Some(report) = reports.recv().await {
+    ) -> Flags {
+        let mut flags = Flags::new();
+        let (Some(mut reports), Some(sink)) = (reports, sink) else { return flags };
+        while let Some(mut report) = reports.recv().await {
+            report.message = checked(&report.message, &mut flags);
             match self.remember(line, rules, |shown| shown.text(&report.message), audit_id) {
                 // A full channel means a slow client.
                 Ok(()) => drop(sink.try_send(report)),
                 Err(reason) => error!(audit_id, %reason, "what a call reported could not be remembered; it was not passed on"),
             }
         }
+        flags
     }
 
     /// What a plugin's words brought into the session: their labels, and where flow rules ask for it, their values.

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use serde_json::{Value, json};
 
 use crate::{
-    config::Config,
+    config::{Collector, Config},
     identity::oauth::OAuthSettings,
     token::{TokenFile, TokenRecord},
 };
@@ -65,6 +65,8 @@ pub fn findings(config: &Config, policy: &Policy, tokens: &TokenFile, now: Times
     policy.tools().for_each(|tool| look.tool(tool));
     look.plugins();
     look.guards();
+    look.telemetry();
+    look.forwards();
     look.tokens(tokens, now);
     config.grants.iter().for_each(|grant| look.holders(&grant.value, &grant.place.to_string(), tokens));
     look.findings.sort_by(|a, b| b.severity.cmp(&a.severity).then_with(|| (a.code, &a.place).cmp(&(b.code, &b.place))));
@@ -282,6 +284,61 @@ impl Look<'_> {
                     &file,
                     format!("`breaker.{name}` is off"),
                     format!("leave `breaker.{name}` out"),
+                );
+            }
+        }
+    }
+
+    fn telemetry(&mut self) {
+        let (file, settings) = (self.file(), &self.config.telemetry);
+        if let Some(metrics) = settings.metrics.as_ref().filter(|metrics| !metrics.address.ip().to_canonical().is_loopback()) {
+            self.add(
+                Severity::Low,
+                "metrics-reachable",
+                &file,
+                format!(
+                    "whoever reaches `{}` reads which tools there are, and how often they are called and refused",
+                    metrics.address
+                ),
+                "metrics = \"127.0.0.1:9464\", with Prometheus or an agent of its own on this machine",
+            );
+        }
+        if settings.otlp.as_ref().is_some_and(|otlp| otlp.principals) {
+            self.add(
+                Severity::Low,
+                "telemetry-names-principals",
+                &file,
+                "the collector is told who calls what, and whoever reads it there is not held to the audit log's rules"
+                    .to_owned(),
+                "principals = false; the audit log says who called",
+            );
+        }
+    }
+
+    /// Whoever has the host has its log, unless somebody else has it too.
+    fn forwards(&mut self) {
+        let forwards = &self.config.forwards;
+        if forwards.is_empty() && self.config.environment == Environment::Prod {
+            self.add(
+                Severity::Low,
+                "audit-stays-here",
+                &self.file(),
+                "the audit log is on this machine alone: whoever takes the machine takes the log with it".to_owned(),
+                "[audit.forward.NAME] with to = \"syslog+tls://…\" or \"https://…/v1/logs\"",
+            );
+        }
+        for forward in forwards {
+            let Collector::Otlp(to) = &forward.value.to else { continue };
+            if to.auth.is_none() && to.url.scheme() == "https" {
+                self.add(
+                    Severity::Low,
+                    "collector-without-credential",
+                    &forward.place.to_string(),
+                    format!(
+                        "`{}` is sent the audit log as anybody could send it something: what is there proves nothing",
+                        forward.value.name
+                    ),
+                    "auth = { scheme = \"Bearer\", secret = { file = \"…\" } }, and a collector that asks for it",
                 );
             }
         }

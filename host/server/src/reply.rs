@@ -7,17 +7,13 @@ use std::borrow::Cow;
 use casemate_policy::{
     Deferred, Denied,
     approval::ApprovalId,
-    egress::{Plan, Refusal},
-    output::{CheckedFailure, CheckedOutput, Content as Checked, Flag, Flags, Redactor, Withheld},
-    text::visible,
+    egress::Refusal,
+    output::{CheckedFailure, CheckedOutput, CheckedPlan, Content as Checked, Flag, Flags, Withheld},
 };
 use casemate_sandbox::{Effects, Fault};
 use serde_json::{Map, Value, json};
 
-use crate::{
-    mcp::{Content, Reply},
-    record::each_text,
-};
+use crate::mcp::{Content, Reply};
 
 /// `_meta` keys: a prefix of our own, as the protocol asks.
 const FLAGS: &str = "casemate.dev/flags";
@@ -49,7 +45,7 @@ fn remedy(effects: Effects, next: &str) -> Cow<'_, str> {
             format!("A request that changes something was sent, and the upstream says that it did not do it. {next}").trim_end().to_owned().into()
         }
         Effects::Happened => {
-            "A request that changes something was sent and answered before this: it has happened. Do not repeat the call.".into()
+            "A request that changes something was sent and answered before this: unless the answer said otherwise, it has happened. Do not repeat the call.".into()
         }
         Effects::Unknown => {
             "A request that changes something was sent and not answered, or with a failure of the upstream's: whether it happened is not known. Find out before you repeat the call.".into()
@@ -127,12 +123,12 @@ pub(crate) fn denied(denied: &Denied, audit_id: &str) -> Reply {
 }
 
 /// A person has to agree first. `plan` is what they are asked to agree to, where the call was planned just now.
-pub(crate) fn waiting(deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>, audit_id: &str) -> Reply {
+pub(crate) fn waiting(deferred: &Deferred, id: &ApprovalId, plan: Option<&CheckedPlan>, audit_id: &str) -> Reply {
     let mut message = format!("{}; it waits as approval {id}", deferred.why().join("; "));
     if let Some(plan) = plan {
         message.push_str(&format!(
             "\nWhat it would send above read:\n{}",
-            marked(&requests(plan), deferred.plugin().name.as_str(), audit_id, &Flags::new())
+            marked(&requests(plan.json()), deferred.plugin().name.as_str(), audit_id, plan.flags())
         ));
     }
     let remedy = format!("Tell the user that approval {id} is needed, and make exactly the same call again once it is given.");
@@ -148,6 +144,7 @@ pub(crate) fn waiting(deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>
     if let Some(structured) = reply.structured.as_mut().and_then(Value::as_object_mut) {
         structured.insert("approval_id".to_owned(), id.as_str().into());
     }
+    plan.iter().for_each(|plan| flag(&mut reply, plan.flags()));
     reply.waits = Some(id.clone());
     reply
 }
@@ -155,7 +152,7 @@ pub(crate) fn waiting(deferred: &Deferred, id: &ApprovalId, plan: Option<&Value>
 /// The requests of a plan, a line each.
 fn requests(plan: &Value) -> String {
     let of = |request: &Value| {
-        let text = |name: &str| visible(request.get(name).and_then(Value::as_str).unwrap_or_default()).into_owned();
+        let text = |name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default();
         format!("{} {} ({})", text("method"), text("url"), text("effect"))
     };
     plan.get("requests").and_then(Value::as_array).into_iter().flatten().map(of).collect::<Vec<_>>().join("\n")
@@ -196,12 +193,16 @@ pub(crate) fn result(output: CheckedOutput, plugin: &str, audit_id: &str) -> Rep
         })
         .collect();
     let mut meta = meta(audit_id);
-    if !flags.is_empty() {
-        meta.insert(FLAGS.to_owned(), flags.iter().map(ToString::to_string).collect::<Vec<_>>().into());
-    }
     meta.insert(LABELS.to_owned(), labels.into());
     meta.insert(PROVENANCE.to_owned(), plugin.into());
     Reply { content, structured, is_error: false, meta, question: None, waits: None, log: Vec::new() }
+}
+
+/// Say what the plugin's words in a reply look like.
+pub(crate) fn flag(reply: &mut Reply, flags: &Flags) {
+    if !flags.is_empty() {
+        reply.meta.insert(FLAGS.to_owned(), flags.iter().map(ToString::to_string).collect::<Vec<_>>().into());
+    }
 }
 
 /// Data between marks, and what the host noticed of it where it reads like more than data.
@@ -212,13 +213,13 @@ fn marked(text: &str, plugin: &str, audit_id: &str, flags: &Flags) -> String {
 
 /// A dry run: what would be sent, and that nothing was.
 ///
-/// The requests are the plugin's words, and may be an upstream's from an answer it read: marked, and without secrets.
-pub(crate) fn planned(plan: &Plan, redactor: &Redactor, plugin: &str, audit_id: &str) -> Reply {
-    let json = each_text(plan.to_short_json(), &|text| visible(&redactor.redact(text).0).into_owned());
-    let digest = plan.digest();
+/// The requests are the plugin's words, and may be an upstream's from an answer it read: marked, and a copy that was checked. The digest is
+/// of the plan itself.
+pub(crate) fn planned(plan: &CheckedPlan, digest: &str, plugin: &str, audit_id: &str) -> Reply {
+    let json = plan.json();
     let text = format!(
         "planned: this was a dry run. Nothing above read was sent. With dry_run off, this call would send:\n{}\nPlan digest: {digest}\nAudit id: {audit_id}",
-        marked(&format!("{json:#}"), plugin, audit_id, &Flags::new()),
+        marked(&format!("{json:#}"), plugin, audit_id, plan.flags()),
     );
     let mut meta = meta(audit_id);
     meta.insert(LABELS.to_owned(), json!(["untrusted"]));

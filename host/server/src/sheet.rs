@@ -253,7 +253,8 @@ impl Page {
             self.line(format_args!("  secret `{name}`{need}: {}", visible(&secret.description)));
         }
         for (name, source) in &manifest.sources {
-            self.line(format_args!("  file `{name}`: {}", visible(&source.description)));
+            let many = if source.many { "any number of files, each under a name of yours," } else { "file" };
+            self.line(format_args!("  {many} `{name}`: {}", visible(&source.description)));
         }
         for (name, dimension) in &manifest.scope {
             let kind =
@@ -294,7 +295,12 @@ impl Page {
             self.line("  - send a request that is not listed above, whatever the model or an upstream tells it");
             self.line("  - see, keep or return a credential: they are added behind the sandbox and removed from answers");
         }
-        self.line("  - read or write a file of this machine, its environment or its processes");
+        if manifest.sources.is_empty() {
+            self.line("  - read or write a file of this machine, its environment or its processes");
+        } else {
+            self.line("  - read a file of this machine that you do not bind to it, or write any");
+            self.line("  - see the environment or the processes of this machine");
+        }
         self.line("  - open a socket, listen, or start anything");
         self.line("  - keep anything from one call to the next");
         if manifest.tool.values().all(|tool| tool.effect == Effect::Read) {

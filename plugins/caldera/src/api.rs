@@ -2,15 +2,13 @@
 
 use std::time::Duration;
 
-use casemate_plugin::{Context, Failure, Path, Request, Response, SendError, Upstream};
+use casemate_plugin::{Context, Failure, Path, Request, Response, Upstream};
 use serde::de::DeserializeOwned;
 
 /// The upstream's name in plugin.toml.
 const UPSTREAM: &str = "caldera";
 /// How long a change may take. Caldera answers within a second, or, where an operation does not run, never.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(10);
-/// The code of a failure after which nobody knows what happened.
-const UNKNOWN: &str = "outcome-unknown";
+const PATIENCE: Duration = Duration::from_secs(10);
 
 pub(crate) fn caldera(cx: &Context) -> Upstream<'_> {
     cx.upstream(UPSTREAM)
@@ -44,37 +42,24 @@ fn failure(answer: &Response, what: &str) -> Failure {
     .with_retry_after(answer.retry_after())
 }
 
-/// One change that Caldera is asked for, and what a person can do when its outcome is not known.
+/// One change that Caldera is asked for: what is changed, and what a person can do when its outcome is not known.
 pub(crate) struct Change {
-    /// What is changed: `operation`.
-    pub(crate) what: &'static str,
-    /// What may have happened, and how to find out.
-    pub(crate) unknown: &'static str,
+    what: &'static str,
+    change: casemate_plugin::Change,
 }
 
 impl Change {
-    /// Send the one request of the change, once. Whatever comes back that is neither a refusal nor the object leaves the outcome
-    /// unknown: Caldera does not cancel what a client gives up on.
-    pub(crate) fn send<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T, Failure> {
-        let answer = match request.timeout(PATIENCE).send() {
-            Ok(answer) if answer.status() >= 500 => return Err(self.unknown("Caldera failed while it worked on it")),
-            Ok(answer) => answer,
-            Err(SendError::TimedOut(_)) => return Err(self.unknown("Caldera did not answer in time")),
-            Err(SendError::Broken(_) | SendError::TooLarge(_)) => return Err(self.unknown("Caldera's answer broke off")),
-            // Nothing was sent.
-            Err(error @ (SendError::Refused | SendError::Unreachable(_) | SendError::Invalid(_) | SendError::Path(_))) => {
-                return Err(error.into());
-            }
-        };
-        if !answer.is_success() {
-            return Err(failure(&answer, self.what));
-        }
-        answer.json().map_err(|_| self.unknown("Caldera took it and gave an answer that cannot be read"))
+    pub(crate) const fn new(what: &'static str, unknown: &'static str) -> Self {
+        Self { what, change: casemate_plugin::Change { service: "Caldera", unknown, patience: PATIENCE } }
     }
 
-    /// Nobody knows what happened. No kind that invites another try.
+    /// Send the one request of the change, once.
+    pub(crate) fn send<T: DeserializeOwned>(&self, request: Request<'_>) -> Result<T, Failure> {
+        self.change.send(request, |answer| failure(answer, self.what))
+    }
+
+    /// Nobody knows what happened.
     pub(crate) fn unknown(&self, why: &str) -> Failure {
-        Failure::upstream(format!("outcome unknown: {why}; {}; do not call again before that is known", self.unknown))
-            .with_code(UNKNOWN)
+        self.change.unknown(why)
     }
 }

@@ -18,10 +18,10 @@ use crate::{
     field::{AbilityId, AdversaryId},
 };
 
-const CHANGE: Change = Change {
-    what: "adversary",
-    unknown: "the adversary may exist now; look with list_adversaries, and let somebody delete it in Caldera if it is not wanted",
-};
+const CHANGE: Change = Change::new(
+    "adversary",
+    "the adversary may exist now; look with list_adversaries, and let somebody delete it in Caldera if it is not wanted",
+);
 
 /// Arguments of `create_adversary`.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -25,10 +25,8 @@ const PAUSED: &str = "paused";
 /// Agents that are named in an answer.
 const PAWS: usize = 100;
 
-const CHANGE: Change = Change {
-    what: "operation",
-    unknown: "a paused operation may exist now, of which nothing runs; somebody has to look in Caldera",
-};
+const CHANGE: Change =
+    Change::new("operation", "a paused operation may exist now, of which nothing runs; somebody has to look in Caldera");
 
 /// Arguments of `create_operation`.
 #[derive(Debug, Deserialize, JsonSchema)]

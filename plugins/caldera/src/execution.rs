@@ -16,10 +16,10 @@ use crate::{
     operations,
 };
 
-const CHANGE: Change = Change {
-    what: "link",
-    unknown: "the command may have run, or may run at any later time, as soon as the operation is running; look with get_operation",
-};
+const CHANGE: Change = Change::new(
+    "link",
+    "the command may have run, or may run at any later time, as soon as the operation is running; look with get_operation",
+);
 
 /// Arguments of `execute_ability`.
 #[derive(Debug, Deserialize, JsonSchema)]

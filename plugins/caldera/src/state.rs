@@ -10,7 +10,7 @@ use crate::{
     operations::{self, Operation},
 };
 
-const CHANGE: Change = Change { what: "state", unknown: "the operation may have changed its state; look with get_operation" };
+const CHANGE: Change = Change::new("state", "the operation may have changed its state; look with get_operation");
 
 /// Arguments of `set_operation_state`.
 #[derive(Debug, Deserialize, JsonSchema)]

@@ -12,7 +12,7 @@ pub mod bindings {
 }
 
 use bindings::{
-    casemate::plugin::{log, progress, types},
+    casemate::plugin::{log, progress, sources, types},
     wasi::{
         clocks::monotonic_clock,
         http::{
@@ -29,7 +29,7 @@ use bindings::{
 pub use bindings::export;
 pub use bindings::exports::casemate::plugin::tools::{Failure, Guest, Invocation, Outcome};
 
-use crate::{Context, Entry, FailureKind, Level, Method, Response, SendError, request::Outgoing, tool};
+use crate::{Context, Entry, FailureKind, Level, Method, Response, SendError, SourceError, request::Outgoing, tool};
 
 /// Bytes read at once: as much as the host hands out.
 const CHUNK: u64 = 64 * 1024;
@@ -82,6 +82,14 @@ impl World {
         progress::report(done, total, message);
     }
 
+    pub(crate) fn sources(&self) -> Vec<String> {
+        sources::list()
+    }
+
+    pub(crate) fn open(&self, name: &str) -> Result<OpenSource, SourceError> {
+        sources::open(name).map(OpenSource).map_err(source_error)
+    }
+
     pub(crate) fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
         let Outgoing { upstream, method, path_and_query, headers, body, timeout } = outgoing;
         let request = head(upstream, method, &path_and_query, headers)?;
@@ -109,6 +117,28 @@ impl World {
         written.map_err(|()| SendError::Broken(upstream))?;
         let headers = answer.headers().entries();
         Ok(Response::new(upstream, answer.status(), headers, read(upstream, answer)?))
+    }
+}
+
+/// A source that the host holds open.
+#[derive(Debug)]
+pub(crate) struct OpenSource(sources::Source);
+
+impl OpenSource {
+    pub(crate) fn size(&self) -> Result<u64, SourceError> {
+        self.0.size().map_err(source_error)
+    }
+
+    pub(crate) fn read(&self, offset: u64, length: u32) -> Result<Vec<u8>, SourceError> {
+        self.0.read(offset, length).map_err(source_error)
+    }
+}
+
+fn source_error(error: sources::SourceError) -> SourceError {
+    match error {
+        sources::SourceError::NotFound => SourceError::NotFound,
+        sources::SourceError::TooLarge => SourceError::TooLarge,
+        sources::SourceError::Unreadable => SourceError::Unreadable,
     }
 }
 

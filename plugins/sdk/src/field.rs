@@ -102,6 +102,7 @@ macro_rules! __text_field {
 mod bytes;
 mod list;
 mod network;
+mod passage;
 mod url;
 mod word;
 
@@ -110,6 +111,7 @@ use std::fmt;
 pub use bytes::Base64;
 pub use list::{List, Whole};
 pub use network::{DomainName, IpAddress, IpCidr};
+pub use passage::Passage;
 pub use url::HttpUrl;
 pub use word::{FileHash, FileName, Line, Md5, Name, Sha1, Sha256, TechniqueId, Uuid};
 

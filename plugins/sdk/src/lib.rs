@@ -48,16 +48,19 @@
 // So that what the macros write is right in this crate's own tests, too.
 extern crate self as casemate_plugin;
 
+mod change;
 mod context;
 mod encode;
 mod failure;
 pub mod field;
+pub mod leak;
 mod multipart;
 mod path;
 pub mod public;
 mod request;
 mod response;
 mod schema;
+mod source;
 mod text;
 mod time;
 pub mod tolerant;
@@ -82,12 +85,14 @@ use component as world;
 use testing as world;
 
 pub use casemate_plugin_macros::{path, tool};
+pub use change::Change;
 pub use context::{Context, Level};
 pub use failure::{Failure, FailureKind};
 pub use multipart::Multipart;
 pub use path::Path;
 pub use request::{Method, Request, SendError, Upstream};
 pub use response::Response;
+pub use source::{MAX_READ, Source, SourceError};
 pub use text::{clip, clip_lines};
 pub use time::Timestamp;
 pub use tool::{Effect, Entry, Outcome, Readable, Tool, ToolResult, describe};

@@ -14,9 +14,11 @@
 mod check;
 mod recorded;
 mod script;
+mod source;
 
 use std::{
     cell::RefCell,
+    collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     rc::Rc,
 };
@@ -24,11 +26,14 @@ use std::{
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::{Context, Entry, Failure, Level, Outcome, Response, SendError, request::Outgoing, tool};
+use crate::{Context, Entry, Failure, Level, Outcome, Response, SendError, SourceError, request::Outgoing, tool};
 
 pub use check::{check, check_field};
 pub use recorded::Recorded;
 pub use script::{Answer, Expected, ScriptedUpstream, answer, delete, fault, get, head, patch, post, put};
+pub use source::ScriptedSource;
+
+pub(crate) use source::OpenSource;
 
 use script::Script;
 
@@ -36,6 +41,7 @@ use script::Script;
 #[derive(Debug, Default)]
 pub(crate) struct World {
     scripts: Vec<Rc<RefCell<Script>>>,
+    sources: BTreeMap<String, ScriptedSource>,
     lines: RefCell<Vec<(Level, String)>>,
     reports: RefCell<Vec<(u64, Option<u64>, String)>>,
 }
@@ -47,6 +53,14 @@ impl World {
 
     pub(crate) fn progress(&self, done: u64, total: Option<u64>, message: &str) {
         self.reports.borrow_mut().push((done, total, message.to_owned()));
+    }
+
+    pub(crate) fn sources(&self) -> Vec<String> {
+        self.sources.keys().cloned().collect()
+    }
+
+    pub(crate) fn open(&self, name: &str) -> Result<OpenSource, SourceError> {
+        self.sources.get(name).ok_or(SourceError::NotFound)?.open()
     }
 
     pub(crate) fn send(&self, outgoing: Outgoing) -> Result<Response, SendError> {
@@ -70,6 +84,13 @@ impl Context {
     pub fn with_settings(self, settings: &impl Serialize) -> Self {
         let text = serde_json::to_string(settings).unwrap_or_else(|error| format!("settings: {error}"));
         Self::new(text, self.world)
+    }
+
+    /// With a byte source of that name.
+    #[must_use]
+    pub fn with_source(mut self, name: &str, source: impl Into<ScriptedSource>) -> Self {
+        self.world.sources.insert(name.to_owned(), source.into());
+        self
     }
 
     /// What was logged so far.

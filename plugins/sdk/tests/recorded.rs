@@ -6,7 +6,7 @@ use std::{
     panic::{AssertUnwindSafe, catch_unwind},
 };
 
-use casemate_plugin::{Context, Failure, Readable, path, plugin, testing::Recorded, tool};
+use casemate_plugin::{Context, Failure, MAX_READ, Readable, path, plugin, testing::Recorded, tool};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -36,7 +36,16 @@ pub fn carry(_: Nothing, cx: &Context) -> Result<Report, Failure> {
     if answer.is_success() { Ok(report) } else { Err(Failure::from_status("to", answer.status()).with_code("Nope")) }
 }
 
-plugin!(carry);
+/// Say how many bytes the log holds.
+#[tool(effect = read)]
+pub fn measure(_: Nothing, cx: &Context) -> Result<Report, Failure> {
+    let log = cx.source("log")?;
+    let read = log.read(0, MAX_READ)?;
+    assert_eq!(log.size()?, read.len() as u64);
+    Ok(Report { count: u32::try_from(read.len()).unwrap() })
+}
+
+plugin!(carry, measure);
 
 fn case() -> Value {
     json!({
@@ -121,13 +130,24 @@ fn a_plan_is_the_request_that_is_made_next() {
 }
 
 #[test]
+fn byte_sources_are_played_too() {
+    let measure =
+        |sources: Value, expect: Value| json!({ "tool": "measure", "arguments": {}, "sources": sources, "expect": expect });
+    let three = json!({ "outcome": "returned", "structured": { "count": 3 } });
+    assert_eq!(replay(&measure(json!({ "log": { "text": "abc" } }), three.clone())), None);
+    assert_eq!(replay(&measure(json!({ "log": { "base64": "AP8K" } }), three)), None);
+    let missing = json!({ "outcome": "failed", "kind": "not-found", "text": "no source of that name" });
+    assert_eq!(replay(&measure(json!({ "other": { "text": "abc" } }), missing)), None);
+}
+
+#[test]
 fn what_is_no_case_or_not_for_here_is_said() {
     fails("/exchange", json!([]), "unknown field `exchange`");
     fails("/expect/reason", json!("x"), "unknown field `reason`");
     fails("/exchanges/0/request/method", json!("CONNECT"), "there is no method `CONNECT`");
     fails("/exchanges/0/response/body", json!({ "base64": "%" }), "is not base64");
     fails("/expect", json!({ "outcome": "refused", "reason": "no-contract" }), "only `casemate test` can play it");
-    fails("/sources", json!({ "log": { "text": "" } }), "only `casemate test` can play it");
+    fails("/sources", json!({ "log": { "base64": "%" } }), "is not base64");
     assert!(catch_unwind(|| Recorded::read("/nowhere.json")).is_err());
     let folder = tempfile::tempdir().unwrap();
     let mut refused = case();

@@ -35,8 +35,9 @@ pub(super) fn compare(before: &Manifest, after: &Manifest, found: &mut Found) {
         found.equal(format!("{at}.optional"), &before.optional, optional);
     }
     settings::compare(before.settings.as_ref(), settings.as_ref(), found);
-    for (at, before, SourceDeclaration { description }) in found.entries("sources", &before.sources, sources) {
+    for (at, before, SourceDeclaration { description, many }) in found.entries("sources", &before.sources, sources) {
         found.equal(format!("{at}.description"), &before.description, description);
+        found.equal(format!("{at}.many"), &before.many, many);
     }
     for (name, gone) in before.scope.iter().filter(|(name, _)| !scope.contains_key(*name)) {
         // A dimension limits; without it, fewer things are asked of a target.

@@ -89,6 +89,15 @@ fn what_is_asked_for_is_compared_field_by_field() {
     check(&[("/secrets/spare", json!({ "description": "x" }))], "secrets.spare", Widened, Narrowed);
     check(&[("/secrets/api_key/description", json!("x"))], "secrets.api_key.description", Widened, Widened);
     check(&[("/sources", json!({ "log": { "description": "x" } }))], "sources.log", Widened, Narrowed);
+    let many = |many: bool| {
+        let mut manifest = value();
+        set(&mut manifest, "/sources", json!({ "log": { "description": "x", "many": many } }));
+        read(&manifest)
+    };
+    for (before, after) in [(true, false), (false, true)] {
+        let changes = Changes::between(&many(before), &many(after));
+        assert!(changes.authority.iter().any(|it| it.place == "sources.log.many" && it.verdict == Widened), "{changes:?}");
+    }
     check(&[("/scope/spare", json!({ "kind": "name", "description": "x" }))], "scope.spare", Widened, Widened);
     check(&[("/scope/group/kind", json!("host"))], "scope.group.kind", Widened, Widened);
     check(&[("/scope/group/description", json!("x"))], "scope.group.description", Widened, Widened);

@@ -131,6 +131,28 @@ fn a_yes_at_the_client_makes_the_call_once() {
     assert_eq!(recorded(&house, "approval.voted"), 2);
 }
 
+/// What the operator keeps from models is not kept from whoever has to agree to it, nor from where it goes.
+#[test]
+fn a_pattern_that_is_enforced_replaces_nothing_in_what_a_person_agrees_to() {
+    const LEAKED: &str = "AKIAIOSFODNN7EXAMPLE";
+    let house = enrol(guarded(&Guest::new("parrot"), at_the_client()), "alice")
+        .with("[redact.aws-key]\npattern = 'AKIA[0-9A-Z]{16}'\nenforce = true");
+    house.install().done();
+    let arguments = json!({ "group": "lab", "case": LEAKED });
+    let waiting = Modern::stdio(&house, json!({})).call(&house, &arguments, &json!({}));
+    assert!(!waiting.to_string().contains(LEAKED), "{waiting:#}");
+    let mut client = Modern::stdio(&house, forms());
+    let asked = Asked::from(client.call(&house, &arguments, &json!({})));
+    whole(&house, &asked.id(), &asked.text);
+    // The argument, and the body that would be sent.
+    assert_eq!(asked.text.matches(LEAKED).count(), 2, "{}", asked.text);
+    assert!(!asked.text.contains("‹redacted"), "{}", asked.text);
+    let reply = Reply(client.call(&house, &arguments, &retry(&asked.state, &yes()))).done(&["200"]);
+    assert!(!reply.0.to_string().contains(LEAKED), "{reply:?}");
+    let body = format!(r#"{{"group":"lab","note":"{LEAKED}"}}"#);
+    assert_eq!(house.received()[0].body_bytes(), body.len() as u64, "{:?}", house.received());
+}
+
 #[test]
 fn a_client_that_cannot_ask_waits_and_an_approver_agrees() {
     let house = house();

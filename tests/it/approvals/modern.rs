@@ -6,27 +6,27 @@ use super::matching;
 use crate::harness::{House, Http, Raw};
 
 /// The client.
-pub(super) enum Modern {
+pub(crate) enum Modern {
     Stdio { raw: Raw, asked: u32, able: Value },
     Http(Http),
 }
 
 impl Modern {
-    pub(super) fn stdio(house: &House, able: Value) -> Self {
+    pub(crate) fn stdio(house: &House, able: Value) -> Self {
         Self::Stdio { raw: Raw::start(house.command().arg("serve")), asked: 0, able }
     }
 
-    pub(super) fn http(house: &House, able: Value, token: &str) -> Self {
+    pub(crate) fn http(house: &House, able: Value, token: &str) -> Self {
         Self::Http(Http::start(&mut house.command(), token).able(able))
     }
 
     /// One on each transport; over HTTP it is ann's.
-    pub(super) fn both(house: &House, able: &Value) -> [Self; 2] {
+    pub(crate) fn both(house: &House, able: &Value) -> [Self; 2] {
         [Self::stdio(house, able.clone()), Self::http(house, able.clone(), &matching::token(house, "ann"))]
     }
 
     /// Any request; `name` is what HTTP puts into its header. Gives the whole answer.
-    pub(super) fn request(&mut self, method: &str, name: &str, mut params: Value) -> Value {
+    pub(crate) fn request(&mut self, method: &str, name: &str, mut params: Value) -> Value {
         match self {
             Self::Http(http) => http.post(method, Some(name), params).next(),
             Self::Stdio { raw, asked, able } => {
@@ -38,7 +38,7 @@ impl Modern {
     }
 
     /// Call `change`, with whatever else the params shall have. Gives the result; an error of the protocol is given as one, with its code.
-    pub(super) fn call(&mut self, house: &House, arguments: &Value, more: &Value) -> Value {
+    pub(crate) fn call(&mut self, house: &House, arguments: &Value, more: &Value) -> Value {
         let name = house.served("change");
         let mut params = json!({ "name": name, "arguments": arguments });
         params.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
@@ -55,7 +55,7 @@ impl Modern {
 }
 
 /// What a request says of its client.
-pub(super) fn meta(able: &Value) -> Value {
+pub(crate) fn meta(able: &Value) -> Value {
     json!({
         "io.modelcontextprotocol/protocolVersion": "2026-07-28",
         "io.modelcontextprotocol/clientCapabilities": able,

@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use super::range::{CHANGES, DISCOVERY, HUNTER, Range, WHOAMI, create, execute};
+use crate::harness::{BAD, MEANT};
 
 /// An answer of Caldera's own with one member changed.
 fn with(mut object: Value, pointer: &str, value: Value) -> Value {
@@ -121,18 +122,7 @@ fn an_adversary_that_is_gone_by_the_time_is_noticed() {
 #[test]
 fn a_bad_answer_to_a_read_changes_nothing_and_the_next_call_is_served() {
     let range = Range::open();
-    for kind in [
-        "huge-body",
-        "gzip-bomb",
-        "wrong-shape",
-        "html",
-        "invalid-json",
-        "empty-body",
-        "deep-json",
-        "redirect",
-        "not-http",
-        "two-lengths",
-    ] {
+    for kind in BAD {
         for tool in CHANGES {
             let arguments = range.arguments(tool);
             range.scripted(&Range::first_read(tool, &arguments), json!({ "misbehave": { "kind": kind } }));
@@ -157,7 +147,7 @@ fn what_machines_say_is_shown_as_data_and_nothing_in_it_is_hidden() {
         ("list_adversaries", json!({}), "/api/v2/adversaries".to_owned()),
         ("get_operation", json!({ "operation_id": operation }), format!("/api/v2/operations/{operation}")),
     ] {
-        for kind in ["hostile-text", "echo-key", "duplicate-keys", "set-cookie"] {
+        for kind in MEANT {
             range.scripted(&format!("GET {path}"), json!({ "misbehave": { "kind": kind } }));
             let reply = range.call(tool, arguments.clone());
             let text = reply.0.to_string();

@@ -1,6 +1,5 @@
 //! The range: a house with Caldera's plugin, and a Caldera with four agents.
 
-use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use toml::{Table, toml};
 
@@ -47,28 +46,22 @@ impl Range {
     /// Call as somebody who has read nothing yet.
     #[track_caller]
     pub(crate) fn call_fresh(&self, tool: &str, arguments: Value) -> Reply {
-        self.forget();
-        self.call(tool, arguments)
+        self.0.call_fresh(tool, arguments)
     }
 
     /// Nothing was read by anybody, and nothing has reached Caldera.
     pub(crate) fn forget(&self) {
-        self.0.casemate(&["sessions", "clear", "local"]);
-        self.0.upstreams().forget_received();
+        self.0.forget();
     }
 
     /// What has reached Caldera since, such as `GET /api/v2/agents`.
     pub(crate) fn reached(&self) -> Vec<String> {
-        let received = self.0.upstreams().received_by("caldera");
-        received.iter().map(|request| format!("{} {}", request.method(), request.target())).collect()
+        self.0.reached()
     }
 
     /// The bodies of what changes something and has reached Caldera since.
     pub(crate) fn changes(&self) -> Vec<Value> {
-        let received = self.0.upstreams().received_by("caldera");
-        let body = |request: &Value| STANDARD.decode(request["body_base64"].as_str().unwrap()).unwrap();
-        let changing = received.iter().filter(|request| request.method() != "GET");
-        changing.map(|request| serde_json::from_slice(&body(&request.0)).unwrap()).collect()
+        self.0.changes()
     }
 
     /// Nothing that changes something has reached Caldera since.
@@ -79,14 +72,12 @@ impl Range {
 
     /// What the next request to a path gets, such as `GET /api/v2/agents`.
     pub(crate) fn answers(&self, request: &str, answer: &Value) {
-        self.scripted(request, json!({ "answer": answer }));
+        self.0.answers(request, answer);
     }
 
     /// How the next request to a path is answered.
-    pub(crate) fn scripted(&self, request: &str, mut script: Value) {
-        let (method, path) = request.split_once(' ').unwrap();
-        (script["method"], script["path"]) = (json!(method), json!(path));
-        self.0.upstreams().script_for("caldera", script);
+    pub(crate) fn scripted(&self, request: &str, script: Value) {
+        self.0.scripted(request, script);
     }
 
     /// Tell the Caldera something.

@@ -212,3 +212,21 @@ pub(super) fn talker() {
     house.run("failed").ended("error", "internal", &["it did not work"]).silent(&["looking", "nearly done"]);
     house.goes_on();
 }
+
+/// What becomes of its words, by what they look like and what the operator looks for, is in `screened`.
+#[test]
+pub(super) fn parrot() {
+    let house = House::serving(&Guest::new("parrot"));
+    house.run("say hello").done(&["hello"]);
+    house.run("fail hello").ended("error", "internal", &["hello"]);
+    house.goes_on();
+}
+
+/// What of it is seen by whom is in `secrets::surfaces`.
+#[test]
+pub(super) fn echo_everywhere() {
+    let house = House::serving(&Guest::new("echo_everywhere"));
+    house.upstreams().script(json!({ "misbehave": { "kind": "echo-key", "form": "plain" } }));
+    house.call("hosts", json!({})).done(&["‹secret api_key›"]);
+    house.goes_on();
+}

@@ -77,7 +77,7 @@ impl Guest {
     /// Any bytes at all as a component.
     pub(crate) fn of(name: &str, component: Vec<u8>) -> Self {
         let [manifest, tools] = match name {
-            "errands" => ERRANDS,
+            "errands" | "echo_everywhere" => ERRANDS,
             "every_credential" => EVERY_CREDENTIAL,
             _ => SHARED,
         };

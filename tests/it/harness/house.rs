@@ -50,6 +50,8 @@ pub(crate) struct House {
     secret: Secret,
     /// Others that it was given.
     others: Vec<Secret>,
+    /// What its programs find in their environment besides.
+    variables: Vec<(String, String)>,
     upstreams: Upstreams,
     runtime: Runtime,
     server: Option<Server>,
@@ -131,6 +133,7 @@ impl House {
             key,
             secret,
             others: Vec::new(),
+            variables: Vec::new(),
             upstreams,
         };
         house.write_package(&house.package);
@@ -171,6 +174,12 @@ impl House {
         let table = names.into_iter().fold(&mut self.config, |at, name| at[name].as_table_mut().unwrap());
         assert!(table.remove(last).is_some(), "{path}");
         self.write_config();
+        self
+    }
+
+    /// Set a variable for every program of the house.
+    pub(crate) fn environment(mut self, name: &str, value: &str) -> Self {
+        self.variables.push((name.to_owned(), value.to_owned()));
         self
     }
 
@@ -227,6 +236,7 @@ impl House {
         let mut command = Command::new(program("casemate"));
         // What a guest could find in an environment, and never does.
         command.arg("--dir").arg(self.folder()).env("CASEMATE_TEST_CANARY", "a guest that prints this has seen the environment");
+        command.envs(self.variables.iter().map(|(name, value)| (name, value)));
         command
     }
 
@@ -287,12 +297,22 @@ impl House {
         self.others.push(Secret::of(value));
     }
 
+    /// Another secret that the host was given from elsewhere; it is not to be found anywhere, either.
+    pub(crate) fn keeps(&mut self, value: &str) {
+        self.others.push(Secret::of(value));
+    }
+
     pub(crate) fn runtime(&self) -> &Runtime {
         &self.runtime
     }
 
     pub(crate) fn server(&self) -> &Server {
         self.server.as_ref().unwrap()
+    }
+
+    /// The guest's name, or the plugin's.
+    pub(crate) fn plugin(&self) -> &str {
+        &self.plugin
     }
 
     /// The name under which a tool of the guest is served.

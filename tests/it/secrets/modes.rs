@@ -6,7 +6,7 @@ use super::{MODES, USER, house, last_key, soon};
 use crate::harness::secret::Secret;
 
 /// Values that make trouble in one encoding or another, and as many plain ones as make a hundred.
-fn hundred() -> Vec<String> {
+pub(super) fn hundred() -> Vec<String> {
     let mut values: Vec<String> = [
         "k3y/with+odd=chars\"&<>'\\`{}|^~",
         "%41%42-literal-%25-percent",

@@ -1,11 +1,17 @@
 //! Where secrets come from, how a change takes effect, and what happens when one is gone.
 
-use std::{fs, os::unix::fs::PermissionsExt};
+use std::{
+    fs,
+    net::TcpListener,
+    os::unix::fs::PermissionsExt,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use serde_json::json;
 
 use super::{house, last_key, private, soon};
-use crate::harness::House;
+use crate::harness::{House, until};
 
 /// The house with the secret from somewhere else.
 fn from(provider: &str) -> House {
@@ -81,6 +87,68 @@ fn a_vault_that_says_no_is_believed_at_once() {
     assert!(events(&house, "config.secrets-kept") == 0 && events(&house, "config.secrets-lost") == 1);
 }
 
+/// Two vaults that take connections and say nothing, each with one of the plugin's secrets.
+struct Silence([TcpListener; 2]);
+
+impl Silence {
+    fn new() -> Self {
+        Self([TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap()])
+    }
+
+    /// A house that is served with what is in files, and configured to ask these from its next reload on.
+    fn around(&self, timeout: &str) -> House {
+        let house = house().serve();
+        private(&house, "vault-token", "hvs.token-of-the-test");
+        let vault = |name: &str, vault: &TcpListener| {
+            format!(
+                "[plugins.@.secret.{name}]\ntimeout = '{timeout}'\nvault = {{ address = 'http://{}', allow_private = ['127.0.0.1/32'], path = 'a', field = 'b', {TOKEN} }}\n",
+                vault.local_addr().unwrap()
+            )
+        };
+        let both = vault("api_key", &self.0[0]) + &vault("user", &self.0[1]);
+        house.without("plugins.@.secret").with(&both)
+    }
+}
+
+#[test]
+fn two_silent_vaults_delay_a_reload_by_one_timeout_and_no_call() {
+    let silence = Silence::new();
+    let house = silence.around("4s");
+    let started = Instant::now();
+    house.hang_up();
+    let mut calls = 0;
+    let loaded = house.records("config.loaded").len();
+    until("the configuration is taken up", || {
+        if started.elapsed() < Duration::from_secs(3) {
+            assert!(last_key(&house).is_some(), "calls go on meanwhile");
+            calls += 1;
+        }
+        house.records("config.loaded").len() > loaded
+    });
+    let took = started.elapsed();
+    assert!(calls > 3 && took > Duration::from_secs(3) && took < Duration::from_millis(7500), "{calls} calls, {took:?}");
+    let refused = house.records("plugin.load-failed").pop().unwrap().to_string();
+    assert!(refused.contains("cannot be asked: "), "{refused}");
+    assert!(house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error()));
+}
+
+#[test]
+fn a_revocation_does_not_wait_for_a_silent_vault() {
+    let silence = Silence::new();
+    let house = silence.around("10s");
+    let loaded = house.records("config.loaded").len();
+    house.hang_up();
+    sleep(Duration::from_millis(500));
+    assert!(last_key(&house).is_some());
+    let revoked = Instant::now();
+    house.revoke();
+    until("it is no longer served", || {
+        house.try_call("every-credential_run", json!({ "case": "header one" })).map_or(true, |reply| reply.is_error())
+    });
+    assert!(revoked.elapsed() < Duration::from_secs(5), "{:?}", revoked.elapsed());
+    assert_eq!(house.records("config.loaded").len(), loaded, "the vaults are still being waited for");
+}
+
 #[test]
 fn a_vault_is_read_by_its_documented_paths() {
     for (path, more) in [
@@ -131,19 +199,6 @@ fn a_program_writes_the_secret_and_nothing_else_is_shown() {
         assert!(broken.code == 1 && shown.contains(why), "{script}: {broken:?}");
         assert!(!shown.contains("written-") && !shown.contains("private words"), "{shown}");
     }
-}
-
-#[test]
-fn a_keyring_is_asked_by_its_own_program() {
-    let house = from("{ env = \"X\" }");
-    let program = house.folder().join("secret-tool");
-    let script = "#!/bin/sh\ntest \"$*\" = 'lookup service casemate account lab' && printf from-the-keyring\n";
-    fs::write(&program, script).unwrap();
-    fs::set_permissions(&program, fs::Permissions::from_mode(0o700)).unwrap();
-    let provider =
-        format!("{{ keyring = {{ service = \"casemate\", account = \"lab\", program = \"{}\" }} }}", program.display());
-    let house = house.without("plugins.@.secret.api_key").with(&format!("plugins.@.secret.api_key = {provider}")).serve();
-    assert_eq!(last_key(&house).as_deref(), Some("from-the-keyring"));
 }
 
 #[test]
@@ -219,7 +274,8 @@ fn a_provider_is_exactly_one_and_whole() {
             "`mount`, `path` and `field`",
         ),
         ("{ vault = { address = \"https://v\", path = \"a\", field = \"b\" } }", "either `token` or `approle`"),
-        ("{ keyring = { service = \"a\", account = \"b\", program = \"/bin/sh\" } }", "secret-tool"),
+        ("{ keyring = { service = \"a\", account = \"b\", program = \"/bin/sh\" } }", "unknown field `program`"),
+        ("{ keyring = { service = \"\", account = \"b\" } }", "a service and an account"),
     ] {
         from(provider).casemate(&["secret", "list"]).refused(&[why]);
     }

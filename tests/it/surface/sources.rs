@@ -46,6 +46,8 @@ fn a_source_is_read_whole_in_parts_and_from_its_end() {
             assert_eq!(meta["casemate.dev/labels"], json!(["logins", "untrusted"]));
             assert_eq!(meta["casemate.dev/range"]["offset"], offset, "{uri}");
             assert_eq!(meta["casemate.dev/range"]["size"], LINES.len(), "{uri}");
+            let hidden = if part.contains("200b") { json!(["hidden-characters"]) } else { Value::Null };
+            assert_eq!(meta["casemate.dev/flags"], hidden, "{uri}");
         }
     }
 }
@@ -62,6 +64,8 @@ fn a_read_is_a_call_on_record() {
     assert_eq!((said(&intents[0], "grant"), said(&intents[1], "arguments")), (&json!("tester"), &json!({ "lines": "1" })));
     let outcomes = house.records("outcome");
     assert_eq!((&outcomes[0]["outcome"], said(&outcomes[0], "labels")), (&json!("allowed"), &json!(["logins", "untrusted"])));
+    // What its words look like is said to the client and on record.
+    assert_eq!(said(&outcomes[0], "flags"), &json!(["hidden-characters"]), "{:#}", outcomes[0]);
     // And what the caller's own trail has.
     let own: Value = serde_json::from_str(client.read("casemate://audit/self")["text"].as_str().unwrap()).unwrap();
     assert_eq!(own["records"].as_array().unwrap().len(), 4, "{own:#}");

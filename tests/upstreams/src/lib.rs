@@ -9,6 +9,11 @@
 //! | `oauth` | an authorization server that signs whatever it is asked to |
 //! | `mirror` | answers with every credential it is sent, in every spelling; hands out tokens |
 //! | `vault` | HashiCorp Vault and OpenBao: KV version 1 and 2, namespaces, AppRole |
+//! | `collector` | an OpenTelemetry collector: OTLP over HTTP, in JSON |
+//! | `hackerone` | HackerOne's API for hackers: reports in numbered pages, and submitting one |
+//! | `slack` | Slack's Web API: status 200 for everything, mentions, cursors |
+//! | `github` | GitHub's contents API: a repository with branches, blobs and conflicts |
+//! | `shodan` | Shodan's REST API: hosts, searches, credits |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -17,16 +22,22 @@
 //! A new fake is one module with one [`Upstream`] and a line in [`start`].
 
 pub mod caldera;
+pub mod collector;
 pub mod control;
 pub mod echo;
+pub mod github;
+pub mod hackerone;
 pub mod hostile;
 pub mod http;
+pub mod key;
 pub mod mirror;
 pub mod misbehaviour;
 pub mod oauth;
 pub mod record;
 pub mod script;
 mod serve;
+pub mod shodan;
+pub mod slack;
 pub mod vault;
 pub mod virustotal;
 
@@ -152,6 +163,11 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(oauth::OAuth::new()),
         Arc::new(mirror::Mirror::default()),
         Arc::new(vault::Vault::default()),
+        Arc::new(collector::Collector::default()),
+        Arc::new(hackerone::HackerOne::default()),
+        Arc::new(slack::Slack::default()),
+        Arc::new(github::GitHub::default()),
+        Arc::new(shodan::Shodan::default()),
     ];
 
     let mut origins = BTreeMap::new();

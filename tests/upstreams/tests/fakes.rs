@@ -425,7 +425,24 @@ fn ends(child: &mut Child) -> bool {
 fn the_binary_says_where_it_is_and_ends_with_its_parent() {
     let (mut child, ready) = binary();
     let names: Vec<_> = ready.as_object().unwrap().keys().collect();
-    assert_eq!(names, ["caldera", "control", "echo", "hostile", "mirror", "oauth", "vault", "virustotal"]);
+    assert_eq!(
+        names,
+        [
+            "caldera",
+            "collector",
+            "control",
+            "echo",
+            "github",
+            "hackerone",
+            "hostile",
+            "mirror",
+            "oauth",
+            "shodan",
+            "slack",
+            "vault",
+            "virustotal"
+        ]
+    );
     for origin in ready.as_object().unwrap().values() {
         TcpStream::connect(origin.as_str().unwrap().strip_prefix("http://").unwrap()).unwrap();
     }

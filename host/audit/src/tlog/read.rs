@@ -1,6 +1,6 @@
 //! Reading tiles back. Nothing read here is believed before it leads to a root that is signed.
 
-use std::io::{self, Read as _};
+use std::io;
 
 use cap_std::fs::Dir;
 
@@ -8,7 +8,7 @@ use super::{
     CHECKPOINT, Frontier,
     tile::{Tile, WIDTH},
 };
-use crate::{Checkpoint, Hash, merkle::complete_root};
+use crate::{Checkpoint, Hash, file, merkle::complete_root};
 
 /// No tile or checkpoint with its cosignatures comes near it.
 const MAX_FILE: u64 = 64 << 10;
@@ -26,22 +26,14 @@ pub(crate) enum Published {
 
 /// The checkpoint that the tiles are published under; whoever signed it.
 pub(crate) fn published(dir: &Dir) -> io::Result<Published> {
-    let Some(bytes) = file(dir, CHECKPOINT)? else { return Ok(Published::Nothing) };
+    let Some(bytes) = bytes(dir, CHECKPOINT)? else { return Ok(Published::Nothing) };
     let text = String::from_utf8(bytes).unwrap_or_default();
     let body = text.split_once("\n\n").map(|(body, _)| body);
     Ok(body.and_then(|body| Checkpoint::read(body).ok()).map_or(Published::Broken, Published::Checkpoint))
 }
 
-fn file(dir: &Dir, path: &str) -> io::Result<Option<Vec<u8>>> {
-    match dir.open(path) {
-        Ok(file) => {
-            let mut bytes = Vec::new();
-            file.take(MAX_FILE).read_to_end(&mut bytes)?;
-            Ok(Some(bytes))
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(error),
-    }
+pub(crate) fn bytes(dir: &Dir, path: &str) -> io::Result<Option<Vec<u8>>> {
+    file::read(dir, path, MAX_FILE)
 }
 
 /// The tiles of a tree of one size.
@@ -66,15 +58,29 @@ impl<'d> Tiles<'d> {
 
     /// A tile's file; the full tile serves for any narrower one.
     pub(crate) fn bytes(&self, tile: &Tile) -> io::Result<Option<Vec<u8>>> {
-        match file(self.dir, &tile.path())? {
+        match bytes(self.dir, &tile.path())? {
             None if tile.width < WIDTH => {
-                let mut full = file(self.dir, &tile.full_path())?;
-                let entry = if tile.level.is_none() { 34 } else { 32 };
-                full.iter_mut().for_each(|bytes| bytes.truncate(usize::try_from(tile.width).unwrap_or(0) * entry));
+                let mut full = bytes(self.dir, &tile.full_path())?;
+                full.iter_mut().for_each(|bytes| bytes.truncate(tile.length()));
                 Ok(full)
             }
             found => Ok(found),
         }
+    }
+
+    /// The same tile as it was for smaller trees, as far as it is still there.
+    pub(crate) fn narrower(&self, tile: &Tile) -> io::Result<Vec<Tile>> {
+        let entries = match self.dir.read_dir(format!("{}.p", tile.full_path())) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut narrower = Vec::new();
+        for entry in entries {
+            let width = entry?.file_name().to_str().and_then(|name| name.parse().ok());
+            narrower.extend(width.filter(|width| (1..tile.width).contains(width)).map(|width| Tile { width, ..*tile }));
+        }
+        Ok(narrower)
     }
 
     fn hashes(&mut self, level: Option<u8>, number: u64) -> io::Result<&[Hash]> {

@@ -40,6 +40,12 @@ impl Tile {
         }
     }
 
+    /// How long its file is.
+    pub(crate) fn length(&self) -> usize {
+        let entry = if self.level.is_none() { LENGTH.len() + 32 } else { 32 };
+        usize::try_from(self.width).unwrap_or(usize::MAX).saturating_mul(entry)
+    }
+
     /// What is in its file.
     pub(crate) fn bytes(&self, hashes: &[Hash]) -> Vec<u8> {
         let prefix: &[u8] = if self.level.is_none() { &LENGTH } else { &[] };

@@ -20,7 +20,8 @@ pub(crate) fn key() -> SigningKey {
 
 /// Nothing happens by time alone: what a test sees is what it asked for.
 pub(crate) fn quiet() -> Options {
-    Options { checkpoint_every: 100, checkpoint_after: Duration::from_secs(3600), ..Options::default() }
+    let never = Duration::from_secs(3600);
+    Options { checkpoint_every: 100, checkpoint_after: never, first_checkpoint_after: never, ..Options::default() }
 }
 
 /// Small files, and a checkpoint after every record.

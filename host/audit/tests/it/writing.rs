@@ -50,13 +50,17 @@ fn checkpoints_come_by_number() {
 #[test]
 fn checkpoints_come_by_time() {
     let folder = Folder::new();
-    let (log, _) = folder.open(Options { checkpoint_after: Duration::from_millis(20), ..quiet() }).unwrap();
-    wait(log.event(event(0), NOW)).unwrap();
-    let covered = || folder.verify().unwrap().covered == 1;
-    assert!((0..500).any(|_| covered() || {
-        std::thread::sleep(Duration::from_millis(10));
-        false
-    }));
+    let soon = Duration::from_millis(20);
+    let (log, _) = folder.open(Options { checkpoint_after: soon, first_checkpoint_after: soon, ..quiet() }).unwrap();
+    // The first, and those behind it.
+    for number in 0..2 {
+        wait(log.event(event(number), NOW)).unwrap();
+        let covered = || folder.verify().unwrap().covered == number as u64 + 1;
+        assert!((0..500).any(|_| covered() || {
+            std::thread::sleep(Duration::from_millis(10));
+            false
+        }));
+    }
     drop(log);
 }
 

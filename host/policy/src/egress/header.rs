@@ -15,8 +15,9 @@ const MAX_VALUE: usize = 4096;
 const ALLOWED: [&str; 4] = ["accept", "accept-language", "content-type", "user-agent"];
 
 /// What only the host sets, whatever a contract says: framing (RFC 9112), hop-by-hop fields (RFC 9110, section 7.6.1),
-/// credentials, and the fields by which proxies and frameworks replace method, path, host or client address.
-const RESERVED: [&str; 36] = [
+/// credentials, the trace (W3C Trace Context), and the fields by which proxies and frameworks replace method, path, host or client
+/// address.
+const RESERVED: [&str; 38] = [
     "accept-encoding",
     "authorization",
     "client-ip",
@@ -38,6 +39,8 @@ const RESERVED: [&str; 36] = [
     "referer",
     "set-cookie",
     "te",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "true-client-ip",
@@ -162,6 +165,8 @@ mod tests {
             "x-forwarded-host",
             "X-HTTP-Method-Override",
             "sec-fetch-site",
+            "TraceParent",
+            "tracestate",
         ] {
             assert_eq!(refused(&[(name, b"a")]), RefusalReason::HeaderForbidden, "{name}");
             assert!(is_reserved(&name.to_ascii_lowercase()));

@@ -8,6 +8,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Checked, checked::under};
 use crate::{
     call::{canonical_digest, hex},
+    json::map_texts,
     text::visible,
 };
 
@@ -62,18 +63,33 @@ impl Plan {
     /// All of it, for the person who agrees to it and for [`super::HeldPlan`]. No credential is in it: its place shows
     /// `‹secret NAME›`. A volatile place shows `‹volatile›`.
     pub fn to_json(&self) -> Value {
-        self.written(usize::MAX)
+        self.written(&mut |planned| request(planned, usize::MAX))
     }
 
-    /// For models and logs: the same with at most 16 KiB of each body's text. It says how much is left out, and has another
-    /// digest than the plan.
-    pub fn to_short_json(&self) -> Value {
-        self.written(SHORT_BODY)
+    /// For models: a copy with every text changed, and at most 16 KiB of each body's. It says how much is left out, and has
+    /// another digest than the plan. A text is changed whole before it is cut: what is looked for in it may stand where the cut is.
+    pub fn to_short_json(&self, change: &mut dyn FnMut(String) -> String) -> Value {
+        self.written(&mut |planned| {
+            let (whole, short) = (request(planned, usize::MAX), request(planned, SHORT_BODY));
+            let changed = map_texts(whole.clone(), change);
+            if whole == short {
+                return changed;
+            }
+            let text = |of: &Value| of.pointer("/body/text").and_then(Value::as_str).map(str::to_owned);
+            let cut = text(&changed)
+                .filter(|text_of| text(&whole).as_ref() != Some(text_of))
+                .map(|text| text.get(..text.floor_char_boundary(SHORT_BODY)).unwrap_or_default().to_owned());
+            let mut short = map_texts(short, change);
+            if let (Some(cut), Some(place)) = (cut, short.pointer_mut("/body/text")) {
+                *place = cut.into();
+            }
+            short
+        })
     }
 
-    fn written(&self, shown_body: usize) -> Value {
+    fn written(&self, shown: &mut dyn FnMut(&Checked) -> Value) -> Value {
         let requests = self.requests.iter().map(|planned| {
-            let mut shown = request(&planned.request, shown_body);
+            let mut shown = shown(&planned.request);
             if planned.rests_on_assumption
                 && let Some(shown) = shown.as_object_mut()
             {

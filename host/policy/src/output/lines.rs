@@ -1,4 +1,4 @@
-//! Lines that a plugin wrote while it ran, for whoever made the call: checked as a failure's words are.
+//! What a plugin says while it runs, for whoever made the call: checked as a failure's words are.
 
 use super::{Flags, Redactor, Screen, failure::clean};
 
@@ -8,6 +8,14 @@ const MAX_LINE: usize = 1000;
 const MAX_LINES: usize = 100;
 /// Bytes of all of them.
 const MAX_BYTES: usize = 16 << 10;
+
+/// Characters of a progress report's message.
+const MAX_PROGRESS: usize = 256;
+
+/// A progress report's message that may be shown.
+pub fn check_progress(message: &str, redactor: &Redactor, screen: &Screen, flags: &mut Flags) -> String {
+    clean(message, MAX_PROGRESS, redactor, screen, flags)
+}
 
 /// Lines that may be shown: bounded, nothing hidden, no secret and none of the operator's patterns in them. Where some are left out, the last line says so.
 pub fn check_lines<W>(
@@ -35,8 +43,12 @@ pub fn check_lines<W>(
 }
 
 #[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::output::{Flag, Pattern};
 
     fn checked(lines: &[&str]) -> Vec<String> {
         let redactor = Redactor::new(&[("api_key", "hunter2hunter2")]);
@@ -57,6 +69,19 @@ mod tests {
     fn a_secret_is_found_before_a_line_is_cut() {
         let line = format!("{}hunter2hunter2", "a".repeat(995));
         assert!(checked(&[&line]).iter().all(|line| !line.contains("hunt")));
+    }
+
+    #[test]
+    fn progress_is_looked_through_whole_and_then_cut() {
+        let pattern = Pattern::new("key".parse().unwrap(), "AKIA[0-9A-Z]{16}", true, Vec::new(), Vec::new()).unwrap();
+        let screen = Screen::of(&"lab_run".parse().unwrap(), &[Arc::new(pattern)]);
+        let redactor = Redactor::new(&[("api_key", "hunter2hunter2")]);
+        for (said, hidden) in [("AKIAIOSFODNN7EXAMPLE", "AKIA"), ("hunter2hunter2", "hunt")] {
+            let mut flags = Flags::new();
+            let shown = check_progress(&format!("\u{1b}[2J{}{said}", "a".repeat(240)), &redactor, &screen, &mut flags);
+            assert!(!shown.contains(hidden) && !shown.contains('\u{1b}'), "{shown}");
+            assert!(shown.chars().count() <= MAX_PROGRESS + 1 && flags.contains(&Flag::TerminalEscapes), "{flags:?}");
+        }
     }
 
     #[test]

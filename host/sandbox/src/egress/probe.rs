@@ -6,12 +6,9 @@ use casemate_signing::manifest::{Credential, UpstreamName};
 
 use super::{
     token::Witness,
-    transport::{SendError, Upstreams},
+    transport::{Leaving, SendError, Upstreams},
 };
-use crate::{
-    call::{Exchange, ExchangeStatus},
-    recording::Transport,
-};
+use crate::call::{Exchange, ExchangeStatus};
 
 /// What was sent, and what came of it. Nothing of an answer but its status.
 #[derive(Debug)]
@@ -49,7 +46,7 @@ impl Witness for Journal {
 
     fn end(&self, at: usize, status: ExchangeStatus) {
         if let Some(exchange) = self.0.lock().unwrap_or_else(PoisonError::into_inner).get_mut(at) {
-            exchange.status = status;
+            exchange.settle(status);
         }
     }
 }
@@ -60,7 +57,7 @@ impl Upstreams {
         let result = match (self.gate.probe(upstream), self.gate.credential(upstream)) {
             (Some(request), _) => {
                 let at = journal.begin(Exchange::of(&request))?;
-                self.send(&request, cap, &Transport::Network, &journal).await.map(|answer| {
+                self.send(&request, cap, &Leaving::default(), &journal).await.map(|answer| {
                     let (bytes, address) = (answer.body.len(), answer.address);
                     journal.end(at, ExchangeStatus::Answered { status: answer.status, bytes, address });
                 })

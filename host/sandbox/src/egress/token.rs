@@ -156,6 +156,8 @@ impl Upstreams {
             request_bytes: shown_body.len(),
             request_sha256: Sha256::digest(&shown_body).iter().map(|byte| format!("{byte:02x}")).collect(),
             status: ExchangeStatus::Pending,
+            began: Instant::now(),
+            ended: None,
         });
         let Some(at) = at else { return std::future::pending().await };
         let request = client

@@ -1,6 +1,12 @@
 //! The only HTTP client of the host: one pool per upstream, no redirects, no proxies, every byte counted.
 
-use std::{collections::BTreeMap, error::Error, net::IpAddr, sync::Arc, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    error::Error,
+    net::IpAddr,
+    sync::Arc,
+    time::Duration,
+};
 
 use casemate_policy::{
     address,
@@ -34,6 +40,11 @@ const CONNECT: Duration = Duration::from_secs(10);
 const IDLE_CONNECTIONS: usize = 8;
 /// What upstreams see; it does not name the host's version, which is nobody's business.
 const USER_AGENT: &str = "casemate";
+
+/// What says under which trace a request is made.
+const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+/// What the trace is in, both ways (W3C Trace Context): never from a guest, and never for one.
+const TRACE: [HeaderName; 3] = [TRACEPARENT, HeaderName::from_static("tracestate"), HeaderName::from_static("traceresponse")];
 
 /// Where an upstream is, as the operator's configuration has it.
 pub type UpstreamSettings = BTreeMap<UpstreamName, UpstreamBinding>;
@@ -78,6 +89,15 @@ pub(crate) struct Answer {
     pub(crate) address: Option<IpAddr>,
 }
 
+/// How the requests of one call leave.
+#[derive(Debug, Default)]
+pub(crate) struct Leaving {
+    /// By which way.
+    pub(crate) transport: Transport,
+    /// Under which trace, where an upstream is told.
+    pub(crate) traceparent: Option<String>,
+}
+
 /// The connections of one plugin.
 pub(crate) struct Upstreams {
     pub(super) clients: BTreeMap<UpstreamName, Client>,
@@ -85,6 +105,8 @@ pub(crate) struct Upstreams {
     pub(super) secrets: Arc<LiveSecrets>,
     pub(super) settings: Settings,
     pub(super) tokens: Tokens,
+    /// Upstreams that are told under which trace they are asked.
+    traced: BTreeSet<UpstreamName>,
 }
 
 impl Upstreams {
@@ -105,7 +127,17 @@ impl Upstreams {
                     .map_err(|error| TransportError { upstream: name.clone(), reason: chain(&error) })
             })
             .collect::<Result<_, _>>()?;
-        Ok(Self { clients, gate, secrets, settings, tokens: Tokens::of(manifest) })
+        Ok(Self { clients, gate, secrets, settings, tokens: Tokens::of(manifest), traced: BTreeSet::new() })
+    }
+
+    /// The same, with these told under which trace they are asked.
+    pub(crate) fn tracing(self, traced: BTreeSet<UpstreamName>) -> Self {
+        Self { traced, ..self }
+    }
+
+    /// Whether any is.
+    pub(crate) fn is_traced(&self) -> bool {
+        !self.traced.is_empty()
     }
 
     pub(crate) fn secrets(&self) -> &LiveSecrets {
@@ -122,7 +154,7 @@ impl Upstreams {
         &self,
         request: &Checked,
         cap: usize,
-        transport: &Transport,
+        leaving: &Leaving,
         witness: &dyn Witness,
     ) -> Result<Answer, SendError> {
         let Some(client) = self.clients.get(request.upstream()) else {
@@ -130,28 +162,28 @@ impl Upstreams {
         };
         permitted(request.origin().host_str().as_ref(), request.allow_private())?;
         let plain = plain(request)?;
+        let trace = leaving.traceparent.as_deref().filter(|_| self.traced.contains(request.upstream()));
         let network = async || {
-            let (raw, held) = self.attempt(client, request, plain.clone(), cap, (None, witness)).await?;
+            let once = async |stale| self.attempt(client, request, (plain.clone(), trace), cap, (stale, witness)).await;
+            let (raw, held) = once(None).await?;
             match held {
                 // What the upstream does not take any more is had anew, once.
-                Some(held) if raw.status == 401 => {
-                    Ok(self.attempt(client, request, plain.clone(), cap, (Some(&held), witness)).await?.0)
-                }
+                Some(held) if raw.status == 401 => Ok(once(Some(&held)).await?.0),
                 _ => Ok(raw),
             }
         };
-        match transport {
-            Transport::Network => Ok(self.clean(network().await?)),
+        match &leaving.transport {
+            Transport::Network => Ok(self.clean(network().await?, trace)),
             Transport::Kept(tape) => {
                 let at = tape.sent(request);
-                let answer = self.clean(network().await?);
+                let answer = self.clean(network().await?, trace);
                 keep(tape, at, &answer);
                 Ok(answer)
             }
             Transport::Played(replay) => {
                 self.secrets.now().0.inject(request, &mut plain.clone()).map_err(SendError::Secret)?;
                 match replay.answer(request) {
-                    Some(received) => Ok(self.clean(played(received, cap)?)),
+                    Some(received) => Ok(self.clean(played(received, cap)?, None)),
                     None => Err(SendError::Connect("the recording has no answer to this request".to_owned())),
                 }
             }
@@ -163,7 +195,7 @@ impl Upstreams {
         &self,
         client: &Client,
         request: &Checked,
-        mut headers: HeaderMap,
+        (mut headers, trace): (HeaderMap, Option<&str>),
         cap: usize,
         (stale, witness): (Option<&Held>, &dyn Witness),
     ) -> Result<(Raw, Option<Held>), SendError> {
@@ -180,15 +212,22 @@ impl Upstreams {
         if let Some(Credential::SigV4(signed)) = request.credential() {
             sigv4::sign(&signed.sigv4, request, &mut headers, &secrets, &self.settings, now()).map_err(SendError::Secret)?;
         }
+        // Not signed: whatever stands between may begin a span of its own.
+        if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(trace).ok()) {
+            headers.insert(TRACEPARENT, trace);
+        }
         let method =
             Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
         let sent = client.request(method, url.as_ref()).headers(headers).body(request.body().to_vec());
         Ok((exchange(sent, cap, &self.redactor()).await?, held))
     }
 
-    /// What a guest may see of an answer.
-    fn clean(&self, raw: Raw) -> Answer {
+    /// What a guest may see of an answer to what was sent under this trace.
+    fn clean(&self, mut raw: Raw, trace: Option<&str>) -> Answer {
         let redactor = self.redactor();
+        if let Some(trace) = trace {
+            forget(trace, &mut raw);
+        }
         Answer {
             status: raw.status,
             headers: clean_headers(&raw.headers, &redactor),
@@ -198,11 +237,11 @@ impl Upstreams {
     }
 }
 
-/// The headers a guest may see: no cookies, nothing about the connection, no secret that was echoed.
+/// The headers a guest may see: no cookies, nothing about the connection or the trace, no secret that was echoed.
 fn clean_headers(headers: &HeaderMap, redactor: &Redactor) -> HeaderMap {
     let hidden = [SET_COOKIE, CONNECTION, TRANSFER_ENCODING, UPGRADE, CONTENT_ENCODING, CONTENT_LENGTH];
     let mut clean = HeaderMap::new();
-    for (name, value) in headers.iter().filter(|(name, _)| !hidden.contains(name)) {
+    for (name, value) in headers.iter().filter(|(name, _)| !hidden.contains(name) && !TRACE.contains(name)) {
         let name_is_clean = !redactor.is_in(name.as_str().as_bytes());
         if let Ok(value) = HeaderValue::from_bytes(&scrub(redactor, value.as_bytes().to_vec()))
             && name_is_clean
@@ -211,6 +250,27 @@ fn clean_headers(headers: &HeaderMap, redactor: &Redactor) -> HeaderMap {
         }
     }
     clean
+}
+
+/// Put zeros, which are the ids of nothing, in place of the ids that were sent: a guest that knew them could tell its calls from others'.
+fn forget(traceparent: &str, raw: &mut Raw) {
+    let ids: Vec<&str> = traceparent.split('-').filter(|part| part.len() >= 16).collect();
+    let blank = |bytes: &mut [u8]| {
+        for id in &ids {
+            let found: Vec<usize> = memchr::memmem::find_iter(bytes, id).collect();
+            for at in found {
+                bytes.iter_mut().skip(at).take(id.len()).for_each(|byte| *byte = b'0');
+            }
+        }
+    };
+    blank(&mut raw.body);
+    for value in raw.headers.values_mut() {
+        let mut bytes = value.as_bytes().to_vec();
+        blank(&mut bytes);
+        if let Ok(blanked) = HeaderValue::from_bytes(&bytes) {
+            *value = blanked;
+        }
+    }
 }
 
 /// Bytes with every secret removed, whatever their encoding.
@@ -348,6 +408,17 @@ mod tests {
     fn a_recorded_answer_has_the_size_that_one_from_the_network_may_have() {
         assert!(played(received(&[], 10), 10).is_ok_and(|raw| raw.body.len() == 10 && raw.address.is_none()));
         assert!(matches!(played(received(&[], 11), 10), Err(SendError::TooLarge)));
+    }
+
+    #[test]
+    fn an_answer_has_nothing_of_the_trace_that_it_was_asked_under() {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let mut raw = played(received(&[("x-id", b"4bf92f3577b34da6a3ce929d0e0e4736")], 0), 0).unwrap_or_else(|_| unreachable!());
+        raw.body = format!("[\"{trace}\", \"00f067aa0ba902b7\"]").into_bytes();
+        forget(trace, &mut raw);
+        let zeros = |count| "0".repeat(count);
+        assert_eq!(raw.body, format!("[\"00-{}-{}-01\", \"{}\"]", zeros(32), zeros(16), zeros(16)).into_bytes());
+        assert_eq!(raw.headers.get("x-id").map(HeaderValue::as_bytes), Some(zeros(32).as_bytes()));
     }
 
     #[test]

@@ -17,9 +17,8 @@ use wasmtime_wasi_http::{Error as HttpError, RequestOptions, WasiBody, WasiHttpH
 
 use crate::{
     call::{Ending, Ends, Exchange, ExchangeStatus, Fault, Limit},
-    egress::{Answer, SendError, Upstreams, Witness},
+    egress::{Answer, Leaving, SendError, Upstreams, Witness},
     limits::Limits,
-    recording::Transport,
 };
 
 /// Requests of one call that may be under way at once.
@@ -38,7 +37,7 @@ pub(crate) struct Desk {
     conduct: Mutex<Option<Conduct>>,
     upstreams: Arc<Upstreams>,
     limits: Limits,
-    transport: Transport,
+    leaving: Leaving,
     taken: AtomicU64,
     /// Bytes that upstreams may still answer, where a budget counts them.
     budget: Option<Budget>,
@@ -61,14 +60,15 @@ impl Desk {
         upstreams: Arc<Upstreams>,
         limits: Limits,
         ends: Ends,
-        (transport, budget): (Transport, Option<u64>),
+        leaving: Leaving,
+        budget: Option<u64>,
         stop: mpsc::UnboundedSender<Ending>,
     ) -> Self {
         Self {
             conduct: Mutex::new(Some(conduct)),
             upstreams,
             limits,
-            transport,
+            leaving,
             taken: AtomicU64::new(0),
             budget: budget.map(|bytes| Budget { whole: bytes, left: AtomicU64::new(bytes) }),
             at_once: Semaphore::new(AT_ONCE),
@@ -117,7 +117,7 @@ impl Desk {
         match verdict {
             Some(Verdict::Send(checked)) => self.send(checked).await,
             Some(Verdict::Assume(checked, assumed)) => {
-                self.transport.plan(&checked);
+                self.leaving.transport.plan(&checked);
                 Ok(answer(&assumed))
             }
             Some(Verdict::End(plan)) => {
@@ -135,7 +135,7 @@ impl Desk {
     /// The last request of a plan ends the run; the others were noted when their answers were assumed.
     fn planned(&self, plan: &Plan) {
         if let Some(last) = plan.requests().last() {
-            self.transport.plan(last.request());
+            self.leaving.transport.plan(last.request());
         }
     }
 
@@ -171,7 +171,7 @@ impl Desk {
             Some(budget) => budget.take(self.limits.response_bytes),
             None => self.limits.response_bytes,
         };
-        let result = self.upstreams.send(&request, most, &self.transport, self).await;
+        let result = self.upstreams.send(&request, most, &self.leaving, self).await;
         if let (Some(budget), Ok(answer)) = (&self.budget, &result) {
             budget.give_back(most.saturating_sub(answer.body.len()));
         }
@@ -221,7 +221,7 @@ impl Desk {
 
     fn settle(&self, at: usize, status: ExchangeStatus) {
         if let Some(exchange) = self.journal().exchanges.get_mut(at) {
-            exchange.status = status;
+            exchange.settle(status);
         }
     }
 }

@@ -22,7 +22,7 @@ use super::{Context, key::public_key};
 use crate::{
     config::Config,
     exit::{Failure, Outcome},
-    house::{chains, store},
+    house::{chains, no_log, store},
 };
 
 /// A proof, a checkpoint, or what is asked of a witness: a record has at most some megabytes.
@@ -61,8 +61,10 @@ pub enum Command {
 
 /// Run one of them.
 pub fn run(command: &Command, context: &Context) -> Outcome {
-    if let Command::VerifyProof(args) = command {
-        return proof::check(args, context);
+    match command {
+        Command::VerifyProof(args) => return proof::check(args, context),
+        Command::Verify(args) if args.folder.is_some() => return verify::run(Path::new(""), args, context),
+        _ => {}
     }
     let config = Config::read(&context.folders.config)?;
     let state = context.folders.state(config.environment);
@@ -94,7 +96,7 @@ fn key(state: &Path, file: Option<&Path>) -> Result<VerifyingKey, Failure> {
 fn named(state: &Path) -> Result<Vec<(String, Dir)>, Failure> {
     let chains = chains(state)?.0;
     if chains.is_empty() {
-        return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
+        return Err(no_log(state));
     }
     Ok(chains.into_iter().map(|(path, dir)| (name(&path), dir)).collect())
 }

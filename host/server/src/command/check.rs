@@ -1,14 +1,18 @@
 //! `casemate check`: is the configuration sound, and what does it allow?
 
+use std::path::Path;
+
 use casemate_policy::{Mode, text::visible};
+use casemate_signing::manifest::PluginName;
 use serde_json::{Value, json};
 
 use super::{Context, print};
 use crate::{
     authority::{self, covered, verdict},
     clock,
-    config::SourceConfig,
-    exit::{Exit, Outcome},
+    config::{Config, ForwardConfig, Located, PluginConfig, SourceConfig},
+    exit::{Exit, Failure, Outcome},
+    forward::{self, Behind},
     house::{House, Opening, Serving, store},
     posture::{self, Finding, Severity},
 };
@@ -31,14 +35,22 @@ pub fn run(args: &Args, context: &Context) -> Outcome {
         let serving = house.serving();
         let tokens = store::tokens(&context.folders.state(house.environment()))?;
         let posture = posture::findings(serving.config(), serving.policy(), &tokens, clock::now());
-        print::result(context.format, || text(&house, &serving, &posture), || json(&house, &serving, &posture));
+        let forwarded = each_forward(&context.folders.state(house.environment()), &serving);
+        print::result(
+            context.format,
+            || text(&house, &serving, &forwarded, &posture),
+            || json(&house, &serving, &forwarded, &posture),
+        );
         house.close().await?;
         let risky = args.deny.is_some_and(|least| posture.iter().any(|finding| finding.severity >= least));
         Ok(if serving.refused().is_empty() && !risky { Exit::Done } else { Exit::Failed })
     })
 }
 
-fn text(house: &House, serving: &Serving, posture: &[Finding]) -> String {
+/// One forwarding, and how far behind it is or why nobody knows.
+type Forwarded<'a> = (&'a ForwardConfig, Result<Behind, String>);
+
+fn text(house: &House, serving: &Serving, forwarded: &[Forwarded<'_>], posture: &[Finding]) -> String {
     let mut text = format!("environment {}\n", house.environment());
     for refused in serving.refused() {
         text.push_str(&format!("\nNOT SERVED {}\n  {}\n", refused.plugin, visible(&refused.reason).replace('\n', "\n  ")));
@@ -83,6 +95,8 @@ fn text(house: &House, serving: &Serving, posture: &[Finding]) -> String {
         text.push_str(&if rows.is_empty() { "  no tool\n".to_owned() } else { print::table(&rows) });
     }
     text.push_str(&sources(serving));
+    text.push_str(&telemetry(serving.config()));
+    text.push_str(&forwards(forwarded));
     if serving.policy().grants().next().is_none() {
         text.push_str("\nNobody may call anything: there is no grant.\n");
     }
@@ -118,6 +132,45 @@ fn sources(serving: &Serving) -> String {
     if rows.is_empty() { String::new() } else { format!("\nsources\n{}", print::table(&rows)) }
 }
 
+/// Who is told of calls, where anybody is.
+fn telemetry(config: &Config) -> String {
+    let mut rows = Vec::new();
+    if let Some(metrics) = &config.telemetry.metrics {
+        rows.push(vec!["  metrics".to_owned(), format!("{}/metrics", metrics.address)]);
+    }
+    if let Some(otlp) = &config.telemetry.otlp {
+        let named = if otlp.principals { ", with the names of principals" } else { "" };
+        rows.push(vec![format!("  {}", otlp.signals()), format!("{}{named}", otlp.endpoint)]);
+    }
+    rows.extend(traced(config).map(|upstream| vec!["  traceparent".to_owned(), format!("upstream {upstream}")]));
+    if rows.is_empty() { String::new() } else { format!("\ntelemetry\n{}", print::table(&rows)) }
+}
+
+/// Upstreams that are told under which trace they are asked.
+fn traced(config: &Config) -> impl Iterator<Item = String> {
+    let of = |(name, plugin): (&PluginName, &PluginConfig)| {
+        plugin.traced.iter().map(|upstream| format!("{upstream} of {name}")).collect::<Vec<_>>()
+    };
+    config.plugins.iter().flat_map(of)
+}
+
+/// Where the audit log goes, and how much of it has not gone yet. Nobody is asked: `casemate doctor` does.
+fn forwards(forwarded: &[Forwarded<'_>]) -> String {
+    let said = |behind: &Result<Behind, String>| behind.as_ref().map_or_else(Clone::clone, ToString::to_string);
+    let row = |(config, behind): &Forwarded<'_>| vec![format!("  {}", config.name), config.to.shown(), said(behind)];
+    let rows: Vec<Vec<String>> = forwarded.iter().map(row).collect();
+    if rows.is_empty() { String::new() } else { format!("\nforwarded\n{}", print::table(&rows)) }
+}
+
+fn each_forward<'a>(state: &Path, serving: &'a Serving) -> Vec<Forwarded<'a>> {
+    let of = |forward: &'a Located<ForwardConfig>| {
+        let config = &forward.value;
+        let fault = |failure: Failure| visible(failure.message.lines().next().unwrap_or_default()).into_owned();
+        (config, forward::behind(state, config).map_err(fault))
+    };
+    serving.config().forwards.iter().map(of).collect()
+}
+
 fn readers(source: &SourceConfig) -> Vec<String> {
     source.rule.grants().iter().map(ToString::to_string).collect()
 }
@@ -150,7 +203,7 @@ fn advisories(serving: &Serving) -> String {
     text
 }
 
-fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
+fn json(house: &House, serving: &Serving, forwarded: &[Forwarded<'_>], posture: &[Finding]) -> Value {
     let grants: Vec<Value> = serving
         .policy()
         .grants()
@@ -181,6 +234,12 @@ fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
         json!({ "source": name.as_str(), "uri": source.value.uri(name), "media_type": media_type, "max_bytes": max_bytes, "grants": readers(&source.value) })
     });
     let sources: Vec<Value> = sources.collect();
+    let forwards: Vec<Value> = forwarded
+        .iter()
+        .map(|(config, behind)| {
+            json!({ "forward": config.name, "to": config.to.shown(), "behind": behind.as_ref().ok().map(|behind| behind.0), "fault": behind.as_ref().err() })
+        })
+        .collect();
     let known = serving.findings();
     let findings: Vec<Value> =
         known.iter().map(|(plugin, finding)| json!({ "plugin": plugin.to_string(), "finding": finding.to_json() })).collect();
@@ -189,5 +248,11 @@ fn json(house: &House, serving: &Serving, posture: &[Finding]) -> Value {
         .idle(&known, clock::now())
         .map(|(waiver, ended)| json!({ "id": waiver.value.id, "plugin": waiver.value.plugin.as_str(), "until": waiver.value.until, "ended": ended }))
         .collect();
-    json!({ "environment": house.environment().as_str(), "grants": grants, "sources": sources, "not_served": refused, "advisories": findings, "idle_waivers": idle, "posture": posture.iter().map(Finding::to_json).collect::<Vec<_>>() })
+    let config = serving.config();
+    let telemetry = json!({
+        "metrics": config.telemetry.metrics.as_ref().map(|metrics| metrics.address.to_string()),
+        "otlp": config.telemetry.otlp.as_ref().map(|otlp| json!({ "endpoint": otlp.endpoint.as_str(), "signals": otlp.signals(), "principals": otlp.principals })),
+        "traced": traced(config).collect::<Vec<_>>(),
+    });
+    json!({ "environment": house.environment().as_str(), "grants": grants, "sources": sources, "forwarded": forwards, "telemetry": telemetry, "not_served": refused, "advisories": findings, "idle_waivers": idle, "posture": posture.iter().map(Finding::to_json).collect::<Vec<_>>() })
 }

@@ -11,9 +11,10 @@ use serde_json::{Value, json};
 use super::{Context, connect, print, secret};
 use crate::{
     clock,
-    config::Config,
+    config::{Config, ForwardConfig},
     connect::Client,
     exit::{Exit, Failure, Outcome},
+    forward,
     house::{House, Opening, Serving, store},
     posture::{self, Severity},
 };
@@ -122,6 +123,7 @@ async fn look(args: &Args, context: &Context, findings: &mut Findings) {
             findings.well("configuration", format!("{}, environment {}", config.path.display(), config.environment));
             files(&config, context, findings);
             secrets(&config, findings);
+            telemetry(&config, findings).await;
             if inside(context, findings).await {
                 handshake::ask(context, findings).await;
             }
@@ -164,6 +166,20 @@ fn secrets(config: &Config, findings: &mut Findings) {
     }
 }
 
+/// Where metrics would be read, and whether the collector takes what it would be sent. It is sent nothing.
+async fn telemetry(config: &Config, findings: &mut Findings) {
+    if let Some(metrics) = &config.telemetry.metrics {
+        findings.well("telemetry", format!("metrics are read at {}/metrics while it serves", metrics.address));
+    }
+    if let Some(otlp) = &config.telemetry.otlp {
+        match crate::telemetry::reaches(otlp).await {
+            Ok(()) => findings.well("telemetry", format!("{} takes {}", otlp.endpoint, otlp.signals())),
+            // Calls go on without it.
+            Err(why) => findings.doubtful("telemetry", format!("{} does not take what it is sent: {why}", otlp.endpoint)),
+        }
+    }
+}
+
 /// Everything that `serve` opens; gives whether it would serve.
 async fn inside(context: &Context, findings: &mut Findings) -> bool {
     let house = match House::open(Opening { context, via: "cli" }).await {
@@ -190,11 +206,29 @@ async fn inside(context: &Context, findings: &mut Findings) -> bool {
         }
         Err(failure) => findings.broken("tokens", failure.message),
     }
+    let state = context.folders.state(house.environment());
+    for forward in &serving.config().forwards {
+        forwarded(&state, &forward.value, findings).await;
+    }
     match house.close().await {
         Ok(()) => findings.well("audit", "records and checkpoints can be written; `casemate audit verify` reads them all"),
         Err(error) => findings.broken("audit", error),
     }
     true
+}
+
+/// Whether a collector takes the audit log, and how much of it it has.
+async fn forwarded(state: &Path, config: &ForwardConfig, findings: &mut Findings) {
+    let what = format!("{}: {}", config.name, config.to.shown());
+    match (forward::behind(state, config), forward::reached(&config.to).await) {
+        (Err(failure), _) => findings.broken("forward", failure.message),
+        (Ok(behind), Ok(())) => findings.well("forward", format!("{what}; {behind}")),
+        (Ok(behind), Err(fault)) => {
+            let (fault, help) =
+                fault.split_once('\n').unwrap_or((&fault, "help: nothing is lost; it is sent once the collector is back"));
+            findings.doubtful("forward", format!("{what} takes nothing: {}; {behind}\n{}", visible(fault), visible(help)));
+        }
+    }
 }
 
 fn served(serving: &Serving, findings: &mut Findings) {

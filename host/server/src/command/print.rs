@@ -4,7 +4,7 @@ pub(crate) mod fit;
 
 use std::{
     io::{self, IsTerminal, Write},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use indicatif::ProgressBar;
@@ -59,6 +59,37 @@ impl Waiting {
 impl Drop for Waiting {
     fn drop(&mut self) {
         self.0.finish_and_clear();
+    }
+}
+
+/// Says how far long work has come, where standard error is a terminal and it is long; until it is dropped.
+pub(crate) struct Watched {
+    since: Instant,
+    bar: Option<ProgressBar>,
+}
+
+/// What takes no longer than this needs no word.
+const LONG: Duration = Duration::from_millis(400);
+
+impl Watched {
+    /// Begin.
+    pub(crate) fn new() -> Self {
+        Self { since: Instant::now(), bar: None }
+    }
+
+    /// This far.
+    pub(crate) fn show(&mut self, what: impl FnOnce() -> String) {
+        if self.since.elapsed() > LONG {
+            self.bar.get_or_insert_with(ProgressBar::new_spinner).set_message(what());
+        }
+    }
+}
+
+impl Drop for Watched {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.bar {
+            bar.finish_and_clear();
+        }
     }
 }
 

@@ -18,6 +18,7 @@ use crate::{
     identity::{self, Identity, oauth::OAuth, tokens, uses::Uses},
     mcp::{self, Shutdown, http::Acceptor},
     systemd,
+    telemetry::Telemetry,
 };
 
 /// Serve MCP over standard input and output; with --http, Streamable HTTP with bearer tokens.
@@ -73,7 +74,15 @@ pub fn run(args: Args, context: &Context) -> Outcome {
 }
 
 async fn serve(args: &Args, passed: Option<std::net::TcpListener>, context: &Context) -> Outcome {
-    let house = Arc::new(House::open(Opening { context, via: if args.http.is_some() { "http" } else { "stdio" } }).await?);
+    let mut house = House::open(Opening { context, via: if args.http.is_some() { "http" } else { "stdio" } }).await?;
+    match Telemetry::open(&house.serving().config().telemetry, house.environment()) {
+        Ok(telemetry) => house.telemetry = telemetry,
+        Err(failure) => {
+            house.close().await.map_err(Failure::failed)?;
+            return Err(failure);
+        }
+    }
+    let house = Arc::new(house);
     // Apart from the shutdown: what is revoked while calls run to their end still ends them.
     let (shutdown, ended) = (Shutdown::default(), CancellationToken::new());
     tokio::spawn(on_signals(Arc::clone(&house), shutdown.clone()));
@@ -89,14 +98,16 @@ async fn serve(args: &Args, passed: Option<std::net::TcpListener>, context: &Con
     };
     tokio::spawn(systemd::watch(ended.clone()));
     tokio::spawn(forward::follow(Arc::clone(&house), context.folders.state(house.environment()), ended.clone()));
-    let served = match args.http {
-        None => {
+    let watched = Telemetry::begin(&house, &context.folders.state(house.environment()), &shutdown, args.http.is_none()).await;
+    let served = match (watched, args.http) {
+        (Err(failure), _) => Err(failure),
+        (Ok(()), None) => {
             systemd::ready();
             mcp::serve_stdio(Arc::clone(&house), identity::local(), limits(house.serving().config()), shutdown.clone())
                 .await
                 .map_err(Failure::failed)
         }
-        Some(listen) => http(listen, passed, &house, context, (&shutdown, &ended)).await,
+        (Ok(()), Some(listen)) => http(listen, passed, &house, context, (&shutdown, &ended)).await,
     };
     failed.abort();
     ended.cancel();
@@ -104,6 +115,7 @@ async fn serve(args: &Args, passed: Option<std::net::TcpListener>, context: &Con
     let _ = tokio::join!(following, lists);
     // The last checkpoint of the audit log is written here, whatever happened above.
     let closed = house.close().await;
+    house.telemetry.close().await;
     served?;
     closed.map_err(Failure::failed)?;
     Ok(Exit::Done)

@@ -19,6 +19,7 @@ use super::{
     console::ConsoleFile,
     http::{CallsFile, HttpFile},
     secret::SecretFile as Secret,
+    telemetry::TelemetryFile,
 };
 
 /// `casemate.toml`
@@ -42,6 +43,9 @@ pub struct File {
     /// The console, and who may look at it.
     #[serde(default)]
     pub console: ConsoleFile,
+    /// What is told of calls to the operator's own systems.
+    #[serde(default)]
+    pub telemetry: TelemetryFile,
     /// How many calls a principal may have going.
     #[serde(default)]
     pub calls: CallsFile,
@@ -131,6 +135,22 @@ pub struct Forward {
     pub form: Option<crate::trail::export::Form>,
     /// Root certificates that it is trusted by besides the system's, in PEM.
     pub ca: Option<std::path::PathBuf>,
+    /// Of OTLP: networks that are not public and that it may be in.
+    pub allow_private: Option<Vec<Spanned<String>>>,
+    /// Of OTLP: how this host proves itself to it.
+    pub auth: Option<ForwardAuth>,
+}
+
+/// `auth = { header = "authorization", scheme = "Bearer", secret = { env = "…" } }`
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ForwardAuth {
+    /// The header that it is sent in; default: `authorization`.
+    pub header: Option<Spanned<String>>,
+    /// What stands before it: `Bearer`, `Basic`, `Api-Token`.
+    pub scheme: Option<Spanned<String>>,
+    /// Where it comes from.
+    pub secret: Spanned<super::secret::SecretFile>,
 }
 
 /// What may go on once nothing can be recorded.
@@ -291,6 +311,9 @@ pub struct Upstream {
     /// Networks that may be connected to although they are not public.
     #[serde(default)]
     pub allow_private: Vec<Spanned<String>>,
+    /// Tell it under which trace it is asked, in a `traceparent` header; default: false.
+    #[serde(default)]
+    pub trace: bool,
     /// Secrets that this upstream has another value of.
     #[serde(default)]
     pub secret: BTreeMap<Spanned<String>, Spanned<Secret>>,

@@ -67,7 +67,7 @@ impl Resolver<'_> {
     }
 
     /// An absolute address: `https`, or `http` on this machine, with nothing in it that makes two spellings of one place.
-    fn address(&mut self, text: &Spanned<String>, what: &str) -> Option<Url> {
+    pub(super) fn address(&mut self, text: &Spanned<String>, what: &str) -> Option<Url> {
         let url = Url::parse(text.get_ref()).ok().filter(|url| {
             let loopback = match url.host() {
                 Some(url::Host::Domain(name)) => name == "localhost",

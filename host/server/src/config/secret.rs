@@ -2,6 +2,7 @@
 
 mod command;
 mod file;
+mod keyring;
 mod source;
 mod vault;
 
@@ -11,7 +12,7 @@ use casemate_signing::manifest::{PluginName, SecretName, UpstreamName};
 use secrecy::{ExposeSecret, SecretString};
 use zeroize::Zeroizing;
 
-pub(super) use source::SecretFile;
+pub(in crate::config) use source::SecretFile;
 pub use source::{Mark, Provider, SecretSource};
 
 /// A key is short; anything longer is the wrong file.
@@ -94,6 +95,16 @@ pub enum SecretFault {
         /// What it did.
         why: String,
     },
+    /// The keyring does not say it.
+    #[error(": the keyring, asked for account `{account}` of service `{service}`, {why}")]
+    Keyring {
+        /// Of which service.
+        service: String,
+        /// Which account.
+        account: String,
+        /// Why.
+        why: keyring::KeyringFault,
+    },
     /// The vault said no.
     #[error(": {address} {why}\nhelp: {help}")]
     Vault {
@@ -125,7 +136,10 @@ pub enum SecretFault {
 impl SecretFault {
     /// Whether the provider could not be asked, so that what it said last may be true still. What says no is believed at once.
     pub fn is_silence(&self) -> bool {
-        matches!(self, Self::Unreachable { .. } | Self::Command { .. })
+        match self {
+            Self::Keyring { why, .. } => why.is_silence(),
+            other => matches!(other, Self::Unreachable { .. } | Self::Command { .. }),
+        }
     }
 }
 

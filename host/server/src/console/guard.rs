@@ -10,7 +10,7 @@ use crate::{config::HttpSettings, mcp::http::LOOPBACK_HOSTS};
 
 /// A request that is not looked at any further.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Refused {
+pub(crate) enum Refused {
     /// The name it was sent to.
     Host,
     /// The page it was sent from.
@@ -45,7 +45,7 @@ pub(super) fn one(headers: &HeaderMap, name: impl http::header::AsHeaderName) ->
 }
 
 /// Whether the request was sent to a name of this server, by a page that may send it.
-pub(super) fn check(method: &Method, headers: &HeaderMap, settings: &HttpSettings, secure: bool) -> Result<(), Refused> {
+pub(crate) fn check(method: &Method, headers: &HeaderMap, settings: &HttpSettings, secure: bool) -> Result<(), Refused> {
     let host = one(headers, header::HOST).filter(|host| is_ours(host, settings)).ok_or(Refused::Host)?;
     let reads = [Method::GET, Method::HEAD].contains(method);
     // Fetch metadata (W3C): what browsers say of themselves, and no page can make them say otherwise.

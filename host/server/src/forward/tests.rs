@@ -179,7 +179,7 @@ async fn an_otlp_collector_that_refuses_some_is_asked_again() {
         bodies
     });
     let url = format!("http://127.0.0.1:{port}/v1/logs").parse().unwrap();
-    let config = config(Collector::Otlp(OtlpCollector { url, ca: None }));
+    let config = config(Collector::Otlp(Box::new(OtlpCollector { url, ca: None, allow_private: Vec::new(), auth: None })));
     let mut forwarding = Forwarding::begin(state.path(), &config).unwrap().unwrap();
     assert!(forwarding.step().await.unwrap_err().contains("refused 1"));
     assert!(forwarding.step().await.unwrap_err().contains("503"));

@@ -3,6 +3,7 @@
 //! A plugin that is refused is not served, and the others are; a configuration that makes no sense opens nothing.
 
 use std::{
+    collections::BTreeSet,
     path::{Path, PathBuf},
     sync::{Arc, RwLock},
 };
@@ -25,6 +26,7 @@ use tokio::sync::watch;
 
 use super::{
     House, facts,
+    gathered::{Gathered, UNREAD},
     heads::{self, Heads, Keeper},
     own_audit, pending, renewal,
     rules::{Names, rules},
@@ -39,6 +41,7 @@ use crate::{
     exit::Failure,
     folders::{Folders, private},
     mcp::UnderWay,
+    telemetry::Telemetry,
 };
 
 /// Processes of one user that may write an audit chain at once.
@@ -81,7 +84,8 @@ impl House {
         for (id, intent) in &recovery.unfinished {
             tracing::warn!(audit_id = %id, tool = intent.tool_name, principal = intent.principal_id, "the host stopped during this call: whether it happened is not known");
         }
-        let (plugins, refused) = shelf.load_all(&runtime, &config, &advisories, &Kept::default());
+        let gathered = Gathered::of(&config, |_| true);
+        let Loads { plugins, refused, .. } = shelf.load_all(&runtime, &config, &advisories, &gathered, &Kept::default());
         log.event(facts::started(&config), clock::now()).await?;
         for fact in plugins.values().map(|plugin| facts::loaded(plugin)).chain(refused.iter().map(facts::load_failed)) {
             log.event(fact, clock::now()).await?;
@@ -107,6 +111,7 @@ impl House {
             log,
             head,
             runtime,
+            telemetry: Telemetry::default(),
             running: UnderWay::default(),
             serving: RwLock::new(Arc::new(serving)),
             changes: watch::Sender::default(),
@@ -133,6 +138,17 @@ pub(super) struct Kept {
     pub(super) plugins: Plugins,
     /// Whether they are bound anew, to another configuration.
     pub(super) rebind: bool,
+    /// What was refused before, and why.
+    pub(super) refused: Vec<Refused>,
+}
+
+/// What became of everything that is installed.
+#[derive(Default)]
+pub(super) struct Loads {
+    pub(super) plugins: Plugins,
+    pub(super) refused: Vec<Refused>,
+    /// Those of the refused whose secrets have to be waited for, and nobody has asked for yet.
+    pub(super) unread: BTreeSet<PluginName>,
 }
 
 impl<'a> Shelf<'a> {
@@ -169,24 +185,33 @@ impl<'a> Shelf<'a> {
         runtime: &Runtime,
         config: &Config,
         advisories: &Advisories,
+        gathered: &Gathered,
         kept: &Kept,
-    ) -> (Plugins, Vec<Refused>) {
-        let (mut plugins, mut refused) = (Plugins::new(), Vec::new());
+    ) -> Loads {
+        let mut loads = Loads::default();
         for (id, locked) in self.lock.plugins() {
-            let before = kept.plugins.get(id);
+            let (before, section) = (kept.plugins.get(id), config.plugins.get(&id.name));
+            let is_kept = before.is_some() && !kept.rebind;
+            if !is_kept && section.is_some_and(|section| gathered.lacks(&id.name, section)) {
+                loads.unread.insert(id.name.clone());
+                let known = kept.refused.iter().find(|refused| refused.plugin == *id);
+                let unread = || Refused { plugin: id.clone(), reason: UNREAD.to_owned() };
+                loads.refused.push(known.cloned().unwrap_or_else(unread));
+                continue;
+            }
             let result = match before {
                 Some(served) if !kept.rebind => Ok(Arc::clone(served)),
                 _ => self
                     .loadable(id, locked)
-                    .and_then(|package| load(runtime, package, config.plugins.get(&id.name), advisories, before))
+                    .and_then(|package| load(runtime, package, (section, gathered), advisories, before))
                     .map(Arc::new),
             };
             match result {
-                Ok(plugin) => drop(plugins.insert(id.clone(), plugin)),
-                Err(failure) => refused.push(Refused { plugin: id.clone(), reason: failure.message }),
+                Ok(plugin) => drop(loads.plugins.insert(id.clone(), plugin)),
+                Err(failure) => loads.refused.push(Refused { plugin: id.clone(), reason: failure.message }),
             }
         }
-        (plugins, refused)
+        loads
     }
 
     /// An installed package, proved.
@@ -212,7 +237,7 @@ impl<'a> Shelf<'a> {
 fn load(
     runtime: &Runtime,
     package: Loadable,
-    config: Option<&PluginConfig>,
+    (config, gathered): (Option<&PluginConfig>, &Gathered),
     advisories: &Advisories,
     before: Option<&Arc<Served>>,
 ) -> Result<Served, Failure> {
@@ -221,7 +246,7 @@ fn load(
     let life = before.filter(|before| before.statement == statement).map(|before| Arc::clone(&before.life));
     let (reviewed, made_of) = review(package, advisories)?;
     let prepared = runtime.prepare(reviewed)?;
-    let bindings = bindings(prepared.manifest(), config)?;
+    let bindings = bindings(prepared.manifest(), config, gathered)?;
     let loaded = runtime.bind(prepared, bindings)?;
     if let Some(before) = before {
         // What the one before sent may still be echoed.
@@ -239,7 +264,7 @@ pub(super) fn review(package: Loadable, advisories: &Advisories) -> Result<(Revi
 }
 
 /// What the operator bound a plugin to, checked against what its manifest declares.
-fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<PluginBindings, Failure> {
+fn bindings(manifest: &Manifest, config: Option<&PluginConfig>, gathered: &Gathered) -> Result<PluginBindings, Failure> {
     let Some(config) = config else {
         // Installed and not configured: its upstreams may have defaults, its secrets have none.
         return match manifest.secrets.iter().find(|(_, declared)| !declared.optional).map(|(name, _)| name) {
@@ -260,9 +285,10 @@ fn bindings(manifest: &Manifest, config: Option<&PluginConfig>) -> Result<Plugin
     let settings = settings(manifest, config)?;
     Ok(PluginBindings {
         upstreams: config.upstreams.clone(),
-        secrets: config.resolve_secrets(name)?,
+        secrets: gathered.secrets(name, config)?,
         sources: config.sources.iter().map(|(name, source)| (name.to_string(), source.clone())).collect(),
         settings,
+        traced: config.traced.clone(),
     })
 }
 
@@ -306,11 +332,24 @@ fn settings(manifest: &Manifest, config: &PluginConfig) -> Result<String, Failur
 /// The folders of an environment's audit chains.
 pub(crate) struct Chains(pub(crate) Vec<(PathBuf, Dir)>);
 
+/// Nothing was written down yet.
+pub(crate) fn no_log(place: &Path) -> Failure {
+    Failure::invalid(format!(
+        "there is no audit log in `{}`\nhelp: it begins with the first call or change; --dir says which host is meant, and `environment` in its configuration which of its logs",
+        place.display()
+    ))
+}
+
 /// Every chain there is, in order.
 pub(crate) fn chains(state: &Path) -> Result<Chains, Failure> {
+    chains_in(&state.join("audit"))
+}
+
+/// The same, in a folder of them.
+pub(crate) fn chains_in(audit: &Path) -> Result<Chains, Failure> {
     let mut found = Vec::new();
     for number in 0..MAX_CHAINS {
-        let path = chain(state, number);
+        let path = audit.join(format!("chain-{number}"));
         if path.is_dir() {
             found.push((path.clone(), Dir::open_ambient_dir(&path, cap_std::ambient_authority())?));
         }
@@ -354,6 +393,9 @@ fn open_log(
 
 /// Every chain there is, each opened alone and closed in good order. Nobody else may be writing to one.
 pub(crate) fn each_chain(state: &Path, mut act: impl FnMut(&str, &Log) -> Result<(), Failure>) -> Result<(), Failure> {
+    if chains(state)?.0.is_empty() {
+        return Err(no_log(state));
+    }
     let keys = store::keys(state)?;
     let (chains, handed_over) = all_chains(state, &keys)?;
     if handed_over > 0 {
@@ -399,7 +441,7 @@ pub(crate) fn rotate_audit_key(state: &Path) -> Result<(PublicKey, PublicKey), F
     // All of them are held before the first is handed over.
     let (chains, handed_over) = all_chains(state, &keys)?;
     if chains.is_empty() && handed_over == 0 {
-        return Err(Failure::invalid(format!("there is no audit log in `{}`", state.display())));
+        return Err(no_log(state));
     }
     let next = store::next_audit_key(state)?;
     let public = |key: &ed25519_dalek::SigningKey| PublicKey::from_bytes(key.verifying_key().as_bytes());

@@ -5,22 +5,25 @@
 
 use std::{
     collections::BTreeSet,
+    path::Path,
     sync::{Arc, PoisonError},
     time::Duration,
 };
 
 use casemate_audit::EventFacts;
 use casemate_policy::Policy;
+use casemate_signing::manifest::PluginName;
 use tokio::{
     signal::unix::{SignalKind, signal},
-    task::JoinHandle,
+    task::{JoinHandle, spawn_blocking},
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
 use super::{
     House, facts,
-    open::{Kept, Refused, Shelf},
+    gathered::Gathered,
+    open::{Kept, Loads, Refused, Shelf},
     renewal,
     rules::{Names, rules},
     serving::{Ended, GrantLives, Plugins, Serving, manifests},
@@ -49,12 +52,24 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
     let (mut verified, mut kept) = (Instant::now(), Instant::now());
     let mut keeping: Option<JoinHandle<()>> = None;
     let mut renewing: Option<JoinHandle<()>> = None;
+    let mut preparing: Option<JoinHandle<Prepared>> = None;
     loop {
-        let told = tokio::select! {
+        let (mut told, mut prepared) = (false, None);
+        tokio::select! {
             () = shutdown.cancelled() => return,
-            told = hangup.recv() => told.is_some(),
-            () = sleep(LOOK) => false,
-        };
+            hung_up = hangup.recv() => told = hung_up.is_some(),
+            done = async { preparing.as_mut()?.await.ok() }, if preparing.is_some() => (preparing, prepared) = (None, Some(done)),
+            () = sleep(LOOK) => {}
+        }
+        if told {
+            systemd::reloading();
+            // What was being prepared is of the configuration before.
+            let (path, before) = (house.folders.config.clone(), house.serving());
+            preparing = Some(spawn_blocking(move || Prepared::anew(&path, &before)));
+        }
+        // It panicked: nothing is known of what it would have said.
+        let prepared = prepared.map(Option::unwrap_or_default);
+        let reloads = prepared.as_ref().is_some_and(|prepared| prepared.config.is_some());
         let mut marks = store::marks(&house.folders, &state);
         if known.as_ref() != Some(&marks) {
             sleep(SETTLE).await;
@@ -62,26 +77,54 @@ pub(crate) async fn follow(house: Arc<House>, shutdown: CancellationToken) {
             marks = store::marks(&house.folders, &state);
         }
         let lost = house.renewals.is_any_lost();
-        if told || lost || known.as_ref() != Some(&marks) || verified.elapsed() >= VERIFY {
+        if prepared.is_some() || lost || known.as_ref() != Some(&marks) || verified.elapsed() >= VERIFY {
             // What could not be read is looked at again, though it be the same: the fault may have been the machine's.
-            if told {
-                systemd::reloading();
-            }
-            known = house.take_up(told).await.then_some(marks);
-            if told {
+            let taken = house.take_up(prepared.unwrap_or_default()).await;
+            known = taken.whole.then_some(marks);
+            if reloads {
                 systemd::ready();
             }
             verified = Instant::now();
+            // Beside: a vault that is slow to answer must not hold up a revocation.
+            if !taken.unread.is_empty() && preparing.is_none() {
+                let config = Arc::clone(&house.serving().config);
+                preparing = Some(spawn_blocking(move || Prepared::missing(&config, &taken.unread)));
+            }
         }
-        // Beside: a vault that is slow to answer must not hold up a revocation, either.
+        // Beside, too.
         if renewing.as_ref().is_none_or(JoinHandle::is_finished) {
             renewing = Some(tokio::spawn(renewal::look(Arc::clone(&house))));
         }
         // Beside, and one at a time: a slow disk, or another process at the file, must not hold up a revocation.
-        if (told || kept.elapsed() >= KEEP) && keeping.as_ref().is_none_or(JoinHandle::is_finished) {
+        if (reloads || kept.elapsed() >= KEEP) && keeping.as_ref().is_none_or(JoinHandle::is_finished) {
             keeping = Some(tokio::spawn(keep_head(Arc::clone(&house))));
             kept = Instant::now();
         }
+    }
+}
+
+/// What was read beside, for the next look at everything.
+#[derive(Default)]
+struct Prepared {
+    /// The configuration that is there, where it is to be taken up.
+    config: Option<Result<Config, Failure>>,
+    gathered: Gathered,
+}
+
+impl Prepared {
+    /// The configuration as it is now, and the secrets that it names. One that cannot be taken up asks nobody for any.
+    fn anew(path: &Path, before: &Serving) -> Self {
+        let config = Config::read(path).map_err(Failure::from).and_then(|config| {
+            same_start(&before.config, &config)?;
+            Ok(config)
+        });
+        let gathered = config.as_ref().map(|config| Gathered::of(config, |_| true)).unwrap_or_default();
+        Self { config: Some(config), gathered }
+    }
+
+    /// The secrets of these plugins, as the configuration in force has them.
+    fn missing(config: &Config, unread: &BTreeSet<PluginName>) -> Self {
+        Self { config: None, gathered: Gathered::of(config, |name| unread.contains(name)) }
     }
 }
 
@@ -90,28 +133,35 @@ struct Look {
     next: Serving,
     /// Why the configuration that is there was not taken up.
     misfit: Option<Failure>,
+    taken: Taken,
+}
+
+/// How far a look got.
+struct Taken {
     /// Whether everything that says what may be served could be read.
     whole: bool,
+    /// Plugins that are not served because nobody has asked for their secrets yet.
+    unread: BTreeSet<PluginName>,
 }
 
 impl Look {
-    fn of(next: Serving) -> Self {
-        Self { next, misfit: None, whole: true }
+    fn of((next, unread): (Serving, BTreeSet<PluginName>)) -> Self {
+        Self { next, misfit: None, taken: Taken { whole: true, unread } }
     }
 
     fn of_nothing(nothing: Serving) -> Self {
-        Self { whole: false, ..Self::of(nothing) }
+        Self { next: nothing, misfit: None, taken: Taken { whole: false, unread: BTreeSet::new() } }
     }
 }
 
 impl House {
-    /// Take up everything as it is now; `configuration` too, or the one in force stays. Says whether it could be read.
-    async fn take_up(self: &Arc<Self>, configuration: bool) -> bool {
+    /// Take up everything as it is now; the configuration too where one was prepared, or the one in force stays.
+    async fn take_up(self: &Arc<Self>, prepared: Prepared) -> Taken {
         let before = self.serving();
         let house = Arc::clone(self);
         let looked = Arc::clone(&before);
         // Files are read and packages hashed: not on a thread that serves.
-        let look = match tokio::task::spawn_blocking(move || house.look(&looked, configuration)).await {
+        let look = match spawn_blocking(move || house.look(&looked, prepared)).await {
             Ok(look) => look,
             // It panicked: what it would have said is not known, so nothing may be served.
             Err(_) => Look::of_nothing(self.nothing(&before, &Failure::failed("the plugins could not be looked at"))),
@@ -121,10 +171,10 @@ impl House {
             self.note(facts::config_refused(&misfit.message)).await;
         }
         self.replace(&before, look.next).await;
-        look.whole
+        look.taken
     }
 
-    fn look(&self, before: &Serving, configuration: bool) -> Look {
+    fn look(&self, before: &Serving, prepared: Prepared) -> Look {
         let shelf = match Shelf::open(&self.folders, self.environment, &self.keys) {
             Ok(shelf) => shelf,
             Err(failure) => return Look::of_nothing(self.nothing(before, &failure)),
@@ -133,31 +183,44 @@ impl House {
         for lost in self.renewals.take_lost().iter().filter_map(|id| kept.remove(id)) {
             lost.life.end(Ended::Secretless);
         }
-        if !configuration {
-            return Look::of(self.as_configured(&shelf, before, kept));
-        }
-        match self.reconfigured(&shelf, before, &kept) {
+        let Prepared { config, gathered } = prepared;
+        let Some(config) = config else { return Look::of(self.as_configured(&shelf, before, kept, &gathered)) };
+        match config.and_then(|config| self.reconfigured(&shelf, before, &kept, config, &gathered)) {
             Ok(next) => Look::of(next),
-            Err(misfit) => Look { misfit: Some(misfit), ..Look::of(self.as_configured(&shelf, before, kept)) },
+            // What was gathered is of another configuration.
+            Err(misfit) => {
+                Look { misfit: Some(misfit), ..Look::of(self.as_configured(&shelf, before, kept, &Gathered::default())) }
+            }
         }
     }
 
     /// What may be served, under the configuration that is there now.
-    fn reconfigured(&self, shelf: &Shelf<'_>, before: &Serving, kept: &Plugins) -> Result<Serving, Failure> {
-        let config = Config::read(&self.folders.config)?;
-        same_start(&before.config, &config)?;
+    fn reconfigured(
+        &self,
+        shelf: &Shelf<'_>,
+        before: &Serving,
+        kept: &Plugins,
+        config: Config,
+        gathered: &Gathered,
+    ) -> Result<(Serving, BTreeSet<PluginName>), Failure> {
         let advisories = Arc::new(Advisories::open(config.advisories.clone()).map_err(Failure::invalid)?);
-        let kept = Kept { plugins: kept.clone(), rebind: true };
-        let (plugins, refused) = shelf.load_all(&self.runtime, &config, &advisories, &kept);
+        let kept = Kept { plugins: kept.clone(), rebind: true, refused: Vec::new() };
+        let Loads { plugins, refused, unread } = shelf.load_all(&self.runtime, &config, &advisories, gathered, &kept);
         let policy = rules(&config, &shelf.lock, &manifests(&plugins), Names::Strict, Some(&before.policy))?;
         let grants = GrantLives::of(&config, Some(before));
-        Ok(Serving { config: Arc::new(config), advisories, policy, plugins, refused, grants })
+        Ok((Serving { config: Arc::new(config), advisories, policy, plugins, refused, grants }, unread))
     }
 
     /// What may be served, under the configuration in force.
-    fn as_configured(&self, shelf: &Shelf<'_>, before: &Serving, kept: Plugins) -> Serving {
-        let (config, kept) = (&before.config, Kept { plugins: kept, rebind: false });
-        let (plugins, mut refused) = shelf.load_all(&self.runtime, config, &before.advisories, &kept);
+    fn as_configured(
+        &self,
+        shelf: &Shelf<'_>,
+        before: &Serving,
+        kept: Plugins,
+        gathered: &Gathered,
+    ) -> (Serving, BTreeSet<PluginName>) {
+        let (config, kept) = (&before.config, Kept { plugins: kept, rebind: false, refused: before.refused.clone() });
+        let Loads { plugins, mut refused, unread } = shelf.load_all(&self.runtime, config, &before.advisories, gathered, &kept);
         let serving = |policy, plugins, refused| Serving {
             config: Arc::clone(config),
             advisories: Arc::clone(&before.advisories),
@@ -167,20 +230,21 @@ impl House {
             grants: GrantLives::of(config, Some(before)),
         };
         let misfit = match rules(config, &shelf.lock, &manifests(&plugins), Names::Lenient, Some(&before.policy)) {
-            Ok(policy) => return serving(policy, plugins, refused),
+            Ok(policy) => return (serving(policy, plugins, refused), unread),
             Err(misfit) => misfit.to_string(),
         };
         // What is new does not fit the configuration in force, which fits what was there before.
         let new = plugins.keys().filter(|id| !kept.plugins.contains_key(id));
         refused.extend(new.map(|plugin| Refused { plugin: plugin.clone(), reason: misfit.clone() }));
-        match rules(config, &shelf.lock, &manifests(&kept.plugins), Names::Lenient, Some(&before.policy)) {
+        let next = match rules(config, &shelf.lock, &manifests(&kept.plugins), Names::Lenient, Some(&before.policy)) {
             Ok(policy) => serving(policy, kept.plugins, refused),
             Err(misfit) => {
                 let reason = misfit.to_string();
                 refused.extend(kept.plugins.into_keys().map(|plugin| Refused { plugin, reason: reason.clone() }));
                 serving(Policy::nothing(self.environment), Plugins::new(), refused)
             }
-        }
+        };
+        (next, unread)
     }
 
     /// Nothing: what says what may be served cannot be read or believed.
@@ -243,7 +307,7 @@ async fn keep_head(house: Arc<House>) {
     if let Err(error) = house.log.sign().await {
         tracing::error!(%error, "the audit log could not be signed");
     }
-    let kept = tokio::task::spawn_blocking(move || house.head.keep(&house.log)).await;
+    let kept = spawn_blocking(move || house.head.keep(&house.log)).await;
     if let Ok(Err(failure)) = kept {
         tracing::error!(error = %failure.message, "the audit log's newest checkpoint could not be kept");
     }
@@ -259,6 +323,7 @@ fn same_start(before: &Config, now: &Config) -> Result<(), Failure> {
         // The listening socket is what it is; everything else of `[http]` counts from the next request or connection on.
         ("http.tls", before.http.tls.is_some() == now.http.tls.is_some()),
         ("console.enabled", before.console.enabled == now.console.enabled),
+        ("telemetry", before.telemetry == now.telemetry),
         ("http.plaintext", before.http.plaintext == now.http.plaintext),
     ];
     match settings.into_iter().find(|(_, same)| !same) {

@@ -232,7 +232,7 @@ fn unknown_names(manifest: &Manifest, settings: &PluginConfig, faults: &mut Vec<
     for (_, name, _) in settings.secret_sources() {
         check(settings.place.to_string(), "secret", name.as_str(), manifest.secrets.keys().map(|name| name.as_str()).collect());
     }
-    for name in settings.sources.keys() {
+    for name in settings.sources.keys().filter(|name| !manifest.binds(name)) {
         check(settings.place.to_string(), "source", name.as_str(), manifest.sources.keys().map(|name| name.as_str()).collect());
     }
 }

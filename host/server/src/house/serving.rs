@@ -25,6 +25,7 @@ use crate::{
     advisories::{Advisories, Finding},
     config::{Config, Located, SourceConfig},
     exit::Failure,
+    telemetry::lines::PLUGINS,
 };
 
 /// Plugins that are served.
@@ -195,8 +196,12 @@ impl Served {
             let (clean, _) = self.plugin.redactor().redact(&line.text);
             let (plugin, text) = (self.plugin.id(), visible(&clean).replace('\n', "\\n"));
             match line.level {
-                LogLevel::Error | LogLevel::Warn => tracing::info!(%plugin, call_id, level = ?line.level, "plugin: {text}"),
-                LogLevel::Info | LogLevel::Debug => tracing::debug!(%plugin, call_id, level = ?line.level, "plugin: {text}"),
+                LogLevel::Error | LogLevel::Warn => {
+                    tracing::info!(target: PLUGINS, %plugin, call_id, level = ?line.level, "plugin: {text}")
+                }
+                LogLevel::Info | LogLevel::Debug => {
+                    tracing::debug!(target: PLUGINS, %plugin, call_id, level = ?line.level, "plugin: {text}")
+                }
             }
         }
     }

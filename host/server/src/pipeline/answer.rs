@@ -175,7 +175,10 @@ impl Way<'_> {
     /// Whether the call, which is not permitted, still waits for this approval. That it does is not written down each time somebody looks.
     pub(super) async fn awaits(&self, deferred: &Deferred, id: &ApprovalId, facts: CallFacts) -> Reply {
         match self.open(id) {
-            Ok(approval) if deferred.is_about(&approval.open, clock::now()) => reply::waiting(deferred, id, None, UNRECORDED),
+            Ok(approval) if deferred.is_about(&approval.open, clock::now()) => {
+                self.watch.deferred();
+                reply::waiting(deferred, id, None, UNRECORDED)
+            }
             Ok(_) => self.unheard(&Unheard::Closed(id.clone(), Closed::Changed), &facts).await,
             Err(unheard) => self.unheard(&unheard, &facts).await,
         }
@@ -192,6 +195,7 @@ impl Way<'_> {
             return unavailable(reason);
         }
         let (code, message, now) = (unheard.code(), unheard.to_string(), clock::now());
+        self.watch.denied("approval", code);
         info!(tool = %self.call.tool().escape_debug(), reason = code, "an answer was refused");
         if matches!(unheard, Unheard::Forged) {
             self.count_denial(self.call.tool());

@@ -14,6 +14,7 @@ use crate::{
     mcp::Reply,
     record,
     reply::Refused,
+    telemetry::Stage,
 };
 
 impl Way<'_> {
@@ -24,6 +25,7 @@ impl Way<'_> {
 
     /// The same where `most` is the most bytes that come of it.
     pub(super) fn charge_up_to(&self, permit: &Permit, most: u64) -> Result<Receipt, ChargeError> {
+        let _stage = self.watch.stage(Stage::Ledger);
         let now = clock::now();
         let ledger = &self.house.ledger;
         let writes = permit.effect() > Effect::Read && permit.mode() == Mode::Real;
@@ -60,7 +62,7 @@ impl Way<'_> {
         }
         let withdrawal = record::withdrawal(&error);
         let (reason, retry_after_ms) = (withdrawal.reason.clone(), withdrawal.retry_after_ms);
-        let recorded = self.house.log.withdrawn(permit, facts, withdrawal, clock::now()).await;
+        let recorded = self.withdrawn(permit, facts, withdrawal).await;
         let message = error.to_string();
         let remedy = match (&error, retry_after_ms) {
             (ChargeError::Approval { .. }, _) => {

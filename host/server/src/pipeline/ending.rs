@@ -6,7 +6,7 @@ use casemate_audit::{Outcome, OutcomeFacts};
 use casemate_policy::{
     Permit,
     egress::RefusalReason,
-    output::{Flags, OutputRules, Screen, check, check_failure, check_lines},
+    output::{CheckedPlan, Flags, OutputRules, Screen, check, check_failure, check_lines, check_plan},
     session::Values,
 };
 use casemate_sandbox::{Effects, Ending, Fault, LogLevel, RunFacts};
@@ -56,6 +56,20 @@ pub(super) struct Examined {
     pub(super) outcome: OutcomeFacts,
     /// Whether words of the plugin are in the reply.
     pub(super) outside: bool,
+    /// What refused it on its way, and why, where something did.
+    pub(super) refused: Option<(&'static str, &'static str)>,
+    /// What its words look like.
+    pub(super) flags: Flags,
+    /// What may be shown of the plan, where it was planned.
+    pub(super) plan: CheckedPlan,
+}
+
+impl Examined {
+    /// Say what the words look like, to the client and to the log.
+    pub(super) fn say_flags(&mut self) {
+        self.outcome.flags = self.flags.iter().map(ToString::to_string).collect();
+        reply::flag(&mut self.reply, &self.flags);
+    }
 }
 
 /// What the client is told of how a call ended, and what the log is.
@@ -75,9 +89,11 @@ pub(super) fn examine(
         outcome.outcome = Outcome::Unknown;
     }
     let mut outside = matches!(ending, Ending::Failed(_) | Ending::Planned(_));
+    let (mut flags, mut planned) = (Flags::new(), CheckedPlan::default());
     if facts.unsent > 0 {
         outcome.detail = Some(format!("{} of the requests that were approved were not sent", facts.unsent));
     }
+    let mut refused = None;
     let reply = match ending {
         Ending::Returned(raw) => {
             outcome.output_bytes = record::size(&raw);
@@ -87,11 +103,12 @@ pub(super) fn examine(
                     outcome.ending = "returned".into();
                     outcome.labels = output.labels().iter().map(ToString::to_string).collect();
                     outcome.redactions = u64::try_from(output.redactions()).unwrap_or(u64::MAX);
-                    outcome.flags = output.flags().iter().map(ToString::to_string).collect();
+                    flags.clone_from(output.flags());
                     outside = true;
                     reply::result(output, &plugin, audit_id)
                 }
                 Err(withheld) => {
+                    refused = Some(("output", withheld.reason().code()));
                     outcome.ending = "withheld".into();
                     outcome.detail = Some(withheld.for_operator().to_owned());
                     reply::withheld(&withheld, effects, audit_id)
@@ -101,7 +118,7 @@ pub(super) fn examine(
         Ending::Failed(raw) => {
             let failure = check_failure(raw, redactor, screen);
             outcome.ending = "failed".into();
-            outcome.flags = failure.flags().iter().map(ToString::to_string).collect();
+            flags.clone_from(failure.flags());
             outcome.detail = Some(format!("{}: {}", failure.kind().as_str(), failure.message()));
             reply::failed(&failure, &plugin, effects, audit_id)
         }
@@ -109,9 +126,12 @@ pub(super) fn examine(
             outcome.outcome = Outcome::Allowed;
             outcome.ending = "planned".into();
             outcome.plan_digest = Some(plan.digest());
-            reply::planned(&plan, redactor, &plugin, audit_id)
+            planned = check_plan(&plan, redactor, screen);
+            flags.clone_from(planned.flags());
+            reply::planned(&planned, &plan.digest(), &plugin, audit_id)
         }
         Ending::Refused(refusal) if refusal.reason() == RefusalReason::PlanMismatch => {
+            refused = Some(("egress", refusal.reason().code()));
             if effects != Effects::Unknown {
                 outcome.outcome = Outcome::Denied;
             }
@@ -126,6 +146,7 @@ pub(super) fn examine(
             reply::plan_mismatch(effects, audit_id)
         }
         Ending::Refused(refusal) => {
+            refused = Some(("egress", refusal.reason().code()));
             if effects != Effects::Unknown {
                 outcome.outcome = Outcome::Denied;
             }
@@ -145,7 +166,7 @@ pub(super) fn examine(
             reply::fault(&fault, effects, audit_id)
         }
     };
-    Examined { reply, outcome, outside }
+    Examined { reply, outcome, outside, refused, flags, plan: planned }
 }
 
 /// The values in a reply.
@@ -165,7 +186,7 @@ pub(super) fn log_lines(
     served: &Served,
     lines: &[casemate_sandbox::LogLine],
     screen: &Screen,
-    outcome: &mut OutcomeFacts,
+    flags: &mut Flags,
 ) -> Vec<LogLine> {
     let weight = |level| match level {
         LogLevel::Debug => Weight::Debug,
@@ -175,9 +196,6 @@ pub(super) fn log_lines(
     };
     let logger = served.plugin.id().name.to_string();
     let lines = lines.iter().map(|line| (weight(line.level), &line.text));
-    let mut flags = Flags::new();
-    let checked = check_lines(lines, Weight::Warn, &served.plugin.redactor(), screen, &mut flags);
-    let new: Vec<String> = flags.iter().map(ToString::to_string).filter(|flag| !outcome.flags.contains(flag)).collect();
-    outcome.flags.extend(new);
+    let checked = check_lines(lines, Weight::Warn, &served.plugin.redactor(), screen, flags);
     checked.into_iter().map(|(weight, text)| LogLine { logger: logger.clone(), weight, text }).collect()
 }

@@ -6,7 +6,7 @@ use casemate_sandbox::{CallSettings, Effects, Fault, Place, Share};
 use casemate_signing::manifest::Effect;
 
 use super::{GrantEnds, Way, told};
-use crate::{clock, mcp::Reply, record, reply};
+use crate::{mcp::Reply, record, reply, telemetry::Stage};
 
 /// What would be run on this decision, if anything.
 pub(super) fn runs<'a>(decision: &'a Decision, awaits: Option<&ApprovalId>) -> Option<&'a Permit> {
@@ -25,6 +25,7 @@ pub(super) fn runs<'a>(decision: &'a Decision, awaits: Option<&ApprovalId>) -> O
 impl Way<'_> {
     /// Wait for a place, as long as the call may go on. A plugin that is not served takes no place: what follows says so.
     pub(super) async fn place(&self, permit: &Permit, settings: &CallSettings) -> Result<Place, Fault> {
+        let _stage = self.watch.stage(Stage::Place);
         let Some(served) = self.serving.plugin(permit.plugin()) else { return Err(Fault::Unloaded) };
         let ends = GrantEnds::of(self.serving, permit);
         let until = CallSettings {
@@ -42,13 +43,13 @@ impl Way<'_> {
     pub(super) async fn placeless(&self, permit: &Permit, fault: &Fault, facts: CallFacts) -> Reply {
         let ended = self.serving.plugin(permit.plugin()).and_then(|served| served.life.ended());
         if let Some(why) = ended {
-            let recorded = self.house.log.withdrawn(permit, facts, record::unloaded(why), clock::now()).await;
+            let recorded = self.withdrawn(permit, facts, record::unloaded(why)).await;
             return told(recorded, reply::unloaded);
         }
         let (reason, message) = record::fault(fault, ended);
         let retry_after_ms = matches!(fault, Fault::Busy { .. }).then_some(reply::BUSY_MS);
         let why = Withdrawal { layer: "sandbox".into(), reason: reason.into(), message, retry_after_ms };
-        let recorded = self.house.log.withdrawn(permit, facts, why, clock::now()).await;
+        let recorded = self.withdrawn(permit, facts, why).await;
         told(recorded, |id| reply::fault(fault, Effects::None, id))
     }
 }

@@ -21,6 +21,7 @@ use crate::{
     mcp::Reply,
     record,
     reply::{self, Refused},
+    telemetry::Stage,
 };
 
 /// The `_meta` key of where in the file a part stands.
@@ -31,6 +32,7 @@ const BESIDE: usize = 64;
 impl Way<'_> {
     /// Nobody is asked whether a file may be read: the operator's grant says so, or nothing does.
     pub(super) async fn refused_source(&self, deferred: &Deferred, facts: CallFacts) -> Reply {
+        self.watch.denied("approval", deferred.reason().code());
         let recorded = self.house.log.deferred(deferred, None, facts, clock::now()).await;
         told(recorded, |id| {
             Refused {
@@ -65,7 +67,11 @@ impl Way<'_> {
 
         // audit: the intent
         let line = Line::of(&permit, &facts.call_id, &rules);
-        let recorded = match house.log.begin(permit, facts, clock::now()).await {
+        self.watch.permitted(line.mode);
+        let stage = self.watch.stage(Stage::Intent);
+        let begun = house.log.begin(permit, facts, clock::now()).await;
+        drop(stage);
+        let recorded = match begun {
             Ok(recorded) => recorded,
             Err(reason) => {
                 give_back(house, receipt);
@@ -76,11 +82,13 @@ impl Way<'_> {
 
         // the file, in place of the sandbox
         let began = std::time::Instant::now();
+        let stage = self.watch.stage(Stage::Sandbox);
         let part = if source.is_text() { Part::of(self.call.arguments()) } else { Part::Whole };
         let read = match source.file(self.call.arguments()) {
             Some(path) => read_part(path, part, most, cancel).await,
             None => Err(("source-unreadable", "the read does not say which file".to_owned())),
         };
+        drop(stage);
         let mut outcome = ended(&line, began);
         let reply = match read {
             Ok(slice) => {
@@ -112,6 +120,8 @@ impl Way<'_> {
         }
 
         // audit: the outcome
+        self.watch.ended(&outcome, None);
+        let _stage = self.watch.stage(Stage::Outcome);
         match house.log.outcome(id, outcome, clock::now()).await {
             Ok(_) => {
                 info!(audit_id, source = %name, principal = %line.principal, "read");
@@ -150,9 +160,12 @@ impl Way<'_> {
             Ok(output) => {
                 (outcome.outcome, outcome.ending) = (Outcome::Allowed, "returned".into());
                 outcome.labels = output.labels().iter().map(ToString::to_string).collect();
+                outcome.flags = output.flags().iter().map(ToString::to_string).collect();
+                let flags = output.flags().clone();
                 let mut reply = reply::result(output, &format!("source {}", source.rule.name()), audit_id);
                 let range = json!({ "offset": slice.offset, "length": length, "size": slice.size });
                 reply.meta.insert(RANGE.to_owned(), range);
+                reply::flag(&mut reply, &flags);
                 reply
             }
             Err(withheld) => {

@@ -4,6 +4,8 @@
 //! had read; and by the calls in whose results a value of its arguments was first. Each record says these of itself, so a chain is followed
 //! backwards, from record to record, until nothing is named that is not there.
 
+mod step;
+
 use std::{
     collections::{BTreeMap, BTreeSet, VecDeque},
     path::Path,
@@ -15,6 +17,9 @@ use casemate_audit::{Entry, Filter};
 use casemate_policy::text::quote;
 use serde_json::{Value, json};
 
+pub(crate) use step::{Step, Word};
+
+use self::step::{items, member, names, text};
 use super::records;
 use crate::exit::Failure;
 
@@ -32,35 +37,6 @@ pub(crate) struct Chain {
     pub(crate) links: Vec<Link>,
     /// Whether there would be more steps.
     pub(crate) cut: bool,
-}
-
-/// One step: everything that is on record under one call's id, or one thing that a person or the host did.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Step {
-    /// What it is called in `casemate audit show`: the id of its first record.
-    pub(crate) id: String,
-    /// Of a call.
-    pub(crate) call_id: Option<String>,
-    /// When it began, RFC 3339.
-    pub(crate) at: String,
-    /// Who.
-    pub(crate) principal: String,
-    /// The tool, or the kind of event.
-    pub(crate) what: String,
-    /// Of a call: `read` to `destructive`.
-    pub(crate) effect: Option<String>,
-    /// Of a call: `real` or `dry-run`.
-    pub(crate) mode: Option<String>,
-    /// How it ended, as the log has it: `allowed`, `denied`, `deferred`, `error`, `unknown`; `pending` where no record says.
-    pub(crate) outcome: String,
-    /// Why, or how: `returned`, `scope-not-granted`, ….
-    pub(crate) why: String,
-    /// What the arguments name, `dimension=value`.
-    pub(crate) targets: Vec<String>,
-    /// `METHOD url → status`, in order.
-    pub(crate) requests: Vec<String>,
-    /// The records, in order.
-    pub(crate) records: Vec<Entry>,
 }
 
 /// Why one step led to another.
@@ -81,10 +57,10 @@ pub(crate) enum Why {
     Value(BTreeSet<String>),
     /// The session had read its result, which carries these labels.
     Read(BTreeSet<String>),
-    /// It asked for the approval that the later one used.
+    /// It asked for the approval that the later one used, or was about.
     Asked,
-    /// Somebody said something of that approval.
-    Said,
+    /// Somebody spoke of that approval.
+    Said(Word, String),
 }
 
 impl std::fmt::Display for Why {
@@ -94,9 +70,41 @@ impl std::fmt::Display for Why {
             Self::Value(arguments) => write!(f, "gave the value of {}", list(arguments)),
             Self::Read(labels) => write!(f, "was read ({})", list(labels)),
             Self::Asked => f.write_str("asked for the approval"),
-            Self::Said => f.write_str("was said of it"),
+            Self::Said(word, by) => write!(f, "{} by {by}", word.as_str()),
         }
     }
+}
+
+/// Why earlier steps led to one, as that one has it.
+pub(super) struct Reason {
+    /// In words; steps are numbered from 1.
+    pub(super) text: String,
+    /// Which they are.
+    pub(super) from: Vec<usize>,
+}
+
+impl Reason {
+    fn of(why: &Why, mut from: Vec<usize>) -> Self {
+        from.sort_unstable();
+        let steps = numbered(&from);
+        let list = |items: &BTreeSet<String>| items.iter().map(String::as_str).collect::<Vec<_>>().join(", ");
+        let text = match why {
+            Why::Value(arguments) => format!("has the value of {} from {steps}", list(arguments)),
+            Why::Read(labels) => format!("had read {steps} ({})", list(labels)),
+            Why::Asked => format!("approval asked for by {steps}"),
+            Why::Said(word, by) => format!("{} by {by} ({steps})", word.as_str()),
+        };
+        Self { text, from }
+    }
+}
+
+/// `1, 3–5`: numbers from 1, of places from 0, which are in order.
+fn numbered(places: &[usize]) -> String {
+    let runs = places.chunk_by(|a, b| a + 1 == *b).flat_map(|run| match run {
+        [first, .., last] if run.len() > 2 => vec![format!("{}–{}", first + 1, last + 1)],
+        run => run.iter().map(|place| (place + 1).to_string()).collect(),
+    });
+    runs.collect::<Vec<_>>().join(", ")
 }
 
 /// The chain that led to a record, a call or an approval, by its id.
@@ -129,24 +137,6 @@ pub(crate) fn look_up(state: &Path, ids: &BTreeSet<String>) -> Result<Vec<Entry>
     let mut entries = records(state, &filter, None)?;
     entries.retain(|entry| names(entry).any(|name| ids.contains(name)));
     Ok(entries)
-}
-
-/// What a record is known by: its own id, its call's, its approval's, and that of the intent which it ends.
-fn names(entry: &Entry) -> impl Iterator<Item = &str> {
-    [Some(entry.event_id()), text(entry, "call_id"), text(entry, "intent"), entry.approval()].into_iter().flatten()
-}
-
-fn text<'e>(entry: &'e Entry, name: &str) -> Option<&'e str> {
-    entry.field(name)?.as_str().filter(|text| !text.is_empty())
-}
-
-/// The members of a list of objects: `read`, `carried`, ….
-fn items<'e>(entry: &'e Entry, name: &str) -> impl Iterator<Item = &'e Value> {
-    entry.field(name).and_then(Value::as_array).into_iter().flatten()
-}
-
-fn member<'v>(item: &'v Value, name: &str) -> Option<&'v str> {
-    item.get(name)?.as_str()
 }
 
 /// Records on the way back.
@@ -188,66 +178,12 @@ impl Found {
         }
         let mut steps: Vec<Step> = groups.into_values().filter_map(Step::of).collect();
         steps.sort_by(|a, b| (&a.at, &a.id).cmp(&(&b.at, &b.id)));
-        let root = steps.iter().rposition(|step| step.is_known_by(id))?;
+        // A call, where one is: an approval that nobody has used yet leads to the last word on it.
+        let known = |step: &Step| step.is_known_by(id);
+        let used = steps.iter().rposition(|step| known(step) && step.used().is_some_and(|approval| approval == id));
+        let said = || steps.iter().rposition(|step| known(step) && step.word.is_some());
+        let root = used.or_else(said).or_else(|| steps.iter().rposition(known))?;
         Some(Graph { steps: &steps }.behind(root))
-    }
-}
-
-impl Step {
-    fn of(mut records: Vec<Entry>) -> Option<Self> {
-        records.sort_by(|a, b| (a.occurred_at(), a.event_id()).cmp(&(b.occurred_at(), b.event_id())));
-        let (first, last) = (records.first()?, records.last()?);
-        let any = |name| records.iter().find_map(|entry| text(entry, name)).map(str::to_owned);
-        let said = |entry: &Entry, name: &str| entry.field("fields")?.get(name)?.as_str().map(str::to_owned);
-        let what = if first.tool_name().is_empty() { first.event_type() } else { first.tool_name() };
-        let outcome = if last.event_type() == "intent" { "pending" } else { last.outcome() };
-        let why = text(last, "ending").or_else(|| text(last, "reason")).map(str::to_owned);
-        let vote = || [said(last, "said"), said(last, "reason")].into_iter().flatten().collect::<Vec<_>>().join(": ");
-        let targets = items(first, "targets").flat_map(|dimension| {
-            let name = member(dimension, "dimension").unwrap_or_default();
-            let values = dimension.get("values").and_then(Value::as_array).into_iter().flatten();
-            values.filter_map(Value::as_str).map(move |value| format!("{name}={value}"))
-        });
-        let requests = records.iter().flat_map(|entry| items(entry, "requests")).map(|request| {
-            let of = |name| member(request, name).unwrap_or_default();
-            format!("{} {} → {}", of("method"), of("url"), member(request, "status").unwrap_or(of("state")))
-        });
-        Some(Self {
-            id: first.event_id().to_owned(),
-            call_id: any("call_id"),
-            at: first.occurred_at().to_owned(),
-            principal: said(first, "approver").unwrap_or_else(|| first.principal_id().to_owned()),
-            what: what.to_owned(),
-            effect: any("effect"),
-            mode: any("mode"),
-            outcome: outcome.to_owned(),
-            why: why.unwrap_or_else(vote),
-            targets: targets.collect(),
-            requests: requests.collect(),
-            records,
-        })
-    }
-
-    fn is_known_by(&self, id: &str) -> bool {
-        self.records.iter().any(|entry| names(entry).any(|name| name == id))
-    }
-
-    /// Whether it is a call that ran under this approval.
-    fn used(&self) -> Option<&str> {
-        self.records.iter().filter(|entry| entry.event_type() == "intent").find_map(Entry::approval)
-    }
-
-    /// The approval that it asked for, or that somebody spoke of in it.
-    fn about(&self) -> Option<&str> {
-        if self.used().is_some() { None } else { self.records.iter().find_map(Entry::approval) }
-    }
-
-    fn to_json(&self) -> Value {
-        json!({
-            "id": self.id, "call_id": self.call_id, "at": self.at, "principal": self.principal, "what": self.what, "effect": self.effect,
-            "mode": self.mode, "outcome": self.outcome, "why": self.why, "targets": self.targets, "requests": self.requests,
-            "records": self.records.iter().map(Entry::event_id).collect::<Vec<_>>(),
-        })
     }
 }
 
@@ -262,7 +198,7 @@ impl Graph<'_> {
         let (mut links, mut kept, mut queue) = (Vec::new(), BTreeSet::from([root]), VecDeque::from([root]));
         let mut cut = false;
         while let Some(to) = queue.pop_front() {
-            for (from, why) in self.before(to) {
+            for (from, why) in self.before(to, to == root) {
                 if !kept.contains(&from) && kept.len() >= MAX_STEPS {
                     cut = true;
                     continue;
@@ -283,8 +219,9 @@ impl Graph<'_> {
         }
     }
 
-    /// The steps that led to this one, each before it in time: so no chain is without a beginning.
-    fn before(&self, to: usize) -> Vec<(usize, Why)> {
+    /// The steps that led to this one, each before it in time: so no chain is without a beginning. What was said of an approval led to
+    /// the call that used it; `last` is whether nothing comes after this step, and what was said leads to it as well.
+    fn before(&self, to: usize, last: bool) -> Vec<(usize, Why)> {
         let (Some(step), Some(earlier)) = (self.steps.get(to), self.steps.get(..to)) else { return Vec::new() };
         let by = |id: &str| earlier.iter().position(|step| step.records.iter().any(|entry| entry.event_id() == id));
         let (mut values, mut labels) = (BTreeMap::<usize, BTreeSet<String>>::new(), BTreeMap::<usize, BTreeSet<String>>::new());
@@ -299,11 +236,12 @@ impl Graph<'_> {
         }
         let mut before: Vec<(usize, Why)> = values.into_iter().map(|(from, arguments)| (from, Why::Value(arguments))).collect();
         before.extend(labels.into_iter().map(|(from, labels)| (from, Why::Read(labels))));
-        if let Some(approval) = step.used() {
+        if let Some(approval) = step.used().or_else(|| step.about().filter(|_| last && step.word.is_some())) {
             let about = || earlier.iter().enumerate().filter(|(_, earlier)| earlier.about() == Some(approval));
             // Who asks again while it waits adds nothing.
             before.extend(about().find(|(_, earlier)| earlier.call_id.is_some()).map(|(from, _)| (from, Why::Asked)));
-            before.extend(about().filter(|(_, earlier)| earlier.call_id.is_none()).map(|(from, _)| (from, Why::Said)));
+            let said = |(from, earlier): (usize, &Step)| Some((from, Why::Said(earlier.word?, earlier.principal.clone())));
+            before.extend(about().filter_map(said));
         }
         before
     }
@@ -317,7 +255,7 @@ impl Chain {
                 Why::Value(arguments) => ("value", json!(arguments)),
                 Why::Read(labels) => ("read", json!(labels)),
                 Why::Asked => ("asked", Value::Null),
-                Why::Said => ("said", Value::Null),
+                Why::Said(word, by) => (word.as_str(), json!([by])),
             };
             json!({ "from": link.from, "to": link.to, "how": how, "of": of })
         });
@@ -327,6 +265,15 @@ impl Chain {
             "links": links.collect::<Vec<_>>(),
             "cut": self.cut,
         })
+    }
+
+    /// What led to a step, in words of its own: each once, with the steps that it is true of.
+    pub(super) fn reasons(&self, to: usize) -> Vec<Reason> {
+        let mut by_why: BTreeMap<&Why, Vec<usize>> = BTreeMap::new();
+        for link in self.links.iter().filter(|link| link.to == to) {
+            by_why.entry(&link.why).or_default().push(link.from);
+        }
+        by_why.into_iter().map(|(why, from)| Reason::of(why, from)).collect()
     }
 
     /// What led to a step, the latest first.
@@ -339,4 +286,4 @@ impl Chain {
 
 #[cfg(test)]
 #[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
-mod tests;
+pub(super) mod tests;

@@ -1,12 +1,18 @@
-//! A chain as a picture: time goes to the right, and what was asked about is at the right end.
+//! A chain as a picture: one box a step, the oldest at the top, and what was asked about at the bottom.
 //!
-//! It is drawn with shapes and text alone: no script, no link, no font and no style from elsewhere. Colours are classes, so that a page can
-//! give it its own; a picture that stands alone brings a style sheet. What a colour says, words say too.
+//! Every step that led to others has a line of its own, beside the boxes. Where one joins a step, the step says in words what it had to do
+//! with it: so no words stand on lines, and none on each other. It is drawn with shapes and text alone: no script, no link, no font and no
+//! style from elsewhere. Colours are classes, so that a page can give it its own; a picture that stands alone brings a style sheet. What a
+//! colour says, words say too.
+
+mod layout;
 
 use std::fmt::Write as _;
 
 use casemate_policy::text::visible;
+use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
 
+use self::layout::{BOX, INDENT, Layout, MARGIN, NAME, Place};
 use super::chain::{Chain, Step};
 
 /// Where it is to be seen.
@@ -18,11 +24,10 @@ pub(crate) enum Look {
     Inside,
 }
 
-const BOX: (usize, usize) = (300, 96);
-const GAP: (usize, usize) = (150, 28);
-const MARGIN: usize = 16;
-/// Characters of a line in a box, at 13 pixels.
-const LINE: usize = 38;
+/// Columns of a line in a box, at 13 pixels.
+const LINE: usize = 52;
+/// The same where the kind of the call stands behind it.
+const SHORT_LINE: usize = 32;
 
 const STYLE: &str = "\
 svg{background:#fff;color:#1a1d21}\
@@ -36,46 +41,22 @@ text{font:13px ui-sans-serif,system-ui,sans-serif;fill:currentColor}.name{font-w
 
 /// The picture.
 pub(crate) fn svg(chain: &Chain, look: Look) -> String {
-    let places = places(chain);
-    let (width, height) = places.iter().fold((0, 0), |(width, height), (x, y)| (width.max(x + BOX.0), height.max(y + BOX.1)));
-    let (width, height) = (width + MARGIN, height + MARGIN + if chain.cut { 24 } else { 0 });
+    let layout = Layout::of(chain);
+    let (width, height) = (layout.left + BOX + MARGIN, layout.height + if chain.cut { 24 } else { 0 });
     let mut out = String::new();
     // Writing to a string cannot fail, here and below.
     let _ = write!(
         out,
-        r#"<svg xmlns="http://www.w3.org/2000/svg" class="chain" role="img" aria-label="What led to {}" viewBox="0 0 {width} {height}" width="{width}" height="{height}">"#,
-        chain.steps.get(chain.root).map(|step| escaped(&step.what)).unwrap_or_default()
+        r#"<svg xmlns="http://www.w3.org/2000/svg" class="chain" role="img" aria-labelledby="chain-title chain-description" viewBox="0 0 {width} {height}" width="{width}" height="{height}"><title id="chain-title">{}</title><desc id="chain-description">{}</desc>"#,
+        escaped(&title(chain)),
+        escaped(&description(chain))
     );
     if look == Look::Alone {
         let _ = write!(out, "<style>{STYLE}</style>");
     }
-    for (number, link) in chain.links.iter().enumerate() {
-        // Words about the same two stand above each other.
-        let above = chain.links.iter().take(number).filter(|other| (other.from, other.to) == (link.from, link.to)).count();
-        if let (Some(&(x, y)), Some(&(to_x, to_y))) = (places.get(link.from), places.get(link.to)) {
-            let (x, y, to_y) = (x + BOX.0, y + BOX.1 / 2, to_y + BOX.1 / 2);
-            let (middle, half) = (x + to_x.saturating_sub(x) / 2, usize::midpoint(y, to_y));
-            let _ = write!(
-                out,
-                r#"<path class="link" d="M{x} {y}C{middle} {y} {middle} {to_y} {} {to_y}"/><path class="tip" d="M{} {}l8 4l-8 4z"/>"#,
-                to_x.saturating_sub(8),
-                to_x.saturating_sub(8),
-                to_y.saturating_sub(4),
-            );
-            let why = link.why.to_string();
-            let _ = write!(
-                out,
-                r#"<text class="note" x="{middle}" y="{}" text-anchor="middle"><title>{}</title>{}</text>"#,
-                half.saturating_sub(5 + 14 * above),
-                escaped(&why),
-                escaped(&short(&why, 24))
-            );
-        }
-    }
-    for (at, step) in chain.steps.iter().enumerate() {
-        if let Some(&(x, y)) = places.get(at) {
-            boxed(&mut out, step, x, y, at == chain.root);
-        }
+    lines(&mut out, &layout);
+    for (at, (step, place)) in chain.steps.iter().zip(&layout.places).enumerate() {
+        boxed(&mut out, (at, step), place, layout.left, at == chain.root);
     }
     if chain.cut {
         let _ = write!(
@@ -88,60 +69,92 @@ pub(crate) fn svg(chain: &Chain, look: Look) -> String {
     out
 }
 
-fn boxed(out: &mut String, step: &Step, x: usize, y: usize, root: bool) {
-    let kind = [&step.effect, &step.mode].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
-    let time = step.at.get(11..19).unwrap_or(&step.at);
-    let came = if step.why.is_empty() { step.outcome.clone() } else { format!("{}: {}", step.outcome, step.why) };
-    let lines = [("name", step.what.clone()), ("", format!("{} at {time}", step.principal)), ("", came), ("note", kind)];
-    let target = ("note", step.targets.join(" "));
+fn title(chain: &Chain) -> String {
+    format!("What led to {}", chain.steps.get(chain.root).map(|step| step.what.as_str()).unwrap_or_default())
+}
+
+/// For whoever does not see it.
+fn description(chain: &Chain) -> String {
+    let told = |(at, step): (usize, &Step)| {
+        let reasons: String = chain.reasons(at).iter().map(|reason| format!("; {}", reason.text)).collect();
+        format!("{}: {} by {}, {}{reasons}.", at + 1, step.what, step.principal, step.came_of_it())
+    };
+    let steps: Vec<String> = chain.steps.iter().enumerate().map(told).collect();
+    format!("Steps in the order of time, each with what led to it. {}", steps.join(" "))
+}
+
+/// A line beside the boxes for every step that led to others, and from it one to each of those.
+fn lines(out: &mut String, layout: &Layout) {
+    for lane in &layout.lanes {
+        let x = layout.x(lane.number);
+        let _ = write!(out, r#"<path class="link" d="M{} {}H{x}V{}"/>"#, layout.left, lane.from, lane.to);
+    }
+    let end = layout.left - 8;
+    for joint in &layout.joints {
+        let y = joint.y;
+        let furthest = joint.lanes.iter().map(|lane| layout.x(*lane)).min().unwrap_or(end);
+        let _ = write!(
+            out,
+            r#"<path class="link" d="M{furthest} {y}H{end}"/><path class="tip" d="M{end} {}l8 4l-8 4z"/>"#,
+            y.saturating_sub(4)
+        );
+        for lane in &joint.lanes {
+            let _ = write!(out, r#"<circle class="tip" cx="{}" cy="{y}" r="2.5"/>"#, layout.x(*lane));
+        }
+    }
+}
+
+fn boxed(out: &mut String, (at, step): (usize, &Step), place: &Place, x: usize, root: bool) {
     let _ = write!(
         out,
-        r#"<g><title>{} {}</title><rect class="box{}" x="{x}" y="{y}" width="{}" height="{}" rx="6"/><rect class="{}" x="{x}" y="{y}" width="6" height="{}" rx="3"/>"#,
+        r#"<g><title>{} {}</title><rect class="box{}" x="{x}" y="{}" width="{BOX}" height="{}" rx="6"/><rect class="{}" x="{x}" y="{}" width="6" height="{}" rx="3"/>"#,
         escaped(&step.at),
         escaped(&step.id),
         if root { " root" } else { "" },
-        BOX.0,
-        BOX.1,
-        escaped(&step.outcome),
-        BOX.1
+        place.y,
+        place.height,
+        escaped(colour(step)),
+        place.y,
+        place.height
     );
-    let filled = lines.iter().chain(std::iter::once(&target)).filter(|(_, text)| !text.is_empty());
-    for (number, (class, text)) in filled.enumerate() {
-        let _ = write!(
-            out,
-            r#"<text class="{class}" x="{}" y="{}">{}</text>"#,
-            x + 18,
-            y + 22 + number * 17,
-            escaped(&short(text, LINE))
-        );
+    let kind = [&step.effect, &step.mode].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
+    let name = format!("{} {}", at + 1, step.what);
+    let most = if kind.is_empty() { LINE } else { SHORT_LINE };
+    let mut text = |class: &str, x: usize, y: usize, end: bool, text: &str, most: usize| {
+        let anchor = if end { r#" text-anchor="end""# } else { "" };
+        let _ = write!(out, r#"<text class="{class}" x="{x}" y="{y}"{anchor}>{}</text>"#, escaped(&short(text, most)));
+    };
+    text("name", x + INDENT, place.y + NAME, false, &name, most);
+    text("note", x + BOX - 12, place.y + NAME, true, &kind, LINE - SHORT_LINE);
+    for line in &place.lines {
+        text(line.class, x + INDENT, line.y, false, &line.text, LINE);
     }
     out.push_str("</g>");
 }
 
-/// Where each step is: a column for each link that is still to go, rows in the order of time.
-fn places(chain: &Chain) -> Vec<(usize, usize)> {
-    let mut columns = vec![0_usize; chain.steps.len()];
-    // Links lead from lower to higher numbers: so whatever a step leads to has its column before the step has.
-    for at in (0..chain.steps.len()).rev() {
-        let after = chain.links.iter().filter(|link| link.from == at).filter_map(|link| columns.get(link.to)).max();
-        let column = after.map_or(0, |after| after + 1);
-        if let Some(own) = columns.get_mut(at) {
-            *own = column;
-        }
+/// The class whose colour says what came of a step.
+fn colour(step: &Step) -> &str {
+    use super::chain::Word;
+    match step.word {
+        Some(Word::Approved) => "allowed",
+        Some(Word::Denied) => "denied",
+        Some(Word::Withdrawn) => "deferred",
+        None => &step.outcome,
     }
-    let most = columns.iter().max().copied().unwrap_or_default();
-    let mut rows = vec![0_usize; most + 1];
-    columns
-        .into_iter()
-        .map(|column| {
-            let row = rows.get_mut(column).map(|row| std::mem::replace(row, *row + 1)).unwrap_or_default();
-            (MARGIN + (most - column) * (BOX.0 + GAP.0), MARGIN + row * (BOX.1 + GAP.1))
-        })
-        .collect()
 }
 
+/// As much of a text as fits into so many columns.
 fn short(text: &str, most: usize) -> String {
-    if text.chars().count() <= most { text.to_owned() } else { text.chars().take(most - 1).chain(['…']).collect() }
+    let text = visible(text);
+    if text.width() <= most {
+        return text.into_owned();
+    }
+    let mut used = 1;
+    let fits = text.chars().take_while(|character| {
+        used += character.width().unwrap_or(0);
+        used <= most
+    });
+    fits.chain(['…']).collect()
 }
 
 /// As text and in attributes, whatever it is.
@@ -159,3 +172,7 @@ fn escaped(text: &str) -> String {
     }
     out
 }
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+mod tests;

@@ -57,7 +57,6 @@ impl Page<'_> {
 fn head(step: &Step, fresh: bool) -> String {
     let kind = [&step.effect, &step.mode].into_iter().flatten().map(String::as_str).collect::<Vec<_>>().join(", ");
     let kind = if kind.is_empty() { String::new() } else { format!(" ({kind})") };
-    let why = if step.why.is_empty() { String::new() } else { format!(": {}", step.why) };
     let again = if fresh { "" } else { "  (shown above)" };
-    format!("{}  {}{kind} by {}  {}{why}{again}", step.at, step.what, step.principal, step.outcome)
+    format!("{}  {}{kind} by {}  {}{again}", step.at, step.what, step.principal, step.came_of_it())
 }

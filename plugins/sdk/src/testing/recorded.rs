@@ -47,7 +47,7 @@ struct Case {
     #[serde(default, rename = "origins")]
     _origins: BTreeMap<String, String>,
     #[serde(default)]
-    sources: Map<String, Value>,
+    sources: BTreeMap<String, Body>,
     #[serde(default)]
     exchanges: Vec<Exchange>,
     expect: Expect,
@@ -143,9 +143,9 @@ impl Recorded {
         files.into_iter().map(Self::read).collect()
     }
 
-    /// Whether it can be played here: not if its point is the host's no, or if it reads byte sources. `casemate test` plays those too.
+    /// Whether it can be played here: not if its point is the host's no. `casemate test` plays those too.
     pub fn plays_natively(&self) -> bool {
-        !matches!(self.case.expect, Expect::Refused { .. }) && self.case.sources.is_empty()
+        !matches!(self.case.expect, Expect::Refused { .. })
     }
 
     /// The answer of an exchange, counted from 0, for a script of one's own.
@@ -180,6 +180,7 @@ impl Recorded {
             upstreams.insert(&request.upstream, script.expect(self.expected(request), answer));
         }
         let context = Context::scripted(upstreams.values()).with_settings(&case.settings);
+        let context = case.sources.iter().fold(context, |context, (name, body)| context.with_source(name, self.bytes(body)));
         let ended = call(tools, &case.tool, &Value::Object(case.arguments.clone()), &context);
         // What was asked is said first: how it ended follows from it.
         drop((context, upstreams));

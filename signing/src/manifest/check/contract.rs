@@ -22,7 +22,7 @@ const MAX_PATH: usize = 512;
 const MAX_PLACES: usize = 128;
 
 /// Headers the host sets, that frame the message, that authenticate, or that make a server act on another method or
-/// path than the gate saw.
+/// path than the gate saw; and the trace, which is the host's word.
 const RESERVED_HEADERS: &[&str] = &[
     "accept-encoding",
     "authorization",
@@ -43,6 +43,8 @@ const RESERVED_HEADERS: &[&str] = &[
     "proxy-connection",
     "referer",
     "te",
+    "traceparent",
+    "tracestate",
     "trailer",
     "transfer-encoding",
     "upgrade",

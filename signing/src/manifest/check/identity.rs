@@ -96,6 +96,11 @@ fn described(manifest: &Manifest, findings: &mut Findings) {
     for (name, source) in &manifest.sources {
         findings.line(format!("sources.{name}"), &source.description, MAX_LINE);
     }
+    let many = manifest.sources.values().filter(|source| source.many).count();
+    if many > 1 {
+        // Of which of them a name of the operator's is, nobody could say.
+        findings.add("sources", Rule::TooMany { what: "sources with `many`", count: many, max: 1 });
+    }
     for (name, dimension) in &manifest.scope {
         findings.line(format!("scope.{name}"), &dimension.description, MAX_LINE);
     }

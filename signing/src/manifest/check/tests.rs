@@ -121,6 +121,11 @@ fn identity_and_limits() {
         ),
         (vec![("/secrets/api_key/description", json!("\u{E0041}"))], "secrets.api_key", hidden(0xE0041)),
         (vec![("/sources", json!({ "log": { "description": "a\u{200B}" } }))], "sources.log", hidden(0x200B)),
+        (
+            vec![("/sources", json!({ "a": { "description": "x", "many": true }, "b": { "description": "x", "many": true } }))],
+            "sources",
+            Rule::TooMany { what: "sources with `many`", count: 2, max: 1 },
+        ),
         (vec![("/scope/group/description", json!("\u{1B}[0m"))], "scope.group", hidden(0x1B)),
         (vec![("/tool/agents/title", json!("a\tb"))], "tool.agents.title", hidden(0x09)),
         (
@@ -285,6 +290,11 @@ fn what_may_be_sent() {
             vec![("@list-agents/headers", json!({ "x-http-method-override": "^GET$" }))],
             "@list-agents.headers.x-http-method-override",
             Rule::HeaderReserved("x-http-method-override".into()),
+        ),
+        (
+            vec![("@list-agents/headers", json!({ "traceparent": "^00-a$" }))],
+            "@list-agents.headers.traceparent",
+            Rule::HeaderReserved("traceparent".into()),
         ),
         (vec![("@search/content_type", json!("text/A"))], "@search.content_type", Rule::ContentType("text/A".into())),
         (

@@ -24,13 +24,11 @@ pub struct Args {
 /// Write them, oldest first, one to a line.
 pub(super) fn run(state: &Path, args: &Args) -> Outcome {
     let mut out = BufWriter::new(io::stdout().lock());
-    for entry in trail::records(state, &args.filters.filter(), None)? {
-        match writeln!(out, "{}", args.form.line(&entry)) {
-            // Whoever reads has gone away.
-            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => return Ok(Exit::Done),
-            other => other.map_err(|error| Failure::failed(error.to_string()))?,
-        }
-    }
+    trail::each(state, &args.filters.filter(), |entry| match writeln!(out, "{}", args.form.line(&entry)) {
+        // Whoever reads has gone away.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(false),
+        other => other.map(|()| true).map_err(|error| Failure::failed(error.to_string())),
+    })?;
     match out.flush() {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::failed(error.to_string())),
         _ => Ok(Exit::Done),

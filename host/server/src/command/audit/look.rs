@@ -32,7 +32,7 @@ pub struct Filters {
     /// Of this tool, by served name.
     #[arg(long)]
     tool: Option<String>,
-    /// Of this type: intent, outcome, denied, or a family such as plugin.
+    /// Of this type, such as intent, outcome or denied, or of this family, such as plugin.
     #[arg(long, value_name = "TYPE")]
     event_type: Option<String>,
     /// With this outcome: allowed, denied, deferred, error, unknown.
@@ -50,11 +50,11 @@ pub struct Filters {
     /// About this approval.
     #[arg(long, value_name = "ID")]
     approval: Option<String>,
-    /// From this time on.
-    #[arg(long, value_name = "TIME")]
+    /// From this time on: 2026-12-31T08:00:00Z or with any other offset, 2026-12-31 (UTC), or so long ago: 90m, 2h, 7d.
+    #[arg(long, value_name = "TIME", value_parser = trail::moment)]
     since: Option<Timestamp>,
-    /// Up to this time.
-    #[arg(long, value_name = "TIME")]
+    /// Before this time, written in the same ways.
+    #[arg(long, value_name = "TIME", value_parser = trail::moment)]
     until: Option<Timestamp>,
 }
 
@@ -120,19 +120,24 @@ pub(super) fn show(state: &Path, show: &Show, context: &Context) -> Outcome {
     if let Some(call) = show.details {
         return details::run(state, call);
     }
-    let Some(id) = &show.id else { return list(&trail::records(state, &show.filters.filter(), None)?, context) };
+    let Some(id) = &show.id else { return all(state, &show.filters.filter(), context) };
     let entries = chain::look_up(state, &[id.clone()].into())?;
     if entries.is_empty() {
         return Err(chain::unknown(id));
     }
     let whole = |entry: &Entry| visible(&format!("{:#}", entry.raw)).into_owned();
     print::result(context.format, || entries.iter().map(whole).collect::<Vec<_>>().join("\n"), || raw(&entries));
+    let detailed = entries.iter().filter(|entry| entry.field("details").is_some());
+    for intent in detailed.filter_map(|entry| entry.field("intent").and_then(Value::as_str)) {
+        print::note(format!("what it sent and got is kept: casemate audit show --details {intent}"));
+    }
     Ok(Exit::Done)
 }
 
 /// A list.
 pub(super) fn query(state: &Path, query: &Query, context: &Context) -> Outcome {
     let mut entries = match &query.chain {
+        None if query.limit.is_none() => return all(state, &query.filters.filter(), context),
         None => trail::records(state, &query.filters.filter(), query.limit)?,
         Some(id) => {
             let filter = query.filters.filter();
@@ -143,6 +148,25 @@ pub(super) fn query(state: &Path, query: &Query, context: &Context) -> Outcome {
     trail::in_order(&mut entries);
     let surplus = query.limit.map_or(0, |limit| entries.len().saturating_sub(limit));
     list(entries.get(surplus..).unwrap_or_default(), context)
+}
+
+/// All that fits, line by line: it may be long.
+fn all(state: &Path, filter: &Filter, context: &Context) -> Outcome {
+    if context.format == Format::Json {
+        return list(&trail::records(state, filter, None)?, context);
+    }
+    let (mut out, mut found) = (io::BufWriter::new(io::stdout().lock()), false);
+    trail::each(state, filter, |entry| {
+        found = true;
+        // Whoever reads has gone away: that is the end of it.
+        Ok(writeln!(out, "{}", trail::line(&entry)).is_ok())
+    })?;
+    if !found {
+        print::note("no such record");
+    }
+    // The same.
+    let _ = out.flush();
+    Ok(Exit::Done)
 }
 
 fn list(entries: &[Entry], context: &Context) -> Outcome {
@@ -168,6 +192,9 @@ pub(super) fn tail(state: &Path, tail: &Tail, context: &Context) -> Outcome {
     }
     let surplus = entries.len().saturating_sub(tail.lines);
     entries.drain(..surplus);
+    if entries.is_empty() && !tail.follow {
+        print::note("no such record");
+    }
     loop {
         for entry in &entries {
             let line = match context.format {

@@ -26,8 +26,9 @@ pub struct Args {
 
 /// Print the proof of a record.
 pub(super) fn run(state: &Path, id: EventId, context: &Context) -> Outcome {
+    let chains = named(state)?;
     let key = key(state, None)?;
-    for (chain, dir) in named(state)? {
+    for (chain, dir) in chains {
         match prove(&dir, &key, id) {
             Ok(proof) => {
                 print::result(context.format, || proof.trim_end().to_owned(), || json!({ "chain": chain, "proof": proof }));

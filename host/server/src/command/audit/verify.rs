@@ -11,8 +11,8 @@ use serde_json::json;
 use crate::{
     command::{Context, print},
     exit::{Exit, Failure, Outcome},
-    house::{chains, store},
-    trail::whole::{self, Whole},
+    house::store,
+    trail::whole::{self, Source, Whole},
 };
 
 /// Bytes of a copy of a chain's `checkpoints`: two years of one a minute.
@@ -21,6 +21,9 @@ const MAX_CHECKPOINTS: usize = 256 << 20;
 /// What the log is held against.
 #[derive(Debug, clap::Args)]
 pub struct Args {
+    /// A copy of the folder `audit`, wherever it is: no configuration is needed, and nothing else of the host it came from.
+    #[arg(long, value_name = "FOLDER", requires = "key")]
+    pub(super) folder: Option<PathBuf>,
     /// One of the log's public keys, from any time; default: this host's own.
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
@@ -33,8 +36,14 @@ pub struct Args {
 }
 
 /// Check every chain.
-pub(super) fn run(state: &Path, Args { key: file, against, witness }: &Args, context: &Context) -> Outcome {
-    let whole = whole::verify(state, || Ok((super::key(state, file.as_deref())?, super::witnesses(witness)?)))?;
+pub(super) fn run(state: &Path, Args { folder, key: file, against, witness }: &Args, context: &Context) -> Outcome {
+    let source = folder.as_deref().map_or(Source::State(state), Source::Copy);
+    let mut watched = print::Watched::new();
+    let trusted = || Ok((super::key(state, file.as_deref())?, super::witnesses(witness)?));
+    let whole = whole::verify(source, trusted, &mut |chain, progress| {
+        watched.show(|| format!("{chain}: {} of {} records", progress.records, progress.records.max(progress.signed)));
+    })?;
+    drop(watched);
     let fingerprint = PublicKey::from_bytes(whole.key.as_bytes())?.fingerprint();
     let (mut lines, mut values) = (vec![format!("key {fingerprint}")], Vec::new());
     for Whole { chain: name, report } in &whole.chains {
@@ -55,18 +64,25 @@ pub(super) fn run(state: &Path, Args { key: file, against, witness }: &Args, con
         if rotations > 0 {
             line.push_str(&format!("; handed over to {}", print::counted(rotations, "further key")));
         }
+        if report.tiled < report.covered {
+            line.push_str(&format!("; the tiles cover {}", report.tiled));
+        }
+        let unfinished = report.torn.as_ref().map_or(0, |torn| torn.bytes) + report.torn_checkpoint + report.torn_keys;
+        if unfinished > 0 {
+            line.push_str(&format!("; {unfinished} bytes at the end are unfinished, as a crash leaves them"));
+        }
         for word in &report.cosigned {
             line.push_str(&format!("; {} cosigned {}", word.witness, word.size));
         }
         lines.push(line);
         let cosigned: Vec<_> =
             report.cosigned.iter().map(|word| json!({ "witness": word.witness, "size": word.size, "time": word.time })).collect();
-        values.push(json!({ "removed": report.removed, "tiled": report.tiled, "details": report.details, "handovers": rotations, "cosigned": cosigned, "origin": report.origin, "chain": name, "records": report.records, "covered": report.covered, "checkpoints": report.checkpoints, "not_yet_covered": report.not_yet_covered(), "unfinished": report.unfinished.len() }));
+        values.push(json!({ "removed": report.removed, "tiled": report.tiled, "details": report.details, "handovers": rotations, "cosigned": cosigned, "origin": report.origin, "chain": name, "records": report.records, "covered": report.covered, "checkpoints": report.checkpoints, "not_yet_covered": report.not_yet_covered(), "unfinished": report.unfinished.len(), "torn_bytes": unfinished }));
     }
-    if !whole.heads {
+    if !whole.heads && folder.is_none() {
         lines.push("not held against audit.heads: there is no host.key to read it with".to_owned());
     }
-    let chains = chains(state)?.0;
+    let chains = source.chains()?;
     for file in against {
         let chain = held_by(&chains, &whole.key, file)?;
         lines.push(format!("{}: {chain} holds it", file.display()));
@@ -136,7 +152,7 @@ mod tests {
     }
 
     fn check(state: &Path, against: &[PathBuf], context: &Context) -> Outcome {
-        run(state, &Args { key: None, against: against.to_vec(), witness: Vec::new() }, context)
+        run(state, &Args { folder: None, key: None, against: against.to_vec(), witness: Vec::new() }, context)
     }
 
     /// Leave the first lines of a file alone.

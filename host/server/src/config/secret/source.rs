@@ -15,7 +15,7 @@ use url::Url;
 use super::{
     SecretFault, command, file,
     file::Readable,
-    long_enough,
+    keyring, long_enough,
     vault::{self, Login, Vault},
 };
 use crate::config::Resolver;
@@ -26,12 +26,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const STALE: Duration = Duration::from_secs(15 * 60);
 /// How often a program or a vault is asked anew.
 const REFRESH: Duration = Duration::from_secs(5 * 60);
-/// Where the programs are that know the keyrings of desktops.
-const KEYRINGS: [(&str, &[&str]); 2] = [
-    ("/usr/bin/secret-tool", &["lookup", "service", "{service}", "account", "{account}"]),
-    ("/usr/bin/security", &["find-generic-password", "-w", "-s", "{service}", "-a", "{account}"]),
-];
-
 /// `secret.NAME = { … }`: exactly one provider.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -64,8 +58,6 @@ pub struct SecretFile {
 struct KeyringFile {
     service: String,
     account: String,
-    /// The program that is asked; default: `secret-tool` of libsecret, or macOS's `security`.
-    program: Option<String>,
 }
 
 /// `vault = { … }`
@@ -110,7 +102,7 @@ fn two() -> u8 {
 }
 
 /// One secret's provider.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Provider {
     /// An environment variable.
     Env(String),
@@ -118,8 +110,8 @@ pub enum Provider {
     File(PathBuf, Readable),
     /// A program: absolute path and arguments.
     Command(Vec<String>),
-    /// An entry of the desktop's keyring, by way of a program.
-    Keyring(Vec<String>),
+    /// An entry of the desktop's keyring.
+    Keyring(keyring::Entry),
     /// A vault.
     Vault(Box<Vault>),
     /// A credential of the service manager's.
@@ -127,7 +119,7 @@ pub enum Provider {
 }
 
 /// A provider, and how long what it says holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SecretSource {
     /// Where it comes from.
     pub provider: Provider,
@@ -153,7 +145,8 @@ impl SecretSource {
                 long_enough(SecretString::from(value))
             }
             Provider::File(path, readable) => file::read(path, *readable),
-            Provider::Command(argv) | Provider::Keyring(argv) => command::read(argv, self.timeout),
+            Provider::Command(argv) => command::read(argv, self.timeout),
+            Provider::Keyring(entry) => keyring::read(entry, self.timeout),
             Provider::Vault(vault) => vault::read(vault, self.timeout),
             // The service manager makes the folder for this unit alone.
             Provider::Credential(name) => {
@@ -161,6 +154,11 @@ impl SecretSource {
                 file::read(&Path::new(&folder).join(name), Readable::Group)
             }
         }
+    }
+
+    /// Whether it comes from something that answers when it likes: a program, a keyring, a vault.
+    pub fn is_waited_for(&self) -> bool {
+        matches!(self.provider, Provider::Command(_) | Provider::Keyring(_) | Provider::Vault(_))
     }
 
     /// The file it is in, if it is in one.
@@ -201,7 +199,7 @@ impl SecretSource {
             Provider::Env(variable) => format!("environment variable {variable}"),
             Provider::File(path, _) => format!("file {}", path.display()),
             Provider::Command(argv) => format!("command {}", argv.first().map_or("", String::as_str)),
-            Provider::Keyring(argv) => format!("keyring, by {}", argv.first().map_or("", String::as_str)),
+            Provider::Keyring(entry) => format!("keyring, account {} of service {}", entry.account, entry.service),
             Provider::Vault(vault) => format!("vault {}, {} of {}/{}", vault.shown(), vault.field, vault.mount, vault.path),
             Provider::Credential(name) => format!("credential {name} of the service manager"),
         }
@@ -224,7 +222,7 @@ impl Resolver<'_> {
         secrets
     }
 
-    fn secret(&mut self, file: SecretFile, at: &str) -> Option<SecretSource> {
+    pub(in crate::config) fn secret(&mut self, file: SecretFile, at: &str) -> Option<SecretSource> {
         let faults = self.faults.len();
         let mut fault = |said: &str| self.faults.push(format!("{at}: {said}"));
         let beside = self.path.parent().unwrap_or(Path::new("")).to_owned();
@@ -281,25 +279,15 @@ impl Resolver<'_> {
         (self.faults.len() == faults).then_some(SecretSource { provider, refresh, stale, timeout })
     }
 
-    fn keyring(&mut self, file: KeyringFile, at: &str) -> Option<Vec<String>> {
-        let known =
-            |program: &str| KEYRINGS.iter().find(|(path, _)| Path::new(path).file_name() == Path::new(program).file_name());
-        let found = match &file.program {
-            Some(program) => known(program).map(|(_, arguments)| (program.as_str(), *arguments)),
-            None => KEYRINGS.iter().find(|(path, _)| Path::new(path).exists()).or(KEYRINGS.first()).copied(),
-        };
-        let Some((program, arguments)) = found.filter(|(program, _)| Path::new(program).is_absolute()) else {
+    fn keyring(&mut self, file: KeyringFile, at: &str) -> Option<keyring::Entry> {
+        let KeyringFile { service, account } = file;
+        if service.is_empty() || account.is_empty() {
             self.faults.push(format!(
-                "{at}: the keyring is asked by `secret-tool` or `security`\nhelp: program = \"/usr/bin/secret-tool\" (package libsecret-tools)"
+                "{at}: a keyring's entry has a service and an account\nhelp: keyring = {{ service = \"casemate\", account = \"lookups\" }}"
             ));
             return None;
-        };
-        let argument = |argument: &&str| match *argument {
-            "{service}" => file.service.clone(),
-            "{account}" => file.account.clone(),
-            other => other.to_owned(),
-        };
-        Some(std::iter::once(program.to_owned()).chain(arguments.iter().map(argument)).collect())
+        }
+        Some(keyring::Entry { service, account })
     }
 
     fn vault(&mut self, file: VaultFile, at: &str, beside: &Path) -> Option<Vault> {

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{MAX_BYTES, SecretFault, SecretSource, long_enough, waited};
 
 /// One field of one entry.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Vault {
     /// `https://vault.example:8200`; http only on this machine.
     pub(super) address: Url,
@@ -35,7 +35,7 @@ pub struct Vault {
 }
 
 /// How the host proves itself to the vault.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Login {
     /// With a token.
     Token(Box<SecretSource>),
@@ -141,9 +141,7 @@ impl Vault {
 }
 
 fn client(vault: &Vault, patience: Duration) -> Result<Client, SecretFault> {
-    let name = vault.address.host_str().unwrap_or_default();
-    let host = vault.address.port().map_or_else(|| name.to_owned(), |port| format!("{name}:{port}"));
-    let host: Authority = host.parse().map_err(|_| vault.unreachable("its address is no host".to_owned()))?;
+    let host = Authority::of(&vault.address).ok_or_else(|| vault.unreachable("its address is no host".to_owned()))?;
     let roots = match &vault.ca {
         Some(path) => vec![std::fs::read(path).map_err(|error| SecretFault::File { path: path.clone(), error })?],
         None => vec![],

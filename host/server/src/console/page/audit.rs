@@ -1,7 +1,6 @@
 //! The audit log: a table that follows what is written, with filters and pages.
 
 use casemate_audit::{Entry, Filter};
-use casemate_policy::Timestamp;
 use http::StatusCode;
 use maud::{Markup, html};
 use serde_json::Value;
@@ -20,17 +19,20 @@ use crate::{
 const ROWS: usize = 50;
 
 /// The fields of the filter: name, word, and what may be written there.
-const FIELDS: [(&str, &str, &str); 9] = [
-    ("principal", "Who", "token:ci"),
-    ("tool", "Tool", "its served name"),
-    ("type", "Type", "intent, plugin."),
-    ("target", "Target", "part of a target or a URL"),
+const FIELDS: [Field; 3] =
+    [("principal", "Who", "token:ci"), ("tool", "Tool", "its served name"), ("target", "Target", "part of a target or a URL")];
+
+/// Those that are asked for less often.
+const MORE: [Field; 6] = [
+    ("type", "Type", "intent, plugin"),
     ("approval", "Approval", "its id"),
     ("call", "Call", "its id"),
     ("trace", "Trace", "32 hex digits"),
-    ("since", "From", "2026-01-31T08:00:00Z"),
-    ("until", "Until", "2026-01-31T18:00:00Z"),
+    ("since", "From (UTC)", "2026-01-31, 2h"),
+    ("until", "Until (UTC)", "2026-01-31T18:00:00Z"),
 ];
+
+type Field = (&'static str, &'static str, &'static str);
 
 /// The newest records that fit, the newest first.
 pub(in crate::console) fn list(desk: &Desk<'_>) -> Result<Answer, Failure> {
@@ -70,10 +72,7 @@ pub(in crate::console) fn list(desk: &Desk<'_>) -> Result<Answer, Failure> {
 fn filter(query: &Fields) -> Result<Filter, Failure> {
     let text = |name: &str| query.get(name).map(str::to_owned);
     let moment = |name: &str| {
-        query
-            .get(name)
-            .map(|at| at.parse::<Timestamp>().map_err(|error| Failure::invalid(format!("{name}: {error}"))))
-            .transpose()
+        query.get(name).map(|at| trail::moment(at).map_err(|error| Failure::invalid(format!("{name}: {error}")))).transpose()
     };
     Ok(Filter {
         principal: text("principal"),
@@ -104,12 +103,7 @@ fn is_about(entry: &Entry, target: &str) -> bool {
 fn form(query: &Fields) -> Markup {
     html! {
         form.filter method="get" action="/console/audit" role="search" aria-label="Filter" {
-            @for (name, word, hint) in FIELDS {
-                div {
-                    label for={ "by-" (name) } { (word) }
-                    input id={ "by-" (name) } name=(name) value=(query.get(name).unwrap_or_default()) placeholder=(hint) autocapitalize="none" spellcheck="false";
-                }
-            }
+            @for field in FIELDS { (asked(query, field)) }
             div {
                 label for="by-outcome" { "Outcome" }
                 select #by-outcome name="outcome" {
@@ -117,6 +111,10 @@ fn form(query: &Fields) -> Markup {
                         option value=(outcome) selected[query.get("outcome").unwrap_or_default() == outcome] { (if outcome.is_empty() { "any" } else { outcome }) }
                     }
                 }
+            }
+            details open[MORE.iter().any(|(name, ..)| query.get(name).is_some())] {
+                summary { "More filters" }
+                div.more { @for field in MORE { (asked(query, field)) } }
             }
             div.buttons {
                 button type="submit" { "Filter" }
@@ -126,10 +124,19 @@ fn form(query: &Fields) -> Markup {
     }
 }
 
+fn asked(query: &Fields, (name, word, hint): Field) -> Markup {
+    html! {
+        div {
+            label for={ "by-" (name) } { (word) }
+            input id={ "by-" (name) } name=(name) value=(query.get(name).unwrap_or_default()) placeholder=(hint) autocapitalize="none" spellcheck="false";
+        }
+    }
+}
+
 /// Records as rows: when, what came of it, who, what, and why.
 pub(super) fn rows(entries: &[Entry]) -> Markup {
     let rows: Vec<Vec<Markup>> = entries.iter().map(row).collect();
-    table("Records", &["When", "Outcome", "Type", "Who", "What", "Why"], &rows)
+    table("Records", &["When (UTC)", "Outcome", "Type", "Who", "What", "Why"], &rows)
 }
 
 fn row(entry: &Entry) -> Vec<Markup> {
@@ -140,13 +147,15 @@ fn row(entry: &Entry) -> Vec<Markup> {
         text(entry.tool_name())
     };
     let why: Vec<String> =
-        ["ending", "reason", "said", "how"].into_iter().filter_map(fact).filter(|part| !part.is_empty()).collect();
+        ["ending", "said", "reason", "how"].into_iter().filter_map(fact).filter(|part| !part.is_empty()).collect();
+    // Whose word it is, and not through whose session it came.
+    let who = fact("approver").unwrap_or_else(|| text(entry.principal_id()));
     vec![
         html! { a href={ "/console/audit/" (text(entry.event_id())) } { (time(entry.occurred_at())) } },
         state(Kind::of_outcome(entry.outcome()), entry.outcome()),
         data(entry.event_type()),
-        data(entry.principal_id()),
+        data(&who),
         data(&what),
-        html! { (why.join(" ")) },
+        html! { (why.join(": ")) },
     ]
 }

@@ -5,7 +5,6 @@ use std::{
     time::{Duration, Instant},
 };
 
-use ed25519_dalek::VerifyingKey;
 use maud::{Markup, html};
 
 use crate::{
@@ -13,8 +12,7 @@ use crate::{
         Console,
         part::{Kind, state, text},
     },
-    house::store,
-    trail::whole,
+    trail::whole::{self, Extent},
 };
 
 /// How long an answer is shown.
@@ -23,8 +21,8 @@ const KEPT: Duration = Duration::from_secs(300);
 /// What was found.
 #[derive(Debug, Clone)]
 pub(in crate::console) struct Health {
-    /// Chains, records, and records under signed checkpoints; or what is wrong.
-    found: Result<(usize, u64, u64), String>,
+    /// How much of it there is, or what is wrong.
+    found: Result<Extent, String>,
 }
 
 impl Health {
@@ -34,14 +32,7 @@ impl Health {
         if let Some((at, health)) = known.as_ref().filter(|(at, _)| at.elapsed() < KEPT) {
             return (health.clone(), at.elapsed());
         }
-        let found = whole::verify(&console.state, || {
-            Ok((VerifyingKey::from_bytes(store::audit_public(&console.state)?.as_bytes())?, Vec::new()))
-        })
-        .map(|whole| {
-            let sum = |count: fn(&whole::Whole) -> u64| whole.chains.iter().map(count).sum();
-            (whole.chains.len(), sum(|whole| whole.report.records), sum(|whole| whole.report.covered))
-        })
-        .map_err(|failure| failure.message);
+        let found = whole::extent(&console.state).map_err(|failure| failure.message);
         let health = Self { found };
         *known = Some((Instant::now(), health.clone()));
         (health, Duration::ZERO)
@@ -50,9 +41,9 @@ impl Health {
     pub(super) fn show(&self, ago: Duration) -> Markup {
         html! {
             @match &self.found {
-                Ok((chains, all, covered)) => {
+                Ok(Extent { chains, records, covered }) => {
                     p { (state(Kind::Good, "whole")) }
-                    p.quiet { (all) " records in " (chains) " chains, all in place; " (covered) " under signed checkpoints. Verified " (minutes(ago)) "." }
+                    p.quiet { (records) " records in " (chains) " chains, all in place; " (covered) " under signed checkpoints. Verified " (minutes(ago)) "." }
                 }
                 Err(fault) => {
                     p { (state(Kind::Bad, "not whole")) }

@@ -10,7 +10,7 @@ use crate::{
         route::{Answer, Desk, status},
     },
     exit::Failure,
-    installed::{self, Installed},
+    installed::{self, Installed, VERIFIED},
     installing::{
         Installing,
         newer::{self, Standing},
@@ -19,7 +19,7 @@ use crate::{
 };
 
 fn standing(installed: &Installed) -> Markup {
-    let kind = if installed.status == "verified" { Kind::Good } else { Kind::Bad };
+    let kind = if installed.status == VERIFIED { Kind::Good } else { Kind::Bad };
     state(kind, &installed.status)
 }
 

@@ -2,11 +2,11 @@ use std::{fs, path::PathBuf};
 
 use serde_json::{Value, json};
 
-use super::{Chain, Why, chain};
+use super::{Chain, Why, Word, chain};
 use crate::trail::{Look, svg, tree};
 
 /// A state folder with one chain of these records. Reading believes them.
-fn written(records: &[Value]) -> (tempfile::TempDir, PathBuf) {
+pub(in crate::trail) fn written(records: &[Value]) -> (tempfile::TempDir, PathBuf) {
     let dir = tempfile::tempdir().unwrap();
     let folder = dir.path().join("audit/chain-0");
     fs::create_dir_all(&folder).unwrap();
@@ -16,7 +16,7 @@ fn written(records: &[Value]) -> (tempfile::TempDir, PathBuf) {
     (dir, state)
 }
 
-fn record(number: u32, event: &str, tool: &str, outcome: &str, facts: Value) -> Value {
+pub(in crate::trail) fn record(number: u32, event: &str, tool: &str, outcome: &str, facts: Value) -> Value {
     json!({
         "event_id": format!("e{number}"), "event_type": event, "occurred_at": format!("2026-11-22T10:00:{number:02}.000Z"), "outcome": outcome,
         "principal_id": "token:agent", "tool_name": tool, "extensions": { "casemate": facts },
@@ -95,7 +95,7 @@ fn a_chain_goes_back_to_what_was_read_and_who_agreed() {
     let links: Vec<(&str, &str, String)> =
         chain.links.iter().map(|link| (ids(&chain)[link.from], ids(&chain)[link.to], link.why.to_string())).collect();
     assert!(links.contains(&("e4", "e9", "asked for the approval".to_owned())), "{links:?}");
-    assert!(links.contains(&("e7", "e9", "was said of it".to_owned())), "{links:?}");
+    assert!(links.contains(&("e7", "e9", "approved by alice".to_owned())), "{links:?}");
     assert!(links.contains(&("e1", "e4", "gave the value of /ip".to_owned())), "{links:?}");
     assert!(links.contains(&("e1", "e9", "was read (untrusted)".to_owned())), "{links:?}");
     assert!(!chain.cut && chain.links.iter().all(|link| link.from < link.to));
@@ -109,7 +109,23 @@ fn a_chain_is_found_by_record_call_and_approval() {
         assert_eq!(ids(&chain)[chain.root], "e9", "{id}");
     }
     assert_eq!(ids(&chain(&state, "c2").unwrap()), ["e1", "e4"]);
-    assert_eq!(chain(&state, "e7").unwrap().steps.len(), 1);
+}
+
+/// Before it is used, an approval leads to the last word on it, and that to who asked and what others said.
+#[test]
+fn a_word_is_led_to_by_what_was_asked_and_said_before_it() {
+    let mut records = story();
+    records.truncate(8);
+    let (_dir, state) = written(&records);
+    let one = chain(&state, "aaaa").unwrap();
+    assert_eq!((ids(&one), ids(&one)[one.root]), (vec!["e1", "e4", "e7"], "e7"));
+    let facts = json!({ "approval": "aaaa", "approver": "bob", "said": "deny", "reason": "too wide" });
+    records.push(record(9, "approval.voted", "", "allowed", json!({ "fields": facts })));
+    let (_dir, state) = written(&records);
+    let two = chain(&state, "aaaa").unwrap();
+    assert_eq!((ids(&two), ids(&two)[two.root]), (vec!["e1", "e4", "e7", "e9"], "e9"));
+    assert!(two.links.iter().any(|link| link.why == Why::Said(Word::Approved, "alice".to_owned())));
+    assert!(tree(&two).starts_with("2026-11-22T10:00:09.000Z  approval.voted by bob  denied: too wide\n"), "{}", tree(&two));
 }
 
 #[test]
@@ -155,8 +171,8 @@ fn the_tree_reads_from_the_end_to_the_beginning() {
     let expected = "\
 2026-11-22T10:00:09.000Z  fw_block (destructive, real) by token:agent  unknown: interrupted
 │  e9
-├─ was said of it
-│  2026-11-22T10:00:07.000Z  approval.voted by alice  allowed: approve: seen
+├─ approved by alice
+│  2026-11-22T10:00:07.000Z  approval.voted by alice  approved: seen
 │     e7
 ├─ asked for the approval
 │  2026-11-22T10:00:04.000Z  fw_block (destructive, dry-run) by token:agent  deferred: approval-required
@@ -192,5 +208,5 @@ fn nothing_in_a_record_becomes_markup() {
     }
     assert!(!svg(&chain, Look::Inside).contains("<style"));
     assert!(!tree(&chain).contains('\u{202e}'));
-    assert!(matches!(chain.links[0].why, Why::Asked | Why::Said | Why::Read(_) | Why::Value(_)));
+    assert!(matches!(chain.links[0].why, Why::Asked | Why::Said(..) | Why::Read(_) | Why::Value(_)));
 }

@@ -21,6 +21,7 @@ struct Kind {
 fn kind(entry: &Entry) -> Kind {
     let (class, activity) = match entry.event_type() {
         "auth.accepted" | "auth.refused" => (3002, 1),
+        "auth.ended" => (3002, 2),
         "plugin.installed" => (6002, 1),
         "plugin.removed" => (6002, 2),
         "plugin.loaded" | "host.started" => (6002, 3),
@@ -48,6 +49,7 @@ fn kind(entry: &Entry) -> Kind {
 fn activity_name(kind: &Kind) -> &'static str {
     match (kind.class, kind.activity) {
         (3002, 1) => "Logon",
+        (3002, 2) => "Logoff",
         (6002, 1) => "Install",
         (6002, 2) => "Remove",
         (6002, 3) => "Start",
@@ -79,7 +81,7 @@ pub(super) fn event(entry: &Entry) -> Value {
     let resources = entry.targets().map(|target| json!({ "name": target }));
     let asked = requests(entry).last().map(|request| {
         let of = |name| request.get(name).and_then(Value::as_str);
-        json!({ "http_method": of("method"), "url": { "url_string": of("url") } })
+        json!({ "http_method": of("method"), "url": of("url").map(|url| json!({ "url_string": url })) })
     });
     let mut event = json!({
         "activity_id": kind.activity,
@@ -110,11 +112,15 @@ pub(super) fn event(entry: &Entry) -> Value {
         "raw_data": entry.raw.to_string(),
         "unmapped": entry.raw.get("extensions").and_then(|extensions| extensions.get("casemate")),
     });
+    let call = field(entry, "call_id").map(|call| json!({ "uid": call }));
     let own = match kind.class {
-        3002 => json!({ "user": { "name": entry.principal_id(), "uid": entry.principal_id() } }),
+        3002 => json!({
+            "user": { "name": entry.principal_id(), "uid": entry.principal_id() },
+            "service": { "name": "casemate" },
+        }),
         6002 => json!({ "app": { "name": service, "vendor_name": "Casemate" } }),
         _ => json!({
-            "api": { "operation": operation, "service": { "name": service }, "request": { "uid": field(entry, "call_id") } },
+            "api": { "operation": operation, "service": { "name": service }, "request": call },
             "src_endpoint": { "name": field(entry, "via").unwrap_or("casemate") },
             "resources": resources.collect::<Vec<_>>(),
             "http_request": asked,
@@ -122,7 +128,20 @@ pub(super) fn event(entry: &Entry) -> Value {
     };
     if let (Some(event), Value::Object(own)) = (event.as_object_mut(), own) {
         event.extend(own);
-        event.retain(|_, value| !value.is_null());
+    }
+    // The record itself is under `unmapped` as it is.
+    let whole = event.get_mut("unmapped").map(Value::take);
+    said(&mut event);
+    if let (Some(event), Some(whole)) = (event.as_object_mut(), whole.filter(Value::is_object)) {
+        event.insert("unmapped".to_owned(), whole);
     }
     event
+}
+
+/// What is not known is left out, at any depth.
+fn said(value: &mut Value) {
+    if let Some(object) = value.as_object_mut() {
+        object.values_mut().for_each(said);
+        object.retain(|_, value| !value.is_null());
+    }
 }

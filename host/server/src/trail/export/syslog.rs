@@ -36,7 +36,7 @@ pub(crate) fn message(entry: &Entry, form: Form, host: &str) -> String {
     let text = format!(
         "<{}>1 {} {} casemate {} {} {data} \u{feff}{}",
         FACILITY * 8 + severity,
-        entry.occurred_at(),
+        name(entry.occurred_at(), 32),
         name(host, 255),
         std::process::id(),
         name(entry.event_type(), 32),
