@@ -1,0 +1,1 @@
+//! The languages that logs are searched with.
