@@ -389,7 +389,7 @@ fn every_tool_of_slack_has_cases_and_they_pass() {
 
 #[track_caller]
 fn every_tool_has_cases_and_they_pass(name: &str) {
-    let (folder, component) = (plugin(name).display().to_string(), wasm(&format!("casemate_{}", name.replace('-', "_"))).display().to_string());
+    let (folder, component) = (plugin(name).display().to_string(), wasm(&format!("casemate_{name}")).display().to_string());
     let ran = casemate(&["--format", "json", "test", &folder, "--component", &component]).done();
     let report: Value = serde_json::from_str(&ran.stdout).unwrap();
     assert_eq!((&report["passed"], &report["untested"]), (&json!(true), &json!([])), "{report:#}");

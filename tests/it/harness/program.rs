@@ -18,9 +18,9 @@ pub(crate) fn program(name: &str) -> PathBuf {
     path
 }
 
-/// A plugin of this workspace as a component.
+/// A plugin of this workspace as a component, by its crate's name.
 pub(crate) fn wasm(name: &str) -> PathBuf {
-    let path = built().with_file_name("wasm32-wasip2").join("release").join(name).with_extension("wasm");
+    let path = built().with_file_name("wasm32-wasip2").join("release").join(name.replace('-', "_")).with_extension("wasm");
     assert!(path.is_file(), "`{}` is not built\nhelp: make plugins", path.display());
     path
 }
