@@ -16,8 +16,14 @@ help: ## What there is
 setup: ## What the build needs: the wasm target
 	@rustup target list --installed | grep -qx wasm32-wasip2 || rustup target add wasm32-wasip2
 
-build: setup ## The programs, and the plugins as components
-	cargo build --locked -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo -p casemate-rmcp-client
+# What is built: the programs; with the tests, everything, in one go. A dependency's features are those that all of what is built with it asks
+# for, so that a build of less in between would compile wasmtime a second time.
+WHAT := -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo -p casemate-rmcp-client
+ALL := --workspace --exclude casemate-guests
+test console-test interop ci: export WHAT := $(ALL) --all-targets
+
+build: setup ## The programs
+	cargo build --locked $(WHAT)
 
 demo: build ## A publisher, an operator and an agent on one terminal
 	@$(BIN)/casemate-demo
@@ -37,8 +43,8 @@ plugins: build ## Every plugin, packed and not signed, under target/packages; a 
 	done
 
 test: build guests plugins nextest interop-setup ## Every test
-	cargo nextest run --locked --workspace --exclude casemate-guests
-	cargo test --locked --doc -p casemate-plugin -p casemate-signing -p casemate-policy
+	cargo nextest run --locked $(ALL)
+	cargo test --locked --doc $(ALL)
 	$(MAKE) --no-print-directory interop
 
 nextest:
@@ -86,7 +92,7 @@ $(NODE)-console/.ready: tests/console/package.json tests/console/package-lock.js
 
 console-test: build guests plugins nextest $(NODE)-console/.ready ## The console in Chromium; what its pages look like is left in target/console-screenshots
 	@tests/interop/debian.sh chromium:chromium node:nodejs
-	cargo nextest run --locked --workspace --exclude casemate-guests --run-ignored only -E 'test(console::chromium)'
+	cargo nextest run --locked $(ALL) --run-ignored only -E 'test(console::chromium)'
 
 interop: build interop-setup ## What the tests did not write: the MCP conformance suite, every promised client, vt-py, oras; plugins in other languages
 	tests/interop/run.sh $(BIN) $(VENV) $(NODE)
@@ -95,7 +101,7 @@ lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows b
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo fmt --manifest-path fuzz/server/Cargo.toml --check
-	cargo clippy --locked --workspace --exclude casemate-guests --all-targets -- -D warnings
+	cargo clippy --locked $(ALL) --all-targets -- -D warnings
 	tests/lint/wit.sh
 	tests/lint/arrows.sh
 	tests/lint/threats.sh
