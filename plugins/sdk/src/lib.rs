@@ -93,7 +93,7 @@ pub use path::Path;
 pub use request::{Method, Request, SendError, Upstream};
 pub use response::Response;
 pub use source::{MAX_READ, Source, SourceError};
-pub use text::{clip, clip_lines};
+pub use text::{clip, clip_lines, is_hidden};
 pub use time::Timestamp;
 pub use tool::{Effect, Entry, Outcome, Readable, Tool, ToolResult, describe};
 

@@ -57,7 +57,7 @@ pub fn clip_lines(text: &str, characters: usize) -> String {
 }
 
 /// Characters that are not seen, or that change how others are seen.
-pub(crate) fn is_hidden(letter: char) -> bool {
+pub fn is_hidden(letter: char) -> bool {
     letter.is_control()
         || matches!(
             letter,
