@@ -65,6 +65,7 @@ mod text;
 mod time;
 pub mod tolerant;
 mod tool;
+pub mod traffic;
 
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]

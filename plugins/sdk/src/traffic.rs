@@ -1,0 +1,420 @@
+//! HTTP messages that somebody else exchanged, as a reader may see them: without the credentials in them.
+//!
+//! A credential is known by where it is (a cookie, `Authorization`), by what it is called (`access_token`, `password`), or by its own
+//! form ([`leak`]). What is none of these stays, so what is left is still somebody's traffic, and for few eyes.
+
+use crate::leak;
+
+/// What stands where a credential was.
+pub const REDACTED: &str = "‹redacted›";
+
+/// Parts of a name, without `-`, `_` and `.`, that only a credential's name has.
+const PARTS: [&str; 20] = [
+    "accesskey",
+    "apikey",
+    "assertion",
+    "authoriz",
+    "bearer",
+    "cookie",
+    "credential",
+    "csrf",
+    "jwt",
+    "passphrase",
+    "passw",
+    "privatekey",
+    "pwd",
+    "secret",
+    "sessid",
+    "session",
+    "signature",
+    "token",
+    "xauth",
+    "xsrf",
+];
+
+/// Names of credentials that are too short to be looked for inside others.
+const NAMES: [&str; 6] = ["auth", "key", "otp", "pin", "sid", "sig"];
+
+/// Whether what has this name is a credential: a header, a parameter of a query or form, a member of an object.
+pub fn is_credential(name: &str) -> bool {
+    let letters = name.chars().filter(|letter| !"-_.[]".contains(*letter)).map(|letter| letter.to_ascii_lowercase());
+    let plain: String = letters.collect();
+    NAMES.contains(&plain.as_str()) || PARTS.iter().any(|part| plain.contains(part))
+}
+
+/// The value of a header. Of a cookie its name stays, of `Set-Cookie` its attributes, of `Authorization` its scheme.
+pub fn header(name: &str, value: &str) -> String {
+    match name.to_ascii_lowercase().as_str() {
+        "cookie" => value.split(';').map(cookie).collect::<Vec<_>>().join("; "),
+        "set-cookie" => match value.split_once(';') {
+            Some((pair, attributes)) => format!("{};{attributes}", cookie(pair)),
+            None => cookie(value),
+        },
+        "authorization" | "proxy-authorization" => match value.split_once(' ') {
+            Some((scheme, _)) if !is_credential_itself(scheme) => format!("{scheme} {REDACTED}"),
+            _ => REDACTED.to_owned(),
+        },
+        name if is_credential(name) => REDACTED.to_owned(),
+        "location" | "content-location" | "referer" | "origin" => url(value),
+        _ => text(value),
+    }
+}
+
+/// `name=value`, without the value.
+fn cookie(pair: &str) -> String {
+    match pair.split_once('=') {
+        Some((name, _)) => format!("{}={REDACTED}", name.trim()),
+        None => REDACTED.to_owned(),
+    }
+}
+
+/// A URL, or a path with its query.
+pub fn url(url: &str) -> String {
+    let (place, rest) = match url.split_once('?') {
+        Some((place, rest)) => (place, Some(rest)),
+        None => (url, None),
+    };
+    let place = match place.split_once("://") {
+        Some((scheme, rest)) => {
+            let (authority, path) = rest.find('/').and_then(|at| rest.split_at_checked(at)).unwrap_or((rest, ""));
+            let host = authority.rsplit_once('@').map_or_else(|| authority.to_owned(), |(_, host)| format!("{REDACTED}@{host}"));
+            format!("{scheme}://{host}{}", segments(path))
+        }
+        None => segments(place),
+    };
+    match rest {
+        Some(rest) => match rest.split_once('#') {
+            Some((query, _)) => format!("{place}?{}#{REDACTED}", pairs(query, true)),
+            None => format!("{place}?{}", pairs(rest, true)),
+        },
+        // A fragment is where some flows put their tokens.
+        None => match place.split_once('#') {
+            Some((place, _)) => format!("{place}#{REDACTED}"),
+            None => place,
+        },
+    }
+}
+
+fn segments(path: &str) -> String {
+    let shown = path.split('/').map(|segment| if is_credential_itself(segment) { REDACTED } else { segment });
+    shown.collect::<Vec<_>>().join("/")
+}
+
+/// `a=1&b=2`, as in a query or a form. In a query, `code` is what a login hands out.
+fn pairs(text: &str, query: bool) -> String {
+    let one = |pair: &str| match pair.split_once('=') {
+        Some((name, value)) => {
+            let plain = decoded(name);
+            if is_credential(&plain) || query && plain == "code" || is_credential_itself(&decoded(value)) {
+                format!("{name}={REDACTED}")
+            } else {
+                pair.to_owned()
+            }
+        }
+        None if is_credential_itself(&decoded(pair)) => REDACTED.to_owned(),
+        None => pair.to_owned(),
+    };
+    text.split('&').map(one).collect::<Vec<_>>().join("&")
+}
+
+/// What is percent-encoded, read once.
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        let digits = || {
+            let mut ahead = rest.clone();
+            let (high, low) = (char::from(ahead.next()?).to_digit(16)?, char::from(ahead.next()?).to_digit(16)?);
+            u8::try_from(high * 16 + low).ok()
+        };
+        match (byte, digits()) {
+            (b'%', Some(value)) => {
+                bytes.push(value);
+                rest.nth(1);
+            }
+            (b'+', _) => bytes.push(b' '),
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn is_credential_itself(text: &str) -> bool {
+    leak::found(text).is_some()
+}
+
+/// A body, where it is text of one piece; nothing for the rest, such as pictures and `multipart/form-data`.
+pub fn body(content_type: &str, bytes: &[u8]) -> Option<String> {
+    let media_type = content_type.split(';').next().unwrap_or_default().trim().to_ascii_lowercase();
+    let content = std::str::from_utf8(bytes).ok()?;
+    let is_text = media_type.is_empty()
+        || media_type.starts_with("text/")
+        || ["json", "xml", "javascript", "graphql", "yaml"].iter().any(|kind| media_type.ends_with(kind));
+    match media_type.as_str() {
+        "application/x-www-form-urlencoded" => Some(pairs(content, false)),
+        _ if is_text => Some(text(content)),
+        _ => None,
+    }
+}
+
+/// Text of any form. Where a credential's name is followed by `=` or `:`, what comes next is taken out: a quoted text, a list or object
+/// to its end, or a word. So are words that have a credential's own form, and private keys.
+pub fn text(text: &str) -> String {
+    let text = without_keys(text);
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text.as_str();
+    let mut follows = Follows::Nothing;
+    while let Some(letter) = rest.chars().next() {
+        if is_gap(letter) {
+            let taken = match follows {
+                Follows::Value => value_length(rest),
+                _ => 0,
+            };
+            if taken > 0 {
+                out.push_str(REDACTED);
+                follows = Follows::Nothing;
+                rest = rest.get(taken..).unwrap_or_default();
+                continue;
+            }
+            follows = follows.after(letter);
+            out.push(letter);
+            rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+            continue;
+        }
+        let end = rest.find(is_gap).unwrap_or(rest.len());
+        let (word, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
+        // A URL is one word, however many gaps it has.
+        let whole = rest.find(|letter: char| letter.is_whitespace() || "\"'<>`".contains(letter)).unwrap_or(rest.len());
+        let chunk = rest.get(..whole).unwrap_or(word);
+        if chunk.contains("://") && is_credential_itself(chunk) {
+            out.push_str(&url(chunk));
+            follows = Follows::Nothing;
+            rest = rest.get(whole..).unwrap_or_default();
+            continue;
+        }
+        match follows {
+            // `Bearer` and its like say what kind of credential follows.
+            Follows::Value if ["basic", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => out.push_str(word),
+            Follows::Value => {
+                out.push_str(REDACTED);
+                follows = Follows::Nothing;
+            }
+            // `<input name="csrf_token" value="…">`
+            Follows::Name if ["value", "content"].contains(&word) => out.push_str(word),
+            _ if is_credential_itself(word) => {
+                out.push_str(REDACTED);
+                follows = Follows::Nothing;
+            }
+            _ => {
+                out.push_str(word);
+                follows = if is_credential(word) { Follows::Name } else { Follows::Nothing };
+            }
+        }
+        rest = behind;
+    }
+    out
+}
+
+/// What the words so far lead to expect.
+#[derive(Clone, Copy)]
+enum Follows {
+    Nothing,
+    /// A name was read.
+    Name,
+    /// A name and `=` or `:` were read.
+    Value,
+}
+
+impl Follows {
+    fn after(self, gap: char) -> Self {
+        match (self, gap) {
+            (Self::Name | Self::Value, '=' | ':') => Self::Value,
+            (Self::Name | Self::Value, ' ' | '\t' | '"' | '\'' | '\\') => self,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// What separates words. Tokens are made of what does not.
+fn is_gap(letter: char) -> bool {
+    letter.is_whitespace() || "=:\"'<>`()|,;&?{}[]\\/".contains(letter)
+}
+
+/// How long the quoted text, list or object is that begins here; 0 where none does.
+fn value_length(text: &str) -> usize {
+    match text.chars().next() {
+        Some(quote @ ('"' | '\'')) => quoted_length(text, quote),
+        Some('[' | '{') => {
+            let mut depth = 0_usize;
+            let mut at = 0;
+            while let Some(letter) = text.get(at..).and_then(|rest| rest.chars().next()) {
+                match letter {
+                    '"' => at += quoted_length(text.get(at..).unwrap_or_default(), '"').max(1),
+                    _ => at += letter.len_utf8(),
+                }
+                match letter {
+                    '[' | '{' => depth += 1,
+                    ']' | '}' => depth = depth.saturating_sub(1),
+                    _ => {}
+                }
+                if depth == 0 {
+                    break;
+                }
+            }
+            at
+        }
+        _ => 0,
+    }
+}
+
+/// To the closing quote or, where there is none, to the end.
+fn quoted_length(text: &str, quote: char) -> usize {
+    let mut escaped = false;
+    for (at, letter) in text.char_indices().skip(1) {
+        match letter {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            _ if letter == quote => return at + quote.len_utf8(),
+            _ => {}
+        }
+    }
+    text.len()
+}
+
+/// Without private keys, each from its first line to its last.
+fn without_keys(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(at) = rest.find("-----BEGIN ") {
+        let (before, block) = rest.split_at_checked(at).unwrap_or((rest, ""));
+        out.push_str(before);
+        let end = block.find("-----END ").map_or(block.len(), |end| {
+            let line = block.get(end..).unwrap_or_default();
+            end + line.get(9..).and_then(|rest| rest.find("-----")).map_or(line.len(), |dashes| 9 + dashes + 5)
+        });
+        let (block, behind) = block.split_at_checked(end).unwrap_or((block, ""));
+        out.push_str(if is_credential_itself(block) { REDACTED } else { block });
+        rest = behind;
+    }
+    out.push_str(rest);
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Made here, so that no scanner finds one in this file.
+    fn token() -> String {
+        format!("ghp_{}", "Ab3d".repeat(9))
+    }
+
+    #[test]
+    fn names_of_credentials_are_known() {
+        for name in [
+            "Authorization",
+            "Cookie",
+            "Set-Cookie",
+            "X-Api-Key",
+            "x_auth_token",
+            "access_token",
+            "user[password]",
+            "PHPSESSID",
+            "X-CSRFToken",
+            "client_secret",
+            "sig",
+            "KEY",
+        ] {
+            assert!(is_credential(name), "{name}");
+        }
+        for name in
+            ["accept", "host", "monkey", "keyword", "author", "authority", "www-authenticate", "q", "design", "content-type"]
+        {
+            assert!(!is_credential(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn headers_keep_what_is_no_credential() {
+        let token = token();
+        for (name, value, shown) in [
+            ("Authorization", "Bearer abc.def", "Bearer ‹redacted›"),
+            ("authorization", "abcdef", REDACTED),
+            ("AUTHORIZATION", &format!("{token} x"), REDACTED),
+            ("Cookie", "a=1; session=s3cr3t", "a=‹redacted›; session=‹redacted›"),
+            ("Set-Cookie", "sid=s3cr3t; Path=/; HttpOnly", "sid=‹redacted›; Path=/; HttpOnly"),
+            ("Set-Cookie", "s3cr3t", REDACTED),
+            ("X-Api-Key", "s3cr3t", REDACTED),
+            (
+                "Location",
+                "https://u:p@a.test/x?code=s3cr3t&q=1#id_token=s3cr3t",
+                "https://‹redacted›@a.test/x?code=‹redacted›&q=1#‹redacted›",
+            ),
+            ("Referer", "/cb#access_token=s3cr3t", "/cb#‹redacted›"),
+            ("X-Debug", &format!("used {token}, twice"), "used ‹redacted›, twice"),
+            ("Content-Type", "text/html; charset=utf-8", "text/html; charset=utf-8"),
+        ] {
+            assert_eq!(header(name, value), shown, "{name}");
+        }
+    }
+
+    #[test]
+    fn queries_and_forms_keep_their_other_pairs() {
+        let token = token();
+        for (path, shown) in [
+            ("/a?id=7&api_key=s3cr3t&x", "/a?id=7&api_key=‹redacted›&x"),
+            ("/a?%74oken=s3cr3t", "/a?%74oken=‹redacted›"),
+            ("/a?access%5Ftoken=s3cr3t", "/a?access%5Ftoken=‹redacted›"),
+            (&format!("/a?q={token}"), "/a?q=‹redacted›"),
+            (&format!("/hooks/{token}/x"), "/hooks/‹redacted›/x"),
+            ("/plain/path", "/plain/path"),
+            ("/100%", "/100%"),
+            ("/a?b=%", "/a?b=%"),
+        ] {
+            assert_eq!(url(path), shown);
+        }
+        let form = body("application/x-www-form-urlencoded", b"user=bob&password=s3cr3t&code=7").unwrap_or_default();
+        assert_eq!(form, "user=bob&password=‹redacted›&code=7");
+    }
+
+    #[test]
+    fn bodies_lose_credentials_by_name_and_by_form() {
+        let token = token();
+        for (given, shown) in [
+            (
+                r#"{"user": "bob", "password": "s3cr3t \" s3cr3t, too", "n": 1}"#,
+                r#"{"user": "bob", "password": ‹redacted›, "n": 1}"#,
+            ),
+            (r#"{"token":"s3cr3t","pin": 1234}"#, r#"{"token":‹redacted›,"pin": ‹redacted›}"#),
+            (r#"{"tokens":["s3cr3t","]s3cr3t"],"a":{"b":2}}"#, r#"{"tokens":‹redacted›,"a":{"b":2}}"#),
+            (r#"{"session":{"id":"s3cr3t","x":{"y":1}},"z":1}"#, r#"{"session":‹redacted›,"z":1}"#),
+            (r#"{"password": "s3cr3t breaks off"#, r#"{"password": ‹redacted›"#),
+            (r#"<input name="csrf_token" value="s3cr3t">"#, r#"<input name="csrf_token" value=‹redacted›>"#),
+            (r#"<meta name="csrf-token" content="s3cr3t">"#, r#"<meta name="csrf-token" content=‹redacted›>"#),
+            ("password=s3cr3t\nuser=bob", "password=‹redacted›\nuser=bob"),
+            ("Authorization: Bearer s3cr3t\nAccept: */*", "Authorization: Bearer ‹redacted›\nAccept: */*"),
+            ("see postgres://app:s3cr3t@db/x now", "see postgres://‹redacted›@db/x now"),
+            ("-----BEGIN RSA PRIVATE KEY-----\ns3cr3t\n-----END RSA PRIVATE KEY-----\nrest", "‹redacted›\nrest"),
+            ("-----BEGIN PRIVATE KEY-----\ns3cr3t", "‹redacted›"),
+            (
+                "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----",
+                "-----BEGIN CERTIFICATE-----\nMII\n-----END CERTIFICATE-----",
+            ),
+            ("the token is lost; a key, and größe", "the token is lost; a key, and größe"),
+        ] {
+            assert_eq!(text(given), shown);
+        }
+        assert_eq!(text(&format!("a {token}.")), "a ‹redacted›");
+        let escaped = r#"{"raw": "{\"password\": \"s3cr3t\"}"}"#;
+        assert!(!text(escaped).contains("s3cr3t"), "{}", text(escaped));
+    }
+
+    #[test]
+    fn what_is_no_text_is_not_shown() {
+        assert_eq!(body("image/png", b"abc"), None);
+        assert_eq!(body("multipart/form-data; boundary=x", b"--x"), None);
+        assert_eq!(body("application/json", &[0xff]), None);
+        assert_eq!(body("application/problem+json", b"{}").as_deref(), Some("{}"));
+        assert_eq!(body("", b"x").as_deref(), Some("x"));
+    }
+}
