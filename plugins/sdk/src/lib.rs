@@ -66,6 +66,8 @@ mod time;
 pub mod tolerant;
 mod tool;
 pub mod traffic;
+#[cfg(feature = "yaml")]
+pub mod yaml;
 
 #[cfg(target_family = "wasm")]
 #[doc(hidden)]
