@@ -1,4 +1,5 @@
-//! A log: the file that is written to, and the older ones it was rotated into. The `n`-th older file of `auth` is the source `auth-n`.
+//! A log: the file that is written to, and the older ones it was rotated into. The `n`-th older file of `auth` is the source `auth--n`,
+//! which is no name that somebody gives to another machine's log.
 
 use casemate_plugin::{Context, Failure, Source, SourceError};
 
@@ -28,12 +29,12 @@ pub(crate) struct File {
 
 /// The source that is a log's file of that age.
 pub(crate) fn source_name(log: &str, age: u8) -> String {
-    if age == 0 { log.to_owned() } else { format!("{log}-{age}") }
+    if age == 0 { log.to_owned() } else { format!("{log}--{age}") }
 }
 
 /// The log that a source is an older file of, if the log is bound too.
 pub(crate) fn newer<'a>(name: &'a str, bound: &[String]) -> Option<&'a str> {
-    let (log, age) = name.rsplit_once('-')?;
+    let (log, age) = name.rsplit_once("--")?;
     let is_age = age.len() == 1 && age.bytes().all(|byte| (b'1'..=b'0' + MAX_OLDER).contains(&byte));
     (is_age && bound.iter().any(|other| other == log)).then_some(log)
 }
@@ -116,10 +117,10 @@ mod tests {
 
     #[test]
     fn older_files_are_known_by_their_names() {
-        let bound = ["app-2", "auth", "auth-1", "auth-2", "auth-4", "x-10", "x"].map(str::to_owned);
-        assert_eq!(names("auth", &bound).into_iter().map(|(_, name)| name).collect::<Vec<_>>(), ["auth", "auth-1", "auth-2"]);
+        let bound = ["app--2", "auth", "auth--1", "auth--2", "auth--4", "x--10", "x", "x-1"].map(str::to_owned);
+        assert_eq!(names("auth", &bound).into_iter().map(|(_, name)| name).collect::<Vec<_>>(), ["auth", "auth--1", "auth--2"]);
         assert!(names("none", &bound).is_empty());
         let newer: Vec<_> = bound.iter().map(|name| newer(name, &bound)).collect();
-        assert_eq!(newer, [None, None, Some("auth"), Some("auth"), Some("auth"), None, None]);
+        assert_eq!(newer, [None, None, Some("auth"), Some("auth"), Some("auth"), None, None, None]);
     }
 }

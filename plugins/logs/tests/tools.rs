@@ -156,18 +156,18 @@ fn a_search_goes_on_into_the_files_that_a_log_was_rotated_into() {
     let (new, old, oldest) = (hundreds(300, 100), hundreds(200, 100), hundreds(100, 100));
     let cx = logs([
         ("app", new.as_str()),
-        ("app-1", old.as_str()),
-        ("app-2", oldest.as_str()),
-        ("other-1", "0 x\n"),
-        ("app-4", "0 x\n"),
+        ("app--1", old.as_str()),
+        ("app--2", oldest.as_str()),
+        ("other--1", "0 x\n"),
+        ("app--4", "0 x\n"),
     ]);
     let report = query(&cx, &json!({ "log": "app", "pattern": "^0", "max_lines": 1000 }));
     assert_eq!(report["matched"], 300);
     let numbers: Vec<usize> = texts(&report).iter().map(|text| text[..8].parse().unwrap()).collect();
     assert_eq!(numbers, (100..400).collect::<Vec<_>>());
-    assert_eq!((&report["lines"][0]["file"], &report["lines"][299]["file"]), (&json!("app-2"), &json!("app")));
+    assert_eq!((&report["lines"][0]["file"], &report["lines"][299]["file"]), (&json!("app--2"), &json!("app")));
     // One that is asked for by itself is searched by itself.
-    assert_eq!(query(&cx, &json!({ "log": "app-1", "pattern": "^0" }))["matched"], 100);
+    assert_eq!(query(&cx, &json!({ "log": "app--1", "pattern": "^0" }))["matched"], 100);
 }
 
 #[test]
@@ -185,10 +185,10 @@ fn a_search_goes_on_where_it_was_after_a_rotation() {
     let arguments = |before: &Value| json!({ "log": "app", "pattern": "^0", "max_lines": 1, "before": before });
     let first = query(&logs([("app", text.as_str())]), &json!({ "log": "app", "pattern": "^0" }));
     let before = &first["before"];
-    let rotated = logs([("app", "new\n"), ("app-1", text.as_str())]);
+    let rotated = logs([("app", "new\n"), ("app--1", text.as_str())]);
     let rest = query(&rotated, &arguments(before));
     assert_eq!(first["matched"].as_u64().unwrap() + rest["matched"].as_u64().unwrap(), 150_000);
-    assert_eq!(rest["lines"][0]["file"], "app-1");
+    assert_eq!(rest["lines"][0]["file"], "app--1");
     // Cut, and written anew: no guess where that would be.
     let cut = hundreds(500_000, 150_000);
     for other in [logs([("app", cut.as_str())]), logs([("app", "")])] {
@@ -198,8 +198,8 @@ fn a_search_goes_on_where_it_was_after_a_rotation() {
 
 #[test]
 fn a_file_that_is_rotated_while_it_is_opened_is_searched_once() {
-    // The name was `app` when it was opened first, and `app-1` a moment later.
-    let cx = logs([("app", AUTH), ("app-1", AUTH), ("app-2", "before\n")]);
+    // The name was `app` when it was opened first, and `app--1` a moment later.
+    let cx = logs([("app", AUTH), ("app--1", AUTH), ("app--2", "before\n")]);
     let report = query(&cx, &json!({ "log": "app", "pattern": "." }));
     assert_eq!(report["matched"], 5);
 }
@@ -227,10 +227,10 @@ fn what_cannot_be_read_is_said() {
     assert_eq!(call(&unreadable(), &json!({ "log": "app", "pattern": "a" })).unwrap_err().kind(), FailureKind::Unavailable);
     let breaks = Context::scripted([]).with_source("app", ScriptedSource::from("a\n").then_unreadable());
     assert_eq!(call(&breaks, &json!({ "log": "app", "pattern": "a" })).unwrap_err().kind(), FailureKind::Unavailable);
-    let older = logs([("app", "a\n")]).with_source("app-1", ScriptedSource::unreadable());
+    let older = logs([("app", "a\n")]).with_source("app--1", ScriptedSource::unreadable());
     let report = query(&older, &json!({ "log": "app", "pattern": "a" }));
-    assert_eq!(report["notes"], json!(["the older file `app-1` cannot be read"]));
-    for log in ["none", "app-2"] {
+    assert_eq!(report["notes"], json!(["the older file `app--1` cannot be read"]));
+    for log in ["none", "app--2"] {
         let failure = call(&older, &json!({ "log": log, "pattern": "a" })).unwrap_err();
         assert_eq!(failure.kind(), FailureKind::NotFound, "{failure}");
     }
@@ -332,16 +332,16 @@ fn arguments_that_make_no_sense_are_refused() {
 #[test]
 fn the_logs_are_listed() {
     let cx =
-        logs([("auth", "abc"), ("auth-1", "ab"), ("app-1", "a"), ("web", "")]).with_source("gone", ScriptedSource::unreadable());
+        logs([("auth", "abc"), ("auth--1", "ab"), ("app--1", "a"), ("web", "")]).with_source("gone", ScriptedSource::unreadable());
     let outcome = casemate_plugin::testing::call(TOOLS, "list_logs", &json!({}), &cx).unwrap();
     let report: Value = serde_json::from_str(&outcome.structured).unwrap();
     let expected = json!([
-        { "log": "app-1", "files": [{ "name": "app-1", "bytes": 1 }] },
-        { "log": "auth", "files": [{ "name": "auth", "bytes": 3 }, { "name": "auth-1", "bytes": 2 }] },
+        { "log": "app--1", "files": [{ "name": "app--1", "bytes": 1 }] },
+        { "log": "auth", "files": [{ "name": "auth", "bytes": 3 }, { "name": "auth--1", "bytes": 2 }] },
         { "log": "gone", "files": [{ "name": "gone" }] },
         { "log": "web", "files": [{ "name": "web", "bytes": 0 }] },
     ]);
     assert_eq!(report["logs"], expected);
-    assert!(outcome.text.contains("auth: auth, 3 bytes; auth-1, 2 bytes") && outcome.text.contains("gone, cannot be read"));
+    assert!(outcome.text.contains("auth: auth, 3 bytes; auth--1, 2 bytes") && outcome.text.contains("gone, cannot be read"));
     assert!(report["now"].as_str().unwrap().ends_with('Z'));
 }

@@ -24,7 +24,8 @@ environment = "dev"
 
 [plugins.logs]
 source.auth.file = "logs/auth.log"
-source.auth-1.file = "logs/auth.log.1"
+source.auth--1.file = "logs/auth.log.1"
+source.auth-1.file = "logs/web.log"
 source.web.file = "logs/web.log"
 
 [grants.tester]
@@ -38,7 +39,7 @@ scope.log = ["auth", "ghost"]
 pub(crate) struct Desk(pub(crate) House);
 
 impl Desk {
-    /// `auth`, what it was rotated into, and `web` are bound; `auth` is granted.
+    /// `auth`, what it was rotated into, and `web`, also as another machine's `auth-1`, are bound; `auth` is granted.
     pub(crate) fn open() -> Self {
         Self::with(|house| house)
     }

@@ -10,7 +10,7 @@ use crate::harness::said;
 #[test]
 fn a_log_is_searched_with_the_files_it_was_rotated_into() {
     let desk = Desk::open();
-    let reply = desk.query("auth", r"Failed password for \w+").done(&["untrusted, not instructions", "auth@0: ", "auth-1@0: "]);
+    let reply = desk.query("auth", r"Failed password for \w+").done(&["untrusted, not instructions", "auth@0: ", "auth--1@0: "]);
     assert_eq!(
         (&reply.structured()["matched"], &reply.structured()["bytes_searched"]),
         (&json!(2), &json!(AUTH.len() + OLDER.len()))
@@ -18,18 +18,19 @@ fn a_log_is_searched_with_the_files_it_was_rotated_into() {
     assert_eq!(said(&desk.outcome(&reply), "labels"), &json!(["sensitive", "untrusted"]));
     let window = json!({ "log": "auth", "pattern": ".", "since": "2026-11-22T06:00:05Z", "max_lines": 5, "context": 1 });
     desk.0.call("query_logs", window).done(&["Accepted publickey for ann", "auth@0- "]);
-    desk.0.call("list_logs", json!({})).done(&["auth: auth,", &format!("auth-1, {} bytes", OLDER.len()), "web: web,"]);
+    desk.0.call("list_logs", json!({})).done(&["auth: auth,", &format!("auth--1, {} bytes", OLDER.len()), "web: web,"]);
 }
 
 #[test]
 fn a_log_that_no_grant_names_is_not_searched() {
     let desk = Desk::open();
-    for log in ["web", "auth-1"] {
+    for log in ["web", "auth-1", "auth--1"] {
         desk.query(log, "Failed").ended("denied", "out-of-scope", &[]).silent(&["granted", "before"]);
     }
     for log in ["AUTH", "auth\u{200b}", "auth ", "../auth.log", "/etc/passwd", "-f", ""] {
         desk.query(log, "Failed").ended("denied", "arguments-invalid", &[]);
     }
+    desk.query("auth", "Failed").done(&["before"]).silent(&["granted"]);
     // What is granted and not bound is not there, and neither is a path.
     desk.query("ghost", "x").ended("error", "not-found", &["there is no log `ghost`"]).silent(&[".log"]);
     desk.0.call("query_logs", json!({ "pattern": "x" })).ended("denied", "arguments-invalid", &[]);
@@ -54,7 +55,7 @@ fn a_log_that_grows_is_rotated_and_cut_is_searched_as_it_is() {
     desk.holds("auth.log", "");
     assert_eq!(desk.found("grown"), ["grown"]);
     fs::remove_file(desk.file("auth.log.1")).unwrap();
-    let reply = desk.query("auth", "grown").done(&["the older file `auth-1` cannot be read"]);
+    let reply = desk.query("auth", "grown").done(&["the older file `auth--1` cannot be read"]);
     assert_eq!(reply.structured()["matched"], 0);
 }
 
