@@ -6,14 +6,12 @@ use casemate_plugin::{
     field::Sha1,
     tolerant::{Number, Object, Text, Verbatim},
 };
+use casemate_repository::{
+    Place, api, blob,
+    field::{Below, Folder, Owner, Ref, Repository},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    api, blob,
-    field::{Below, Folder, Owner, Ref, Repository},
-    place::Place,
-};
 
 /// Characters of a file that are shown.
 const SHOWN: usize = 100_000;

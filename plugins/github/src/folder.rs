@@ -7,14 +7,12 @@ use casemate_plugin::{
     field::Sha1,
     tolerant::{Few, Number, Object, Text, Verbatim},
 };
+use casemate_repository::{
+    Place, api,
+    field::{Below, Folder, Owner, Ref, Repository},
+};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
-
-use crate::{
-    api,
-    field::{Below, Folder, Owner, Ref, Repository},
-    place::Place,
-};
 
 /// Entries of one answer.
 const SHOWN: usize = 300;

@@ -3,15 +3,12 @@
 //! The tools are glue; each module holds one of them. What is pushed is one file and one commit, which GitHub's answer has to name by the
 //! very bytes that were sent.
 
-mod api;
-mod blob;
-mod field;
 mod file;
 mod folder;
-mod place;
 mod push;
 
 use casemate_plugin::{Context, Failure, plugin, tool};
+use casemate_repository::Pushed;
 
 /// List a folder of a repository: files and folders with their sizes and blob SHAs, the first 300. Of the default branch, or of another
 /// branch, tag or commit.
@@ -30,7 +27,7 @@ pub fn get_file(args: file::Arguments, cx: &Context) -> Result<file::File, Failu
 /// Push one text file to a branch that exists, as one commit. The branch is one whose name begins with casemate- and never the
 /// repository's default branch. To replace a file that is there, say which one by its blob SHA; otherwise the file has to be new.
 #[tool(effect = write, title = "Push a file to GitHub")]
-pub fn push_file(args: push::Arguments, cx: &Context) -> Result<push::Pushed, Failure> {
+pub fn push_file(args: push::Arguments, cx: &Context) -> Result<Pushed, Failure> {
     push::push(args, cx)
 }
 

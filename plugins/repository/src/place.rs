@@ -6,17 +6,20 @@ use crate::field::{Below, Folder, Owner, Repository};
 
 /// A file or a folder of a repository.
 #[derive(Debug)]
-pub(crate) struct Place<'a> {
-    pub(crate) owner: &'a Owner,
-    pub(crate) repository: &'a Repository,
-    pub(crate) folder: &'a Folder,
+pub struct Place<'a> {
+    /// The user or organisation.
+    pub owner: &'a Owner,
+    /// Without its owner.
+    pub repository: &'a Repository,
+    /// At the top of the repository.
+    pub folder: &'a Folder,
     /// Nothing for the top folder itself.
-    pub(crate) below: Option<&'a Below>,
+    pub below: Option<&'a Below>,
 }
 
 impl Place<'_> {
     /// As GitHub writes it, from the repository's top.
-    pub(crate) fn text(&self) -> String {
+    pub fn text(&self) -> String {
         match self.below {
             Some(below) => format!("{}/{below}", self.folder),
             None => self.folder.to_string(),
@@ -24,7 +27,10 @@ impl Place<'_> {
     }
 
     /// Where its contents are. Each depth is a contract of its own.
-    pub(crate) fn contents(&self) -> Result<Path, Failure> {
+    ///
+    /// # Errors
+    /// When it is deeper than any contract.
+    pub fn contents(&self) -> Result<Path, Failure> {
         let (owner, repository, folder) = (self.owner, self.repository, self.folder);
         let below = self.below.map(Below::segments).unwrap_or_default();
         Ok(match below.as_slice() {

@@ -18,46 +18,46 @@ fn is_path_byte(byte: u8) -> bool {
 
 word! {
     /// A user or an organisation.
-    pub(crate) Owner, "an owner: 1 to 39 letters, digits and `-`, a letter or digit first", 1..=39, "^[A-Za-z0-9][A-Za-z0-9-]{0,38}$",
+    pub Owner, "an owner: 1 to 39 letters, digits and `-`, a letter or digit first", 1..=39, "^[A-Za-z0-9][A-Za-z0-9-]{0,38}$",
     |text| is_name(text, b"-"), str::to_owned
 }
 
 word! {
     /// A repository.
-    pub(crate) Repository, "a repository's name: 1 to 100 letters, digits, `.`, `_` and `-`, a letter or digit first", 1..=100,
+    pub Repository, "a repository's name: 1 to 100 letters, digits, `.`, `_` and `-`, a letter or digit first", 1..=100,
     "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", |text| is_name(text, b"._-"), str::to_owned
 }
 
 word! {
     /// A folder at the top of a repository. The first character is one that a grant can name.
-    pub(crate) Folder, "a top folder: 1 to 100 letters, digits, `.`, `_` and `-`, a letter or digit first", 1..=100,
+    pub Folder, "a top folder: 1 to 100 letters, digits, `.`, `_` and `-`, a letter or digit first", 1..=100,
     "^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$", |text| is_name(text, b"._-"), str::to_owned
 }
 
 word! {
     /// What is below a top folder.
-    pub(crate) Below, "a path below the folder: 1 to 4 names of letters, digits, `.`, `_` and `-`, no `.` first, with `/` between them",
+    pub Below, "a path below the folder: 1 to 4 names of letters, digits, `.`, `_` and `-`, no `.` first, with `/` between them",
     1..=403, "^[A-Za-z0-9_][A-Za-z0-9._-]{0,99}(/[A-Za-z0-9_][A-Za-z0-9._-]{0,99}){0,3}$",
     |text| text.split('/').count() <= 4 && text.split('/').all(is_segment), str::to_owned
 }
 
 word! {
     /// A branch that may be pushed to.
-    pub(crate) Branch, "a branch to push to: casemate-, a letter or digit, then up to 79 letters, digits, `.`, `_` and `-`", 10..=89,
+    pub Branch, "a branch to push to: casemate-, a letter or digit, then up to 79 letters, digits, `.`, `_` and `-`", 10..=89,
     "^casemate-[A-Za-z0-9][A-Za-z0-9._-]{0,79}$",
     |text| text.strip_prefix("casemate-").is_some_and(|rest| is_name(rest, b"._-")), str::to_owned
 }
 
 word! {
     /// A branch, a tag or a commit to read.
-    pub(crate) Ref, "a branch, tag or commit: 1 to 200 letters, digits, `.`, `_`, `/` and `-`, a letter, digit or `_` first", 1..=200,
+    pub Ref, "a branch, tag or commit: 1 to 200 letters, digits, `.`, `_`, `/` and `-`, a letter, digit or `_` first", 1..=200,
     "^[A-Za-z0-9_][A-Za-z0-9._/-]{0,199}$",
     |text| !text.starts_with(['.', '-', '/']) && text.bytes().all(|byte| byte == b'/' || is_path_byte(byte)), str::to_owned
 }
 
 impl Below {
     /// Its names, one to four.
-    pub(crate) fn segments(&self) -> Vec<&str> {
+    pub fn segments(&self) -> Vec<&str> {
         self.as_str().split('/').collect()
     }
 }

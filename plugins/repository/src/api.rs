@@ -1,20 +1,12 @@
 //! GitHub's REST API, version 2022-11-28: how it is asked, and what its statuses mean.
 
-use std::time::Duration;
-
-use casemate_plugin::{Change, Context, Failure, Path, Request, Response, Upstream};
+use casemate_plugin::{Context, Failure, Path, Request, Response, Upstream};
 use serde::de::DeserializeOwned;
 
 /// The upstream's name in plugin.toml.
 const UPSTREAM: &str = "github";
 
-/// The one change there is.
-pub(crate) const PUSH: Change = Change {
-    service: "GitHub",
-    unknown: "the commit may be on the branch; look with get_file",
-    patience: Duration::from_secs(20),
-};
-
+/// The upstream.
 pub(crate) fn github(cx: &Context) -> Upstream<'_> {
     cx.upstream(UPSTREAM)
 }
@@ -26,7 +18,10 @@ pub(crate) fn request(request: Request<'_>) -> Request<'_> {
 }
 
 /// Get the object at `path`; `what` is what it is called when there is none.
-pub(crate) fn get<T: DeserializeOwned>(cx: &Context, path: Path, reference: Option<&str>, what: &str) -> Result<T, Failure> {
+///
+/// # Errors
+/// When there is none, or GitHub says something else.
+pub fn get<T: DeserializeOwned>(cx: &Context, path: Path, reference: Option<&str>, what: &str) -> Result<T, Failure> {
     let asked = request(github(cx).get(path));
     let asked = match reference {
         Some(reference) => asked.query("ref", reference),
