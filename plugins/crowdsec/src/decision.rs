@@ -6,7 +6,7 @@ use casemate_plugin::{
 };
 use serde::Deserialize;
 
-use crate::{failure, seconds};
+use crate::{Network, failure, seconds};
 
 /// One decision that is in force.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,13 @@ pub fn decisions(answer: Response) -> Result<Vec<Decision>, Failure> {
     known.ok_or_else(|| Failure::upstream("CrowdSec's answer has a decision without number, value, type or origin"))
 }
 
+impl Decision {
+    /// The addresses it is about; nothing where it is about something else, such as a country.
+    pub fn network(&self) -> Option<Network> {
+        matches!(self.scope.as_str(), "ip" | "range").then(|| self.value.parse().ok()).flatten()
+    }
+}
+
 impl Raw {
     fn decision(self) -> Option<Decision> {
         Some(Decision {
@@ -97,6 +104,11 @@ mod tests {
         let found = read(answer(200).json(&json!([ban()]))).unwrap();
         let read = found.iter().map(|it| (it.id, it.left, it.scope.as_str())).collect::<Vec<_>>();
         assert_eq!(read, [(7, Some(1_799), "ip")]);
+        assert_eq!(found.iter().map(Decision::network).collect::<Vec<_>>(), ["1.1.1.1".parse().ok()]);
+        for (scope, value) in [("Country", "1.1.1.1"), ("Ip", "here"), ("AS", "4")] {
+            let of = Decision { scope: scope.to_ascii_lowercase(), value: value.to_owned(), ..found.first().unwrap().clone() };
+            assert_eq!(of.network(), None);
+        }
     }
 
     #[test]

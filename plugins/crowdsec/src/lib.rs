@@ -4,9 +4,11 @@
 
 mod decision;
 mod duration;
+mod network;
 
 pub use decision::{Decision, decisions};
 pub use duration::seconds;
+pub use network::{InvalidNetwork, Network};
 
 use casemate_plugin::{Failure, Response};
 
