@@ -13,7 +13,10 @@
 //! | `hackerone` | HackerOne's API for hackers: reports in numbered pages, and submitting one |
 //! | `slack` | Slack's Web API: status 200 for everything, mentions, cursors |
 //! | `github` | GitHub's contents API: a repository with branches, blobs and conflicts |
+//! | `sentinelone` | SentinelOne: threats, agents, actions by filter, and PowerQueries as long running queries |
 //! | `shodan` | Shodan's REST API: hosts, searches, credits |
+//! | `limacharlie` | LimaCharlie's API: sensors, a hive of rules, detections; 400 for everything, and a code |
+//! | `limacharlie-jwt` | the service that makes tokens for it |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -30,11 +33,13 @@ pub mod hackerone;
 pub mod hostile;
 pub mod http;
 pub mod key;
+pub mod limacharlie;
 pub mod mirror;
 pub mod misbehaviour;
 pub mod oauth;
 pub mod record;
 pub mod script;
+pub mod sentinelone;
 mod serve;
 pub mod shodan;
 pub mod slack;
@@ -155,6 +160,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
     if let Some(beat) = settings.beat {
         caldera.simulate_all(beat);
     }
+    let (limacharlie, limacharlie_tokens) = limacharlie::services();
     let upstreams: Vec<Arc<dyn Upstream>> = vec![
         Arc::new(virustotal::VirusTotal::new(settings.virustotal_key.clone(), settings.quota)),
         Arc::new(echo::Echo),
@@ -168,6 +174,9 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(slack::Slack::default()),
         Arc::new(github::GitHub::default()),
         Arc::new(shodan::Shodan::default()),
+        Arc::new(sentinelone::SentinelOne::default()),
+        Arc::new(limacharlie),
+        Arc::new(limacharlie_tokens),
     ];
 
     let mut origins = BTreeMap::new();

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use casemate_upstreams::misbehaviour::Kind;
 use casemate_upstreams::virustotal::Code;
-use casemate_upstreams::{Settings, caldera, start};
+use casemate_upstreams::{Settings, caldera, limacharlie, start};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -397,6 +397,50 @@ fn only_loopback_is_served() {
     assert!(runtime.block_on(start(&settings)).is_err());
 }
 
+/// A token of LimaCharlie's, as the line that a request carries.
+fn limacharlie_token(fakes: &Fakes) -> String {
+    let key = format!("oid={}&secret={}", limacharlie::ORGANIZATION, limacharlie::DEFAULT_KEY);
+    let answer = fakes.send("limacharlie-jwt", "POST", "/", "", key.as_bytes());
+    format!("authorization: Bearer {}\r\n", answer.json()["jwt"].as_str().unwrap())
+}
+
+#[test]
+fn limacharlie_takes_tokens_of_its_own_until_they_are_revoked() {
+    let fakes = Fakes::new();
+    let who = |header: &str| fakes.send("limacharlie", "GET", "/v1/who", header, b"").status;
+    assert_eq!(fakes.send("limacharlie-jwt", "POST", "/", "", b"oid=x&secret=y").status, 401);
+    assert_eq!((who(""), who("authorization: Bearer jwt-1\r\n")), (401, 401));
+    let token = limacharlie_token(&fakes);
+    assert_eq!(who(&token), 200);
+    fakes.send("control", "POST", "/_casemate/order?upstream=limacharlie", "", b"\"revoke\"");
+    assert_eq!((who(&token), who(&limacharlie_token(&fakes))), (401, 200));
+}
+
+#[test]
+fn limacharlie_s_hive_says_400_and_what_it_means() {
+    let fakes = Fakes::new();
+    let token = limacharlie_token(&fakes);
+    let hive = format!("/v1/hive/dr-general/{}", limacharlie::ORGANIZATION);
+    let ask = |method: &str, path: &str, body: &str| {
+        fakes.send("limacharlie", method, &format!("{hive}{path}"), &token, body.as_bytes())
+    };
+    let missing = ask("GET", "/nothing/mtd", "");
+    assert_eq!(
+        (missing.status, missing.json()["error"].as_str().unwrap().split(' ').next()),
+        (400, Some("lc_error_code:RECORD_NOT_FOUND"))
+    );
+    let rule =
+        "data=%7B%22detect%22%3A%7B%22op%22%3A%22exists%22%7D%2C%22respond%22%3A%5B%7B%22action%22%3A%22report%22%7D%5D%7D";
+    assert_eq!(ask("POST", "/new/validate", rule).status, 200);
+    assert_eq!(ask("GET", "/new/mtd", "").status, 400, "validating stores nothing");
+    assert_eq!(ask("POST", "/new/data", &format!("{rule}&usr_mtd=%7B%7D")).status, 200);
+    let stored = ask("GET", "/new/data", "").json();
+    assert_eq!((&stored["usr_mtd"]["enabled"], &stored["data"]["detect"]["op"]), (&json!(false), &json!("exists")));
+    assert_eq!(ask("POST", "/new/data", &format!("{rule}&etag=etag-9")).status, 400);
+    assert_eq!(ask("POST", "/new/data", "data=%7B%7D").status, 400);
+    assert_eq!((ask("DELETE", "/new", "").status, ask("DELETE", "/new", "").status), (200, 400));
+}
+
 fn binary() -> (Child, Value) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_casemate-upstreams"))
         .args(["--quota", "4/min"])
@@ -435,8 +479,11 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
             "github",
             "hackerone",
             "hostile",
+            "limacharlie",
+            "limacharlie-jwt",
             "mirror",
             "oauth",
+            "sentinelone",
             "shodan",
             "slack",
             "vault",
