@@ -13,10 +13,11 @@
 //! | `hackerone` | HackerOne's API for hackers: reports in numbered pages, and submitting one |
 //! | `slack` | Slack's Web API: status 200 for everything, mentions, cursors |
 //! | `github` | GitHub's contents API: a repository with branches, blobs and conflicts |
-//! | `sentinelone` | SentinelOne: threats, agents, actions by filter, and PowerQueries as long running queries |
 //! | `shodan` | Shodan's REST API: hosts, searches, credits |
+//! | `sentinelone` | SentinelOne: threats, agents, actions by filter, and PowerQueries as long running queries |
 //! | `limacharlie` | LimaCharlie's API: sensors, a hive of rules, detections; 400 for everything, and a code |
 //! | `limacharlie-jwt` | the service that makes tokens for it |
+//! | `mitmproxy` | mitmweb with casemate.py: six recorded flows, and replays of copies |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -36,6 +37,7 @@ pub mod key;
 pub mod limacharlie;
 pub mod mirror;
 pub mod misbehaviour;
+pub mod mitmproxy;
 pub mod oauth;
 pub mod record;
 pub mod script;
@@ -177,6 +179,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(sentinelone::SentinelOne::default()),
         Arc::new(limacharlie),
         Arc::new(limacharlie_tokens),
+        Arc::new(mitmproxy::Mitmproxy::default()),
     ];
 
     let mut origins = BTreeMap::new();
