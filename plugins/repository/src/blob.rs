@@ -3,7 +3,7 @@
 use sha1::{Digest, Sha1};
 
 /// The id of a blob of these bytes: the SHA-1 of `blob`, the length and the bytes (gitformat-object, "Object storage format").
-pub fn id(bytes: &[u8]) -> String {
+pub(crate) fn id(bytes: &[u8]) -> String {
     let mut hasher = Sha1::new();
     hasher.update(format!("blob {}\0", bytes.len()));
     hasher.update(bytes);

@@ -3,10 +3,12 @@
 //! Their manifests have the same upstream `github` with the same requests; what is here asks for nothing else.
 
 pub mod api;
-pub mod blob;
+mod blob;
 pub mod field;
+mod file;
 mod place;
 mod push;
 
+pub use file::File;
 pub use place::Place;
 pub use push::{Commit, Pushed};

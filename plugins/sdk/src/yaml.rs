@@ -52,6 +52,26 @@ pub fn read(text: &str) -> Result<Yaml, YamlError> {
     reader.root.ok_or(YamlError { line: 1, what: "there is nothing" })
 }
 
+/// The documents of a text that holds many, each to be read by itself: one that is wrong spoils no other. They are what is between lines
+/// of `---`, and never only white space.
+pub fn documents(text: &str) -> impl Iterator<Item = &str> {
+    let mut rest = Some(text);
+    let next = move || {
+        let all = rest?;
+        let mut at = 0;
+        for line in all.split_inclusive('\n') {
+            if line.trim_end() == "---" {
+                let (document, behind) = all.split_at(at);
+                rest = behind.get(line.len()..);
+                return Some(document);
+            }
+            at += line.len();
+        }
+        rest.take()
+    };
+    std::iter::from_fn(next).filter(|document| !document.trim().is_empty())
+}
+
 impl Yaml {
     /// What a mapping has under a key.
     pub fn get(&self, key: &str) -> Option<&Yaml> {
@@ -205,6 +225,14 @@ mod tests {
             assert!(why.contains(part), "{text}: {why}");
         }
         assert!(!refused("secret: [hunter2").contains("hunter2"));
+    }
+
+    #[test]
+    fn documents_are_between_lines() {
+        let all = |text: &'static str| documents(text).map(str::trim).collect::<Vec<_>>();
+        assert_eq!(all("---\na: 1\n---\r\nb: '---'\n\n---\n---  \nc: --- x"), ["a: 1", "b: '---'", "c: --- x"]);
+        assert_eq!(all("a: 1"), ["a: 1"]);
+        assert!(all("").is_empty() && all("---\n---").is_empty());
     }
 
     #[test]
