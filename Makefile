@@ -52,14 +52,14 @@ nextest:
 	@tests/interop/debian.sh ssh-agent:openssh-client dbus-daemon:dbus-daemon dbus-send:dbus-bin gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
-interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready
+interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(VENV)-mitmproxy/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready
 
 $(VENV)/.ready: tests/interop/requirements.txt plugins/examples/python/requirements.txt
 	python3 -m venv $(VENV)
 	$(VENV)/bin/pip install --quiet -r $<
 	@touch $@
 
-# Clients that cannot stand beside the others, each alone.
+# What cannot stand beside the others, each alone.
 $(VENV)-%/.ready: tests/interop/clients/%.txt
 	python3 -m venv $(VENV)-$*
 	$(VENV)-$*/bin/pip install --quiet -r $<

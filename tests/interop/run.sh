@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Clients that the tests did not write, against a configured casemate and the VirusTotal fake: run.sh BIN VENV NODE
 #
-# BIN holds the programs of `make build`, VENV the packages of requirements.txt, beside it VENV-mcp1 and VENV-fastmcp those of clients/*.txt,
+# BIN holds the programs of `make build`, VENV the packages of requirements.txt, beside it VENV-mcp1, VENV-fastmcp and VENV-mitmproxy those of clients/*.txt,
 # NODE those of package.json, in `languages` what builds the plugin in JavaScript, and in `oauth`
 # those of oauth/package.json.
 # Everything is set up as a publisher and an operator would, in a folder that is gone afterwards. The last line is the sum.
@@ -137,6 +137,7 @@ many "cyclonedx-python-lib on what the plugin is made of" "$python" "$here/sbom_
 many "vt-py against the VirusTotal fake" "$python" "$here/vt_py_check.py" "$origin" "$vt_key"
 many "slack-sdk against the Slack fake" "$python" "$here/slack_check.py" "$(field slack <<< "$origins")" bot-token-of-the-fake
 many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py" "$(field shodan <<< "$origins")" ShodanKeyOfTheFake0123456789abcd
+many "mitmproxy itself, behind its plugin" "$python" "$here/mitmproxy_check.py" "$bin" "$venv-mitmproxy/bin/mitmweb"
 many "octokit against the GitHub fake" node "$here/octokit_check.mjs" "$(field github <<< "$origins")" fine-grained-token-of-the-fake "$node"
 many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
 many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"

@@ -378,6 +378,11 @@ fn every_tool_of_github_has_cases_and_they_pass() {
 }
 
 #[test]
+fn every_tool_of_mitmproxy_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("mitmproxy");
+}
+
+#[test]
 fn every_tool_of_shodan_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("shodan");
 }

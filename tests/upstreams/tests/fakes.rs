@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use casemate_upstreams::misbehaviour::Kind;
 use casemate_upstreams::virustotal::Code;
-use casemate_upstreams::{Settings, caldera, limacharlie, start};
+use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, start};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -49,6 +49,39 @@ fn without_the_right_key_nothing_is_answered() {
             assert_eq!(answer.json(), json!({ "error": { "code": code, "message": message } }), "{header}{path}");
         }
     }
+}
+
+/// mitmweb's own paths change nothing without a browser's cookie; the two of casemate.py need the password alone.
+#[test]
+fn mitmproxy_replays_a_copy_of_what_is_stored() {
+    let fakes = Fakes::new();
+    let key = format!("Authorization: Bearer {}\r\n", mitmproxy::DEFAULT_KEY);
+    let send = |method: &str, path: &str, headers: &str, body: &Value| {
+        fakes.send(
+            "mitmproxy",
+            method,
+            path,
+            &format!("{headers}Content-Type: application/json\r\n"),
+            body.to_string().as_bytes(),
+        )
+    };
+    let flow = "/casemate/flows/6c386939-a24c-4072-b140-000000000000";
+    assert_eq!(fakes.send("mitmproxy", "GET", "/flows", "", b"").status, 403);
+    assert_eq!(fakes.send("mitmproxy", "GET", "/flows", &key, b"").json().as_array().unwrap().len(), 6);
+    assert_eq!(send("POST", "/flows/6c386939-a24c-4072-b140-000000000000/replay", &key, &json!({})).status, 403);
+    let described = fakes.send("mitmproxy", "GET", flow, &key, b"").json();
+    let stored = json!({ "method": described["method"], "target": described["target"] });
+    for (order, status) in [
+        (json!({}), 400),
+        (json!({ "method": "GET", "target": "http://127.0.0.1:9000", "host": "x" }), 400),
+        (json!({ "method": "GET", "target": "https://bank.example" }), 409),
+        (stored.clone(), 200),
+    ] {
+        assert_eq!(send("POST", &format!("{flow}/replay"), &key, &order).status, status, "{order}");
+    }
+    assert_eq!(send("POST", &format!("{flow}/replay"), "", &stored).status, 403);
+    let flows = fakes.send("mitmproxy", "GET", "/flows", &key, b"").json();
+    assert_eq!((&flows[0]["is_replay"], &flows[6]["is_replay"]), (&json!(null), &json!("request")));
 }
 
 #[test]
@@ -472,9 +505,12 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
     assert_eq!(
         names,
         [
+            "abuseipdb",
             "caldera",
             "collector",
             "control",
+            "crowdsec",
+            "crowdsec-cti",
             "echo",
             "github",
             "hackerone",
@@ -482,6 +518,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
             "limacharlie",
             "limacharlie-jwt",
             "mirror",
+            "mitmproxy",
             "oauth",
             "sentinelone",
             "shodan",
