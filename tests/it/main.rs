@@ -42,6 +42,7 @@ mod mitmproxy;
 mod names;
 mod oauth;
 mod operator_rules;
+mod pages;
 mod posture;
 mod recording;
 mod redteam;

@@ -4,6 +4,7 @@
 //! characters made visible.
 
 pub(crate) mod changes;
+pub(crate) mod never;
 
 use std::fmt::Write;
 
@@ -287,24 +288,8 @@ impl Page {
 
     fn never(&mut self, manifest: &Manifest) {
         self.head("What it can never do");
-        let hosts: Vec<String> = manifest.upstream.values().map(origin).collect();
-        if hosts.is_empty() {
-            self.line("  - use the network");
-        } else {
-            self.line(format_args!("  - reach a host other than {}", hosts.join(", ")));
-            self.line("  - send a request that is not listed above, whatever the model or an upstream tells it");
-            self.line("  - see, keep or return a credential: they are added behind the sandbox and removed from answers");
-        }
-        if manifest.sources.is_empty() {
-            self.line("  - read or write a file of this machine, its environment or its processes");
-        } else {
-            self.line("  - read a file of this machine that you do not bind to it, or write any");
-            self.line("  - see the environment or the processes of this machine");
-        }
-        self.line("  - open a socket, listen, or start anything");
-        self.line("  - keep anything from one call to the next");
-        if manifest.tool.values().all(|tool| tool.effect == Effect::Read) {
-            self.line("  - change anything at an upstream by a declared request");
+        for sentence in never::never(manifest) {
+            self.line(format_args!("  - {sentence}"));
         }
     }
 }

@@ -79,11 +79,11 @@ fn read(args: &Args, context: &Context) -> Result<(Manifest, Option<Source>), Fa
     if args.component.is_some() {
         return Err(Failure::invalid("--component goes with the folder of its plugin.toml"));
     }
-    Ok((of_package(&args.plugin, context)?, None))
+    Ok((packaged(&args.plugin, context)?, None))
 }
 
 /// The manifest of a package: what was signed, or else what will be. Where there is a signature, nothing beside it is believed.
-fn of_package(file: &Path, context: &Context) -> Result<Manifest, Failure> {
+pub(super) fn packaged(file: &Path, context: &Context) -> Result<Manifest, Failure> {
     if !file.exists() {
         return Err(Failure::invalid(format!(
             "there is no `{}`\nhelp: a plugin's folder, or a package that casemate pack wrote",

@@ -1,0 +1,57 @@
+//! The pages of the plugins in this repository, and what their manifests say.
+
+use std::{env, fs, path::PathBuf, process::Command};
+
+use crate::harness::{Ran, packages, program, wasm};
+
+/// Around what `casemate inspect --never` says, in a plugin's README.
+const BEGIN: &str = "<!-- casemate inspect --never -->\n";
+const END: &str = "<!-- end -->\n";
+
+/// The folders of the plugins.
+fn plugins() -> Vec<PathBuf> {
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins")).unwrap();
+    let mut folders: Vec<_> =
+        folders.map(|folder| folder.unwrap().path()).filter(|path| path.join("plugin.toml").exists()).collect();
+    folders.sort();
+    folders
+}
+
+/// Every page says what the plugin can never do as its manifest has it. `PAGES=overwrite` writes it.
+#[test]
+fn a_page_says_what_the_manifest_says() {
+    let packages = tempfile::tempdir().unwrap();
+    let mut stale = Vec::new();
+    for plugin in plugins() {
+        let name = plugin.file_name().unwrap().to_str().unwrap().to_owned();
+        let casemate =
+            |arguments: &[&str]| Ran::of(Command::new(program("casemate")).current_dir(&packages).args(arguments)).done();
+        let component = wasm(&format!("casemate_{name}"));
+        casemate(&["pack", plugin.to_str().unwrap(), "--component", component.to_str().unwrap(), "--out", "."]);
+        let never = casemate(&["inspect", "--package", &format!("{name}-0.1.0.wasm"), "--never"]).stdout;
+        let (page, expected) = (plugin.join("README.md"), format!("{BEGIN}{never}{END}"));
+        let text = fs::read_to_string(&page).unwrap();
+        if text.contains(&expected) {
+            continue;
+        }
+        let (before, rest) = text.split_once(BEGIN).unwrap_or_else(|| panic!("{name}'s page has no place for it: {BEGIN}{END}"));
+        let (_, after) = rest.split_once(END).unwrap_or_else(|| panic!("{name}'s page has no {END}"));
+        if env::var_os("PAGES").is_some_and(|value| value == "overwrite") {
+            fs::write(&page, format!("{before}{expected}{after}")).unwrap();
+        } else {
+            stale.push(name);
+        }
+    }
+    assert!(stale.is_empty(), "the pages of {stale:?} say something else than their manifests; PAGES=overwrite writes them");
+}
+
+/// Nobody downloads more than this for one plugin.
+#[test]
+fn a_component_is_small() {
+    const MOST: u64 = 600 << 10;
+    for plugin in plugins() {
+        let package = packages().join(format!("{}-0.1.0.wasm", plugin.file_name().unwrap().to_str().unwrap()));
+        let size = fs::metadata(&package).unwrap().len();
+        assert!(size < MOST, "{}: {size} bytes, {MOST} at most", package.display());
+    }
+}
