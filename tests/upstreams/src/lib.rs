@@ -18,6 +18,9 @@
 //! | `limacharlie` | LimaCharlie's API: sensors, a hive of rules, detections; 400 for everything, and a code |
 //! | `limacharlie-jwt` | the service that makes tokens for it |
 //! | `mitmproxy` | mitmweb with casemate.py: six recorded flows, and replays of copies |
+//! | `crowdsec` | CrowdSec's local API: decisions by a bouncer's key, alerts by a machine's token |
+//! | `abuseipdb` | AbuseIPDB's API: scores, reports, a whitelist |
+//! | `crowdsec-cti` | CrowdSec's CTI: what is known of an address, or 404 |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -25,9 +28,12 @@
 //!
 //! A new fake is one module with one [`Upstream`] and a line in [`start`].
 
+pub mod abuseipdb;
 pub mod caldera;
 pub mod collector;
 pub mod control;
+pub mod crowdsec;
+pub mod crowdsec_cti;
 pub mod echo;
 pub mod github;
 pub mod hackerone;
@@ -180,6 +186,9 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(limacharlie),
         Arc::new(limacharlie_tokens),
         Arc::new(mitmproxy::Mitmproxy::default()),
+        Arc::new(crowdsec::CrowdSec::default()),
+        Arc::new(abuseipdb::AbuseIpDb::default()),
+        Arc::new(crowdsec_cti::CrowdSecCti::default()),
     ];
 
     let mut origins = BTreeMap::new();
