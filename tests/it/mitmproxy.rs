@@ -64,8 +64,7 @@ fn history_is_read_and_no_credential_in_it() {
         "Set-Cookie: sid=‹redacted›; Path=/; HttpOnly",
         "Accept: */*",
     ];
-    let one = house.call("get_request", json!({ "flow_id": ORDERS, "include_bodies": true })).done(&shown);
-    one.silent(&["s3cr3t"]);
+    let one = house.call("get_request", json!({ "flow_id": ORDERS, "include_bodies": true })).done(&shown).silent(&["s3cr3t"]);
     assert_eq!(one.structured()["response_body"]["text"], r#"{"orders": [1, 2], "access_token": ‹redacted›}"#);
     let form =
         house.call("get_request", json!({ "flow_id": LOGIN, "include_bodies": true })).done(&["user=bob&password=‹redacted›"]);
@@ -83,9 +82,10 @@ fn history_is_read_and_no_credential_in_it() {
 #[test]
 fn a_copy_is_sent_and_the_recorded_request_stays() {
     let house = house().serve();
-    let replayed =
-        house.call_fresh("replay_request", json!({ "flow_id": ORDERS })).done(&["GET to http://127.0.0.1:9000 answered 200"]);
-    replayed.silent(&["s3cr3t"]);
+    let replayed = house
+        .call_fresh("replay_request", json!({ "flow_id": ORDERS }))
+        .done(&["GET to http://127.0.0.1:9000 answered 200"])
+        .silent(&["s3cr3t"]);
     assert_eq!(house.changes(), [json!({ "method": "GET", "target": "http://127.0.0.1:9000" })]);
     let copy = replayed.structured()["flow_id"].clone();
     assert_ne!(copy, ORDERS);

@@ -5,16 +5,16 @@ use std::{collections::BTreeMap, fmt::Write as _, time::Duration};
 use casemate_plugin::{
     Change, Context, Failure, Readable, clip,
     field::{List, Passage},
-    leak, path,
+    path,
     tolerant::{Flag, Number, Object, Text, Verbatim},
-    traffic,
+    traffic::{self, Changes, Headers, Parameter, RequestPath},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
     api,
-    field::{FlowId, ParameterName, RequestPath, Value},
+    field::FlowId,
     message::{self, Body, Header},
 };
 
@@ -47,48 +47,6 @@ pub struct Arguments {
     body: Option<Passage<16_384>>,
 }
 
-/// A parameter of the query.
-#[derive(Debug, Clone, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-struct Parameter {
-    name: ParameterName,
-    value: Value,
-}
-
-/// The headers that can be changed: none of them proves who somebody is, or says where the request goes.
-#[derive(Debug, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields, rename_all = "kebab-case")]
-struct Headers {
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    accept: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    accept_language: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    content_type: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    if_modified_since: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    if_none_match: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    origin: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    referer: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    user_agent: Option<Value>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    x_requested_with: Option<Value>,
-}
-
-impl Headers {
-    fn values(&self) -> impl Iterator<Item = &Value> {
-        let Self { accept, accept_language, content_type, if_modified_since, if_none_match, .. } = self;
-        let Self { origin, referer, user_agent, x_requested_with, .. } = self;
-        [accept, accept_language, content_type, if_modified_since, if_none_match, origin, referer, user_agent, x_requested_with]
-            .into_iter()
-            .flatten()
-    }
-}
-
 /// What is stored, as far as a replay needs it. The gate reads the same answer.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -112,7 +70,7 @@ struct Order<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     headers: Option<&'a Headers>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    body: Option<&'a Passage<16_384>>,
+    body: Option<&'a str>,
 }
 
 /// What became of it.
@@ -145,9 +103,16 @@ pub struct Report {
 }
 
 pub(crate) fn replay(args: Arguments, cx: &Context) -> Result<Report, Failure> {
-    let query = harmless(&args)?;
-    let Object(stored): Object<Stored> = api::get(cx, path!("/casemate/flows/{}", args.flow_id))?;
-    if stored.id.as_str() != args.flow_id.as_str() {
+    let Arguments { flow_id, path, query, headers, body } = args;
+    let changes = Changes {
+        path: path.as_ref(),
+        query: query.as_slice(),
+        headers: headers.as_ref(),
+        body: body.as_ref().map(Passage::as_str),
+    };
+    let query = changes.query()?;
+    let Object(stored): Object<Stored> = api::get(cx, path!("/casemate/flows/{}", flow_id))?;
+    if stored.id.as_str() != flow_id.as_str() {
         return Err(Failure::upstream("mitmproxy answered with another flow than the one that was asked for"));
     }
     let (method, target) = (stored.method.as_str(), stored.target.as_str());
@@ -156,20 +121,19 @@ pub(crate) fn replay(args: Arguments, cx: &Context) -> Result<Report, Failure> {
             "nothing was sent: mitmproxy cannot replay this flow, which is not over, is a WebSocket, or lacks its content",
         ));
     }
-    if args.body.is_some() && !WITH_BODY.contains(&method) && stored.has_body.0 != Some(true) {
+    if changes.body.is_some() && !WITH_BODY.contains(&method) && stored.has_body.0 != Some(true) {
         return Err(Failure::invalid_arguments(format!(
             "nothing was sent: the recorded request is a `{}`, without a body",
             clip(method, 20)
         )));
     }
-    let Arguments { flow_id, path, headers, body, .. } = &args;
-    let order = Order { method, target, path: path.as_ref(), query, headers: headers.as_ref(), body: body.as_ref() };
+    let order = Order { method, target, path: changes.path, query, headers: changes.headers, body: changes.body };
     let request = api::mitmproxy(cx).post(path!("/casemate/flows/{}/replay", flow_id)).json(&order);
     let Object(outcome): Object<Outcome> = REPLAY.send(request, api::refused)?;
     let Ok(copy) = outcome.id.as_str().parse::<FlowId>() else {
         return Err(REPLAY.unknown("mitmproxy took it and did not say which flow it became"));
     };
-    if copy == *flow_id {
+    if copy == flow_id {
         return Err(Failure::upstream(
             "mitmproxy says that it replayed the recorded request itself and not a copy; somebody has to look",
         ));
@@ -186,38 +150,8 @@ pub(crate) fn replay(args: Arguments, cx: &Context) -> Result<Report, Failure> {
         error: outcome.error.0.map(|error| clip(&traffic::text(&error), 200)),
         response_headers: outcome.headers.shown(),
         response_body,
-        copy_of: args.flow_id,
+        copy_of: flow_id,
     })
-}
-
-/// The parameters to change, where nothing that is changed is a credential or holds one.
-fn harmless(args: &Arguments) -> Result<BTreeMap<&str, &str>, Failure> {
-    let mut query = BTreeMap::new();
-    for Parameter { name, value } in args.query.as_slice() {
-        if traffic::is_credential(name.as_str()) {
-            return Err(refusal(format!("`{name}` is a credential, which stays as it was recorded")));
-        }
-        if query.insert(name.as_str(), value.as_str()).is_some() {
-            return Err(refusal(format!("`{name}` is there twice")));
-        }
-    }
-    let headers = args.headers.iter().flat_map(Headers::values).map(Value::as_str);
-    let body = args.body.as_ref().map(Passage::as_str);
-    let texts = query.values().copied().chain(headers).chain(args.path.as_ref().map(RequestPath::as_str)).chain(body);
-    if let Some(what) = texts.into_iter().find_map(leak::found) {
-        return Err(refusal(format!(
-            "what is to be changed holds {what}; a request is replayed with the credentials it had, and no others"
-        )));
-    }
-    let referer = args.headers.as_ref().and_then(|headers| headers.referer.as_ref()).map(Value::as_str);
-    if referer.is_some_and(|referer| traffic::url(referer) != referer) {
-        return Err(refusal("the referer holds a credential".to_owned()));
-    }
-    Ok(query)
-}
-
-fn refusal(why: String) -> Failure {
-    Failure::invalid_arguments(format!("nothing was sent: {why}"))
 }
 
 impl Readable for Report {

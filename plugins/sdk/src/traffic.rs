@@ -3,6 +3,10 @@
 //! A credential is known by where it is (a cookie, `Authorization`), by what it is called (`access_token`, `password`), or by its own
 //! form ([`leak`]). What is none of these stays, so what is left is still somebody's traffic, and for few eyes.
 
+mod change;
+
+pub use change::{Changes, Headers, Parameter, ParameterName, RequestPath, Value};
+
 use crate::leak;
 
 /// What stands where a credential was.
@@ -154,6 +158,53 @@ pub fn body(content_type: &str, bytes: &[u8]) -> Option<String> {
         "application/x-www-form-urlencoded" => Some(pairs(content, false)),
         _ if is_text => Some(text(content)),
         _ => None,
+    }
+}
+
+/// A whole message, as it was on the wire or as a proxy writes it down: its first line, its headers, and its body, where [`body`] shows it.
+pub fn message(raw: &[u8]) -> String {
+    let (head, rest) = parts(raw);
+    let head = String::from_utf8_lossy(head);
+    let mut lines = head.lines();
+    let mut out = first_line(lines.next().unwrap_or_default());
+    let mut content_type = "";
+    for line in lines {
+        out.push('\n');
+        match line.split_once(':') {
+            Some((name, value)) => {
+                let value = value.trim();
+                if name.eq_ignore_ascii_case("content-type") {
+                    content_type = value;
+                }
+                out.push_str(&format!("{name}: {}", header(name, value)));
+            }
+            // No header; folded, perhaps.
+            None => out.push_str(REDACTED),
+        }
+    }
+    if !rest.is_empty() {
+        out.push_str("\n\n");
+        out.push_str(&body(content_type, rest).unwrap_or_else(|| format!("({} bytes that are not shown)", rest.len())));
+    }
+    out
+}
+
+/// The head of a message without the empty line behind it, and its body.
+pub fn parts(raw: &[u8]) -> (&[u8], &[u8]) {
+    let end = |line: &[u8]| raw.windows(line.len()).position(|window| window == line).map(|at| (at, at + line.len()));
+    let first = [end(b"\r\n\r\n"), end(b"\n\n")].into_iter().flatten().min();
+    let (head, rest) = first.unwrap_or((raw.len(), raw.len()));
+    (raw.get(..head).unwrap_or_default(), raw.get(rest..).unwrap_or_default())
+}
+
+/// `GET /path?query HTTP/1.1`; a status line as it is.
+fn first_line(line: &str) -> String {
+    match line.split_once(' ') {
+        Some((method, rest)) if !method.starts_with("HTTP/") => match rest.rsplit_once(' ') {
+            Some((target, version)) => format!("{method} {} {version}", url(target)),
+            None => format!("{method} {}", url(rest)),
+        },
+        _ => line.to_owned(),
     }
 }
 
@@ -407,6 +458,22 @@ mod tests {
         assert_eq!(text(&format!("a {token}.")), "a ‹redacted›");
         let escaped = r#"{"raw": "{\"password\": \"s3cr3t\"}"}"#;
         assert!(!text(escaped).contains("s3cr3t"), "{}", text(escaped));
+    }
+
+    #[test]
+    fn a_message_is_shown_in_its_parts() {
+        let raw = b"POST /a?token=s3cr3t HTTP/1.1\r\nHost: a.test\r\nCookie: a=s3cr3t\r\n folded s3cr3t\r\nContent-Type: application/json\r\n\r\n{\"password\":\"s3cr3t\"}";
+        let shown = "POST /a?token=‹redacted› HTTP/1.1\nHost: a.test\nCookie: a=‹redacted›\n‹redacted›\nContent-Type: application/json\n\n{\"password\":‹redacted›}";
+        assert_eq!(message(raw), shown);
+        assert_eq!(message(b"HTTP/1.1 200 OK\nSet-Cookie: a=s3cr3t\n\nx"), "HTTP/1.1 200 OK\nSet-Cookie: a=‹redacted›\n\nx");
+        assert_eq!(
+            message(b"HTTP/1.1 200 OK\r\nContent-Type: image/png\r\n\r\n\x89PNG"),
+            "HTTP/1.1 200 OK\nContent-Type: image/png\n\n(4 bytes that are not shown)"
+        );
+        // Broken off, or nothing of the kind.
+        assert_eq!(message(b"GET /?key=s3cr3t"), "GET /?key=‹redacted›");
+        assert_eq!(message(b""), "");
+        assert_eq!(parts(b"a\r\n\r\nb\n\nc"), (b"a".as_slice(), b"b\n\nc".as_slice()));
     }
 
     #[test]
