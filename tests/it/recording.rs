@@ -383,6 +383,11 @@ fn every_tool_of_mitmproxy_has_cases_and_they_pass() {
 }
 
 #[test]
+fn every_tool_of_sentinelone_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("sentinelone");
+}
+
+#[test]
 fn every_tool_of_shodan_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("shodan");
 }
