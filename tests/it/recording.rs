@@ -397,6 +397,11 @@ fn every_tool_of_slack_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("slack");
 }
 
+#[test]
+fn every_tool_of_limacharlie_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("limacharlie");
+}
+
 #[track_caller]
 fn every_tool_has_cases_and_they_pass(name: &str) {
     let (folder, component) = (plugin(name).display().to_string(), wasm(&format!("casemate_{name}")).display().to_string());
