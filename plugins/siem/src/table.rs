@@ -176,9 +176,9 @@ mod tests {
     fn it_is_bounded() {
         let long = "x".repeat(VALUE * 2);
         let row: &[(&str, &str)] = &[("a", &long)];
-        let table = filled(&Redaction::default(), 1_000, &vec![row; 1_000]);
+        let table = filled(&Redaction::default(), 1_000, &[row; 1_000]);
         assert!(table.cut && table.rows.len() > 50 && table.rows.len() < 90, "{}", table.rows.len());
-        let table = filled(&Redaction::default(), 2, &vec![&[("a", "1")][..]; 3]);
+        let table = filled(&Redaction::default(), 2, &[&[("a", "1")][..]; 3]);
         assert!(table.cut && table.rows.len() == 2);
         let names: Vec<String> = (0..COLUMNS + 1).map(|number| number.to_string()).collect();
         let wide: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), "1")).collect();
