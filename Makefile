@@ -20,7 +20,7 @@ setup: ## What the build needs: the wasm target
 # for, so that a build of less in between would compile wasmtime a second time.
 WHAT := -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo -p casemate-rmcp-client
 ALL := --workspace --exclude casemate-guests
-test console-test interop ci: export WHAT := $(ALL) --all-targets
+test console-test interop ci: export WHAT := $(ALL) --lib --bins --tests --examples
 
 build: setup ## The programs
 	cargo build --locked $(WHAT)
