@@ -2,7 +2,6 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
-use url::form_urlencoded;
 
 use crate::harness::{House, Upstreams};
 
@@ -57,16 +56,34 @@ fn hive(rest: &str) -> String {
     format!("/v1/hive/dr-general/{ORGANIZATION}{rest}")
 }
 
+/// The fields of a form.
+fn fields(request: &Value) -> Vec<(String, String)> {
+    let body = STANDARD.decode(request["body_base64"].as_str().unwrap()).unwrap();
+    let text = String::from_utf8(body).unwrap();
+    text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(name, value)| (decoded(name), decoded(value))).collect()
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
+}
+
 /// The fields of the forms that have reached LimaCharlie since.
 fn forms(house: &House) -> Vec<Vec<(String, String)>> {
     let received = house.upstreams().received_by("limacharlie");
     let posted = received.iter().filter(|request| request.method() == "POST");
-    posted
-        .map(|request| {
-            let body = STANDARD.decode(request.0["body_base64"].as_str().unwrap()).unwrap();
-            form_urlencoded::parse(&body).into_owned().collect()
-        })
-        .collect()
+    posted.map(|request| fields(&request.0)).collect()
 }
 
 /// Nothing but reads has reached LimaCharlie since.
@@ -116,11 +133,10 @@ fn an_organization_is_read_with_a_token_that_the_host_got() {
     house.call("list_detections", json!({ "window": DAY, "category": "odd parent" })).done(&["12 detections"]);
 
     let received = house.upstreams().received_by("limacharlie");
-    assert!(received.iter().all(|request| request.headers("authorization") == ["Bearer jwt-1"]), "{received:?}");
+    assert!(received.iter().all(|request| request.headers("authorization") == ["Bearer token-number-1"]), "{received:?}");
     let exchanges = house.upstreams().received_by("limacharlie-jwt");
     assert_eq!(exchanges.len(), 1, "a token is kept");
-    let body = STANDARD.decode(exchanges[0].0["body_base64"].as_str().unwrap()).unwrap();
-    let fields: Vec<(String, String)> = form_urlencoded::parse(&body).into_owned().collect();
+    let fields = fields(&exchanges[0].0);
     let key = house.secret().value();
     assert_eq!(fields, [("oid", ORGANIZATION), ("secret", key)].map(|(name, value)| (name.to_owned(), value.to_owned())));
     // What is refused is had anew.

@@ -49,16 +49,17 @@ pub(crate) fn read<T: DeserializeOwned>(answer: Response, what: &str) -> Result<
     if answer.is_success() { answer.json() } else { Err(failure(&answer, what)) }
 }
 
-/// `{"error": "lc_error_code:RECORD_NOT_FOUND - …"}`, and `{"error": …}` in prose.
+/// `{"error": "lc_error_code:RECORD_NOT_FOUND - …"}`, `{"error": …}` in prose, or what was done to which record.
 #[derive(Default, Deserialize)]
 #[serde(default)]
-struct Said {
-    error: Verbatim<4_096>,
+pub(crate) struct Said {
+    pub(crate) error: Verbatim<4_096>,
+    pub(crate) name: Verbatim<64>,
 }
 
 /// LimaCharlie's word for what is wrong, if it gives one; the text behind it is not for us to pass on.
 pub(crate) fn code(answer: &Response) -> Option<String> {
-    let Said { error } = serde_json::from_slice(answer.bytes()).unwrap_or_default();
+    let Said { error, .. } = serde_json::from_slice(answer.bytes()).unwrap_or_default();
     let word = error.as_str().strip_prefix("lc_error_code:")?.split_whitespace().next()?;
     let fits = word.len() <= 64 && word.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'_');
     fits.then(|| word.to_owned())

@@ -1,14 +1,11 @@
 //! Deleting a rule that was deployed here.
 
-use casemate_plugin::{
-    Context, Failure, Readable, Response, path,
-    tolerant::{Object, Verbatim},
-};
+use casemate_plugin::{Context, Failure, Readable, Response, path};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{self, DELETE},
+    api::{self, DELETE, Said},
     field::RuleName,
     rules,
 };
@@ -27,19 +24,13 @@ pub struct Deleted {
     name: RuleName,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    error: Verbatim<4_096>,
-}
-
 pub(crate) fn delete(Arguments { name }: Arguments, cx: &Context) -> Result<Deleted, Failure> {
     let organization = api::organization(cx)?;
     if rules::ours(cx, &organization, &name)?.is_none() {
         return Err(Failure::not_found(format!("there is no rule `{name}`; nothing was deleted")));
     }
     let request = api::limacharlie(cx).delete(path!("/v1/hive/dr-general/{}/{}", organization, name));
-    let Object(Answer { error }) = DELETE.send(request, refused)?;
+    let Said { error, .. } = DELETE.send(request, refused)?;
     if error.0.is_some() {
         return Err(DELETE.unknown("LimaCharlie's answer says that something went wrong"));
     }

@@ -1,16 +1,11 @@
 //! Deploying a rule: what is there, whether LimaCharlie would take it, and then it is set.
 
-use casemate_plugin::{
-    Context, Failure, Readable, Response,
-    field::Line,
-    leak, path,
-    tolerant::{Object, Verbatim},
-};
+use casemate_plugin::{Context, Failure, Readable, Response, field::Line, leak, path};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{self, MARK, SET},
+    api::{self, MARK, SET, Said},
     field::RuleName,
     rule::{self, Detect, Report},
     rules,
@@ -52,14 +47,6 @@ struct Metadata<'a> {
     comment: Option<&'a str>,
 }
 
-/// `{"guid": …, "hive": …, "name": …}`
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    name: Verbatim<64>,
-    error: Verbatim<4_096>,
-}
-
 pub(crate) fn deploy(args: Arguments, cx: &Context) -> Result<Deployed, Failure> {
     let Arguments { name, detect, report, comment, enabled } = args;
     let enabled = enabled.unwrap_or(true);
@@ -80,7 +67,7 @@ pub(crate) fn deploy(args: Arguments, cx: &Context) -> Result<Deployed, Failure>
 
     let answer =
         api::limacharlie(cx).post(path!("/v1/hive/dr-general/{}/{}/validate", organization, name)).form(fields).send()?;
-    let Object(Answer { error, .. }) = api::read(answer, "rule")?;
+    let Said { error, .. } = api::read(answer, "rule")?;
     if error.0.is_some() {
         return Err(Failure::invalid_arguments("LimaCharlie does not accept this rule; nothing was deployed"));
     }
@@ -88,7 +75,7 @@ pub(crate) fn deploy(args: Arguments, cx: &Context) -> Result<Deployed, Failure>
     let etag = there.as_ref().map(|there| ("etag", there.etag.as_str()));
     let request = api::limacharlie(cx).post(path!("/v1/hive/dr-general/{}/{}/data", organization, name));
     let request = request.form(fields.into_iter().chain(etag));
-    let Object(answer): Object<Answer> = SET.send(request, refused)?;
+    let answer: Said = SET.send(request, refused)?;
     if answer.error.0.is_some() || answer.name.as_str().is_empty() {
         return Err(SET.unknown("LimaCharlie's answer does not say that the rule was set"));
     }

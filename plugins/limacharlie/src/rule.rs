@@ -129,15 +129,21 @@ struct WrittenCondition<'a> {
     not: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
     path: Option<&'a str>,
-    #[serde(flatten)]
-    operand: Option<Operand<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    value: Option<Scalar<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    re: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    cidr: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tag: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    name: Option<&'a str>,
     #[serde(rename = "case sensitive", skip_serializing_if = "Option::is_none")]
     case_sensitive: Option<bool>,
 }
 
-/// What the operator takes besides a place, under the name that it takes it by.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "lowercase")]
+/// What the operator takes besides a place.
 enum Operand<'a> {
     Value(Scalar<'a>),
     Re(&'a str),
@@ -199,13 +205,26 @@ impl Condition {
         if *ignore_case && (!text_only || self.number.is_some()) {
             return Err(self.lacks("has no case to ignore"));
         }
-        Ok(WrittenCondition {
+        let mut written = WrittenCondition {
             op: *op,
             not: *not,
             path: path.as_ref().map(EventPath::as_str),
-            operand: self.operand()?,
+            value: None,
+            re: None,
+            cidr: None,
+            tag: None,
+            name: None,
             case_sensitive: ignore_case.then_some(false),
-        })
+        };
+        match self.operand()? {
+            None => {}
+            Some(Operand::Value(value)) => written.value = Some(value),
+            Some(Operand::Re(re)) => written.re = Some(re),
+            Some(Operand::Cidr(cidr)) => written.cidr = Some(cidr),
+            Some(Operand::Tag(tag)) => written.tag = Some(tag),
+            Some(Operand::Name(name)) => written.name = Some(name),
+        }
+        Ok(written)
     }
 
     fn operand(&self) -> Result<Option<Operand<'_>>, Failure> {

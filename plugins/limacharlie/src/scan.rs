@@ -5,13 +5,12 @@ use casemate_plugin::{
     Context, Failure, Readable, Response,
     field::{Passage, Whole},
     leak, path,
-    tolerant::{Object, Verbatim},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    api::{self, SCAN},
+    api::{self, SCAN, Said},
     field::{FilePath, SensorId, Tag},
     sensors,
 };
@@ -45,12 +44,6 @@ pub struct Started {
     investigation: String,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
-struct Answer {
-    error: Verbatim<4_096>,
-}
-
 pub(crate) fn scan(args: Arguments, cx: &Context) -> Result<Started, Failure> {
     let Arguments { sensor, tag, rule, pid, path } = args;
     let task = task(rule.as_str(), pid, path.as_ref())?;
@@ -65,7 +58,7 @@ pub(crate) fn scan(args: Arguments, cx: &Context) -> Result<Started, Failure> {
     }
     let request = api::limacharlie(cx).post(path!("/v1/{}", sensor));
     let request = request.form([("tasks", task.as_str()), ("investigation_id", INVESTIGATION)]);
-    let Object(Answer { error }) = SCAN.send(request, refused)?;
+    let Said { error, .. } = SCAN.send(request, refused)?;
     if error.0.is_some() {
         return Err(SCAN.unknown("LimaCharlie's answer says that something went wrong"));
     }

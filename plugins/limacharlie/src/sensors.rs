@@ -72,6 +72,12 @@ struct Shown {
     enrolled: Option<String>,
     /// Whether it is or should be cut off from its network
     isolated: bool,
+    /// Whether it is online now, so that it could be scanned; said of a single sensor
+    #[serde(skip_serializing_if = "Option::is_none")]
+    online: Option<bool>,
+    /// Said of a single sensor
+    #[serde(skip_serializing_if = "Option::is_none")]
+    tags: Option<Vec<String>>,
 }
 
 /// Arguments of `get_sensor`.
@@ -84,13 +90,8 @@ pub struct Arguments {
 
 /// One sensor, with its tags.
 #[derive(Debug, Serialize, JsonSchema)]
-pub struct Report {
-    #[serde(flatten)]
-    shown: Shown,
-    /// Whether it is online now, so that it could be scanned
-    online: bool,
-    tags: Vec<String>,
-}
+#[serde(transparent)]
+pub struct Report(Shown);
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
@@ -154,7 +155,7 @@ pub(crate) fn report(Arguments { sensor }: Arguments, cx: &Context) -> Result<Re
     let Some(shown) = found.info.0.shown() else {
         return Err(Failure::upstream("LimaCharlie did not say which sensor it told about"));
     };
-    Ok(Report { shown, online: is_online(&found.online), tags })
+    Ok(Report(Shown { online: Some(is_online(&found.online)), tags: Some(tags), ..shown }))
 }
 
 /// Whether a sensor can be told to do something now, and its tags.
@@ -193,6 +194,8 @@ impl Sensor {
             last_seen: self.alive.0,
             enrolled: self.enroll.0,
             isolated: self.is_isolated.0.unwrap_or_default() || self.should_isolate.0.unwrap_or_default(),
+            online: None,
+            tags: None,
         })
     }
 }
@@ -241,8 +244,10 @@ impl Readable for Listing {
 
 impl Readable for Report {
     fn text(&self) -> String {
-        let online = if self.online { "online" } else { "offline" };
-        let tags = if self.tags.is_empty() { "none".to_owned() } else { self.tags.join(", ") };
-        format!("{}, {online}\ntags: {tags}", self.shown.line())
+        let Self(shown) = self;
+        let online = if shown.online == Some(true) { "online" } else { "offline" };
+        let tags =
+            shown.tags.as_deref().filter(|tags| !tags.is_empty()).map_or_else(|| "none".to_owned(), |tags| tags.join(", "));
+        format!("{}, {online}\ntags: {tags}", shown.line())
     }
 }

@@ -300,7 +300,7 @@ impl Upstream for LimaCharlie {
     }
 
     fn answer(&self, request: &Request, _origin: &str) -> Reply {
-        let number = request.header("authorization").and_then(|value| value.strip_prefix("Bearer jwt-")?.parse::<u64>().ok());
+        let number = request.header("authorization").and_then(|value| value.strip_prefix("Bearer token-number-")?.parse::<u64>().ok());
         let good = number.is_some_and(|number| {
             (1..=self.0.tokens.load(Ordering::SeqCst)).contains(&number) && number > self.0.revoked.load(Ordering::SeqCst)
         });
@@ -379,6 +379,6 @@ impl Upstream for Tokens {
             return refused(401, "invalid api key").into();
         }
         let number = self.0.tokens.fetch_add(1, Ordering::SeqCst) + 1;
-        Response::json(200, &json!({ "jwt": format!("jwt-{number}") })).into()
+        Response::json(200, &json!({ "jwt": format!("token-number-{number}") })).into()
     }
 }

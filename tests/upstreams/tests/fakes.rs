@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use casemate_upstreams::misbehaviour::Kind;
 use casemate_upstreams::virustotal::Code;
-use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, start};
+use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, sentinel, start};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -442,7 +442,7 @@ fn limacharlie_takes_tokens_of_its_own_until_they_are_revoked() {
     let fakes = Fakes::new();
     let who = |header: &str| fakes.send("limacharlie", "GET", "/v1/who", header, b"").status;
     assert_eq!(fakes.send("limacharlie-jwt", "POST", "/", "", b"oid=x&secret=y").status, 401);
-    assert_eq!((who(""), who("authorization: Bearer jwt-1\r\n")), (401, 401));
+    assert_eq!((who(""), who("authorization: Bearer token-number-1\r\n")), (401, 401));
     let token = limacharlie_token(&fakes);
     assert_eq!(who(&token), 200);
     fakes.send("control", "POST", "/_casemate/order?upstream=limacharlie", "", b"\"revoke\"");
@@ -506,12 +506,14 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
         names,
         [
             "abuseipdb",
+            "caido",
             "caldera",
             "collector",
             "control",
             "crowdsec",
             "crowdsec-cti",
             "echo",
+            "entra",
             "github",
             "hackerone",
             "hostile",
@@ -522,6 +524,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
             "oauth",
             "sentinelone",
             "shodan",
+            "siem-sentinel",
             "slack",
             "vault",
             "virustotal"
@@ -536,4 +539,31 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
     let (mut child, _) = binary();
     let terminated = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
     assert!(terminated.success() && ends(&mut child), "it outlived SIGTERM");
+}
+
+#[test]
+fn sentinel_takes_tokens_of_entra_and_bounds_a_search_by_its_span() {
+    let fakes = Fakes::new();
+    let token = |secret: &str| {
+        let form = format!(
+            "grant_type=client_credentials&client_id={}&client_secret={secret}&scope=https%3A%2F%2Fapi.loganalytics.azure.com%2F.default",
+            sentinel::CLIENT
+        );
+        fakes.send("entra", "POST", &format!("/{}/oauth2/v2.0/token", sentinel::TENANT), "", form.as_bytes())
+    };
+    assert_eq!(token("wrong").json()["error"], "invalid_client");
+    let header = format!("authorization: Bearer {}\r\n", token(sentinel::DEFAULT_KEY).json()["access_token"].as_str().unwrap());
+    let search = |workspace: &str, header: &str, body: &Value| {
+        fakes.send("siem-sentinel", "POST", &format!("/v1/workspaces/{workspace}/query"), header, body.to_string().as_bytes())
+    };
+    let body = json!({ "query": "SecurityEvent | take 100", "timespan": "2026-11-22T00:00:00Z/2026-11-22T00:04:00Z" });
+    let found = search(sentinel::WORKSPACE, &header, &body).json();
+    assert_eq!(found["tables"][0]["rows"].as_array().map(Vec::len), Some(5));
+    for (workspace, header, status) in
+        [(sentinel::WORKSPACE, "", 401), (sentinel::FORBIDDEN, header.as_str(), 403), ("x", header.as_str(), 404)]
+    {
+        assert_eq!(search(workspace, header, &body).status, status, "{workspace}");
+    }
+    let unknown = search(sentinel::WORKSPACE, &header, &json!({ "query": "SecurityEvent | where Nothing == 1" }));
+    assert_eq!((unknown.status, &unknown.json()["error"]["innererror"]["innererror"]["code"]), (400, &json!("SEM0100")));
 }
