@@ -1,1 +1,3 @@
-//! The plugin, from outside.
+//! The plugins that search logs, from outside.
+
+mod sentinel;

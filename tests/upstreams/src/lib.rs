@@ -21,6 +21,7 @@
 //! | `crowdsec` | CrowdSec's local API: decisions by a bouncer's key, alerts by a machine's token |
 //! | `abuseipdb` | AbuseIPDB's API: scores, reports, a whitelist |
 //! | `crowdsec-cti` | CrowdSec's CTI: what is known of an address, or 404 |
+//! | `siem-sentinel`, `entra` | the query API of Log Analytics, and what makes tokens for it: spans, partial answers, errors three deep |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -47,6 +48,7 @@ pub mod mitmproxy;
 pub mod oauth;
 pub mod record;
 pub mod script;
+pub mod sentinel;
 pub mod sentinelone;
 mod serve;
 pub mod shodan;
@@ -169,6 +171,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         caldera.simulate_all(beat);
     }
     let (limacharlie, limacharlie_tokens) = limacharlie::services();
+    let (sentinel, entra) = sentinel::services();
     let upstreams: Vec<Arc<dyn Upstream>> = vec![
         Arc::new(virustotal::VirusTotal::new(settings.virustotal_key.clone(), settings.quota)),
         Arc::new(echo::Echo),
@@ -189,6 +192,8 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(crowdsec::CrowdSec::default()),
         Arc::new(abuseipdb::AbuseIpDb::default()),
         Arc::new(crowdsec_cti::CrowdSecCti::default()),
+        Arc::new(sentinel),
+        Arc::new(entra),
     ];
 
     let mut origins = BTreeMap::new();
