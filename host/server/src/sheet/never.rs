@@ -17,7 +17,7 @@ pub(crate) fn never(manifest: &Manifest) -> Vec<String> {
     } else {
         let origins: BTreeSet<String> = manifest.upstream.values().map(origin).collect();
         never.push(format!("Reach another host than {}.", listed(origins)));
-        let contracts = manifest.upstream.values().map(|upstream| upstream.request.len()).sum();
+        let contracts: usize = manifest.upstream.values().map(|upstream| upstream.request.len()).sum();
         never.push(format!(
             "Send a request that is not one of the {contracts} in its manifest, or more than {} in one call, whatever the model or an upstream tells it.",
             limits.requests
