@@ -78,7 +78,18 @@ fn walk(node: &Map<String, Value>, at: &str, found: &mut Vec<String>) {
 #[test]
 fn every_client_takes_every_shipped_tool() {
     let mut tools = 0;
-    for plugin in ["caldera", "github", "hackerone", "limacharlie", "mitmproxy", "sentinelone", "shodan", "slack", "virustotal"] {
+    for plugin in [
+        "caldera",
+        "github",
+        "hackerone",
+        "limacharlie",
+        "mitmproxy",
+        "sentinelone",
+        "shodan",
+        "siem-sentinel",
+        "slack",
+        "virustotal",
+    ] {
         let file = packages().join(format!("{plugin}-0.1.0.wasm.statement.json"));
         let statement = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}\nhelp: make plugins", file.display()));
         let statement: Value = serde_json::from_slice(&statement).unwrap();

@@ -373,6 +373,11 @@ fn every_tool_of_hackerone_has_cases_and_they_pass() {
 }
 
 #[test]
+fn every_tool_of_sigma_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("sigma");
+}
+
+#[test]
 fn every_tool_of_github_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("github");
 }
@@ -400,6 +405,11 @@ fn every_tool_of_slack_has_cases_and_they_pass() {
 #[test]
 fn every_tool_of_limacharlie_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("limacharlie");
+}
+
+#[test]
+fn every_tool_of_siem_sentinel_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("siem-sentinel");
 }
 
 #[track_caller]
