@@ -22,6 +22,7 @@
 //! | `abuseipdb` | AbuseIPDB's API: scores, reports, a whitelist |
 //! | `crowdsec-cti` | CrowdSec's CTI: what is known of an address, or 404 |
 //! | `siem-sentinel`, `entra` | the query API of Log Analytics, and what makes tokens for it: spans, partial answers, errors three deep |
+//! | `siem-splunk` | Splunk's REST API: searches as jobs, XML where JSON is not asked for, and every index that a query names |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -53,6 +54,7 @@ pub mod sentinelone;
 mod serve;
 pub mod shodan;
 pub mod slack;
+pub mod splunk;
 pub mod vault;
 pub mod virustotal;
 
@@ -194,6 +196,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(crowdsec_cti::CrowdSecCti::default()),
         Arc::new(sentinel),
         Arc::new(entra),
+        Arc::new(splunk::Splunk::default()),
     ];
 
     let mut origins = BTreeMap::new();

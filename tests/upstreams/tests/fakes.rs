@@ -525,6 +525,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
             "sentinelone",
             "shodan",
             "siem-sentinel",
+            "siem-splunk",
             "slack",
             "vault",
             "virustotal"
@@ -566,4 +567,68 @@ fn sentinel_takes_tokens_of_entra_and_bounds_a_search_by_its_span() {
     }
     let unknown = search(sentinel::WORKSPACE, &header, &json!({ "query": "SecurityEvent | where Nothing == 1" }));
     assert_eq!((unknown.status, &unknown.json()["error"]["innererror"]["innererror"]["code"]), (400, &json!("SEM0100")));
+}
+
+#[test]
+fn splunk_runs_a_search_as_a_job_and_reads_whatever_index_is_named() {
+    let fakes = Fakes::new();
+    let token = format!("authorization: Bearer {}\r\n", casemate_upstreams::splunk::DEFAULT_KEY);
+    let send = |method: &str, path: &str, body: &str| {
+        fakes.send("siem-splunk", method, &format!("/services{path}"), &token, body.as_bytes())
+    };
+    let begin = |query: &str| {
+        let query: String = url::form_urlencoded::byte_serialize(query.as_bytes()).collect();
+        send(
+            "POST",
+            "/search/v2/jobs",
+            &format!("search={query}&exec_mode=normal&output_mode=json&earliest_time=1795219200&latest_time=1795305600"),
+        )
+    };
+    let found = |query: &str| {
+        let begun = begin(query);
+        assert_eq!(begun.status, 201, "{query}");
+        let job = format!("/search/v2/jobs/{}", begun.json()["sid"].as_str().unwrap());
+        let state = |answer: Answer| answer.json()["entry"][0]["content"]["dispatchState"].clone();
+        assert_eq!(send("GET", &format!("{job}/results?output_mode=json"), "").status, 204);
+        let first = state(send("GET", &format!("{job}?output_mode=json"), ""));
+        if first == "FAILED" {
+            return None;
+        }
+        assert_eq!((first, state(send("GET", &format!("{job}?output_mode=json"), ""))), (json!("RUNNING"), json!("DONE")));
+        let results = send("GET", &format!("{job}/results?output_mode=json&count=0"), "").json();
+        assert_eq!(send("POST", &format!("{job}/control"), "action=cancel&output_mode=json").status, 200);
+        assert_eq!(send("GET", &format!("{job}?output_mode=json"), "").status, 404);
+        Some(results["results"].as_array().unwrap().clone())
+    };
+    assert_eq!(found("search index=web status=500 | head 3").unwrap().len(), 3);
+    assert_eq!(found("search index IN (\"auth\") (user=ali* OR nothing) NOT src=*.0").unwrap().len(), 19);
+    assert_eq!(
+        found("search index=web | stats count by host").unwrap(),
+        [
+            json!({ "host": "web-00", "count": "40" }),
+            json!({ "host": "web-01", "count": "40" }),
+            json!({ "host": "web-02", "count": "40" })
+        ]
+    );
+    let secret = casemate_upstreams::splunk::SECRET;
+    for query in [
+        "search index=web OR INDEX = \"hr\"",
+        "search index::hr",
+        "search x [search index=hr]",
+        "search `any`",
+        "search index!=web",
+    ] {
+        let told = found(query).unwrap();
+        assert_eq!(told.iter().any(|event| event["_raw"] == secret), !query.contains("x ["), "{query}");
+    }
+    assert_eq!(found("search index=web | nosuchcommand"), None);
+    for (query, status) in [("index=web", 400), ("search \"", 400), ("search (", 400)] {
+        assert_eq!(begin(query).status, status, "{query}");
+    }
+    let stranger =
+        fakes.send("siem-splunk", "GET", "/services/data/indexes?output_mode=json", "authorization: Bearer x\r\n", b"");
+    assert_eq!((stranger.status, &stranger.json()["messages"][0]["text"]), (401, &json!("call not properly authenticated")));
+    assert!(send("GET", "/search/v2/jobs/1.1", "").body.starts_with(b"<?xml"));
+    assert_eq!(send("GET", "/data/indexes/web?output_mode=json", "").json()["entry"][0]["content"]["totalEventCount"], "120");
+    assert_eq!(send("GET", "/data/indexes/nothing?output_mode=json", "").status, 404);
 }
