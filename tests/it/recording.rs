@@ -412,6 +412,16 @@ fn every_tool_of_siem_sentinel_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("siem-sentinel");
 }
 
+#[test]
+fn every_tool_of_firewall_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("firewall");
+}
+
+#[test]
+fn every_tool_of_ip_reputation_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("ip-reputation");
+}
+
 #[track_caller]
 fn every_tool_has_cases_and_they_pass(name: &str) {
     let (folder, component) = (plugin(name).display().to_string(), wasm(&format!("casemate_{name}")).display().to_string());
