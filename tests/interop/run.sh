@@ -140,6 +140,7 @@ many "LimaCharlie's SDK against the LimaCharlie fake" "$python" "$here/limacharl
   "$(field limacharlie-jwt <<< "$origins")" api-key-of-the-fake-organization 8cbe27f4-bfa1-4afb-ba19-138cd51389cd
 many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py" "$(field shodan <<< "$origins")" ShodanKeyOfTheFake0123456789abcd
 many "mitmproxy itself, behind its plugin" "$python" "$here/mitmproxy_check.py" "$bin" "$venv-mitmproxy/bin/mitmweb"
+many "every document of the Caido plugin, against Caido's own schema" node "$here/caido_check.mjs" "$node"
 many "octokit against the GitHub fake" node "$here/octokit_check.mjs" "$(field github <<< "$origins")" fine-grained-token-of-the-fake "$node"
 many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
 many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"

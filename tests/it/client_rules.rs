@@ -79,14 +79,18 @@ fn walk(node: &Map<String, Value>, at: &str, found: &mut Vec<String>) {
 fn every_client_takes_every_shipped_tool() {
     let mut tools = 0;
     for plugin in [
+        "caido",
         "caldera",
+        "firewall",
         "github",
         "hackerone",
+        "ip-reputation",
         "limacharlie",
         "mitmproxy",
         "sentinelone",
         "shodan",
         "siem-sentinel",
+        "siem-splunk",
         "slack",
         "virustotal",
     ] {

@@ -383,6 +383,11 @@ fn every_tool_of_github_has_cases_and_they_pass() {
 }
 
 #[test]
+fn every_tool_of_caido_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("caido");
+}
+
+#[test]
 fn every_tool_of_mitmproxy_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("mitmproxy");
 }
@@ -410,6 +415,11 @@ fn every_tool_of_limacharlie_has_cases_and_they_pass() {
 #[test]
 fn every_tool_of_siem_sentinel_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("siem-sentinel");
+}
+
+#[test]
+fn every_tool_of_siem_splunk_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("siem-splunk");
 }
 
 #[test]

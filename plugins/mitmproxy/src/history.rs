@@ -43,7 +43,7 @@ pub struct History {
 pub(crate) fn list(Arguments { host, method, limit, offset }: Arguments, cx: &Context) -> Result<History, Failure> {
     let (limit, offset) = (limit.map_or(DEFAULT, Whole::number), offset.map_or(0, Whole::number));
     let flows = flow::all(cx)?;
-    let wanted = |flow: &&flow::Flow| flow.is(host.as_ref().map(HostName::as_str), method.as_ref().map(MethodName::as_str));
+    let wanted = |flow: &&flow::Flow| flow.is(host.as_ref().map(HostName::as_str), method.map(MethodName::as_str));
     let mut lines =
         flows.iter().rev().filter(wanted).filter_map(flow::Flow::line).skip(usize::try_from(offset).unwrap_or_default());
     let requests = lines.by_ref().take(usize::try_from(limit).unwrap_or_default()).collect();

@@ -22,7 +22,9 @@
 //! | `abuseipdb` | AbuseIPDB's API: scores, reports, a whitelist |
 //! | `crowdsec-cti` | CrowdSec's CTI: what is known of an address, or 404 |
 //! | `siem-sentinel`, `entra` | the query API of Log Analytics, and what makes tokens for it: spans, partial answers, errors three deep |
+//! | `caido` | Caido's GraphQL API in both its ways to replay: what is recorded, sessions, findings |
 //! | `siem-splunk` | Splunk's REST API: searches as jobs, XML where JSON is not asked for, and every index that a query names |
+//! | `misp` | MISP: events of several organisations, tags, searches, sightings and publishing |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -31,6 +33,7 @@
 //! A new fake is one module with one [`Upstream`] and a line in [`start`].
 
 pub mod abuseipdb;
+pub mod caido;
 pub mod caldera;
 pub mod collector;
 pub mod control;
@@ -45,6 +48,7 @@ pub mod key;
 pub mod limacharlie;
 pub mod mirror;
 pub mod misbehaviour;
+pub mod misp;
 pub mod mitmproxy;
 pub mod oauth;
 pub mod record;
@@ -190,6 +194,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(sentinelone::SentinelOne::default()),
         Arc::new(limacharlie),
         Arc::new(limacharlie_tokens),
+        Arc::new(caido::Caido::default()),
         Arc::new(mitmproxy::Mitmproxy::default()),
         Arc::new(crowdsec::CrowdSec::default()),
         Arc::new(abuseipdb::AbuseIpDb::default()),
@@ -197,6 +202,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(sentinel),
         Arc::new(entra),
         Arc::new(splunk::Splunk::default()),
+        Arc::new(misp::Misp::default()),
     ];
 
     let mut origins = BTreeMap::new();

@@ -58,6 +58,7 @@ fn mitmproxy_replays_a_copy_of_what_is_stored() {
     let key = format!("Authorization: Bearer {}\r\n", mitmproxy::DEFAULT_KEY);
     let send = |method: &str, path: &str, headers: &str, body: &Value| {
         fakes.send(
+            "misp",
             "mitmproxy",
             method,
             path,

@@ -1,0 +1,149 @@
+//! A recorded request, made into what is sent again.
+
+use casemate_plugin::traffic::Changes;
+use casemate_plugin::{Failure, clip, traffic};
+
+/// The bytes to send, where `host` and `port` are where the connection goes, and how they are called in front of people.
+///
+/// # Errors
+/// When it is no request to there: its first line or its `Host` names somebody else, or it has several.
+pub(crate) fn changed(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_>) -> Result<(Vec<u8>, String), Failure> {
+    let query = changes.query()?;
+    let (head, body) = traffic::parts(raw);
+    let Ok(head) = std::str::from_utf8(head) else { return Err(refusal("its head is not text")) };
+    let mut lines = head.lines();
+    let first: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
+    let [method, target, version] = first.as_slice() else { return Err(refusal("its first line is none of HTTP/1.1")) };
+    // `GET http://elsewhere/ HTTP/1.1` names a host, and so may `GET //elsewhere/ HTTP/1.1`.
+    if !target.starts_with('/') || target.starts_with("//") {
+        return Err(refusal("its first line names a host"));
+    }
+    let mut headers: Vec<(&str, &str)> = Vec::new();
+    for line in lines {
+        match line.split_once(':') {
+            Some((name, value)) if !name.is_empty() && !name.contains(char::is_whitespace) => headers.push((name, value.trim())),
+            _ => return Err(refusal("one of its headers is none")),
+        }
+    }
+    let named: Vec<&str> =
+        headers.iter().filter(|(name, _)| name.eq_ignore_ascii_case("host")).map(|(_, value)| *value).collect();
+    let with_port = format!("{host}:{port}");
+    match named.as_slice() {
+        [one] if one.eq_ignore_ascii_case(host) || one.eq_ignore_ascii_case(&with_port) => {}
+        [_] => return Err(refusal("its `Host` names another host than it went to")),
+        _ => return Err(refusal("it has no `Host`, or several")),
+    }
+    if changes.body.is_some() && !["POST", "PUT", "PATCH", "DELETE"].contains(method) && body.is_empty() {
+        return Err(refusal("it is a request without a body"));
+    }
+
+    let (path, old_query) = target.split_once('?').map_or((*target, None), |(path, query)| (path, Some(query)));
+    let path = changes.path.map_or(path, traffic::RequestPath::as_str);
+    let pairs = replaced(old_query.unwrap_or_default(), &query);
+    let target = if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") };
+    let mut text = format!("{method} {target} {version}\r\n");
+    let new: Vec<(&str, &str)> = changes.headers.into_iter().flat_map(traffic::Headers::pairs).collect();
+    let is_new = |name: &str| new.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    for (name, value) in headers.into_iter().filter(|(name, _)| !is_new(name)).chain(new.iter().copied()) {
+        text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    text.push_str("\r\n");
+    let mut bytes = text.into_bytes();
+    bytes.extend_from_slice(changes.body.map_or(body, str::as_bytes));
+    Ok((bytes, clip(&format!("{method} {}", traffic::url(&target)), 200)))
+}
+
+/// The query with these parameters replaced where they are, or put behind the others.
+fn replaced(old: &str, new: &std::collections::BTreeMap<&str, &str>) -> String {
+    let mut left = new.clone();
+    let mut pairs = Vec::new();
+    for pair in old.split('&').filter(|pair| !pair.is_empty()) {
+        let name = pair.split('=').next().unwrap_or_default();
+        match new.get(name) {
+            Some(value) => {
+                if left.remove(name).is_some() {
+                    pairs.push(format!("{name}={}", encoded(value)));
+                }
+            }
+            None => pairs.push(pair.to_owned()),
+        }
+    }
+    pairs.extend(left.into_iter().map(|(name, value)| format!("{name}={}", encoded(value))));
+    pairs.join("&")
+}
+
+/// As a value of a query: what would end it or begin another thing is percent-encoded.
+fn encoded(value: &str) -> String {
+    let one = |byte: u8| match byte {
+        b if b.is_ascii_alphanumeric() || b"-._~!$'()*,;:@/?=<>".contains(&b) => char::from(b).to_string(),
+        b => format!("%{b:02X}"),
+    };
+    value.bytes().map(one).collect()
+}
+
+fn refusal(why: &str) -> Failure {
+    Failure::invalid_arguments(format!("nothing was sent: this request cannot be replayed here; {why}"))
+}
+
+#[cfg(test)]
+#[expect(clippy::unwrap_used, reason = "tests")]
+mod tests {
+    use casemate_plugin::traffic::{Headers, Parameter, RequestPath};
+    use serde_json::json;
+
+    use super::*;
+
+    const TO: (&str, u32) = ("app.test", 8443);
+    const RAW: &str = "POST /a?id=1&key=s3cr3t&id=9 HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\nAccept: x\r\n\r\nold";
+    const NONE: Changes<'static> = Changes { path: None, query: &[], headers: None, body: None };
+
+    fn refused(raw: &str) -> String {
+        changed(raw.as_bytes(), TO, NONE).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn nothing_is_changed_but_what_was_asked_for() {
+        assert_eq!(
+            changed(RAW.as_bytes(), TO, NONE).unwrap(),
+            (RAW.as_bytes().to_vec(), "POST /a?id=1&key=‹redacted›&id=9".into())
+        );
+        let path: RequestPath = "/b".parse().unwrap();
+        let query: Vec<Parameter> =
+            serde_json::from_value(json!([{ "name": "id", "value": "2&x=#\r" }, { "name": "new", "value": "é" }]))
+                .unwrap_or_default();
+        assert!(query.is_empty(), "neither of these is a value");
+        let query: Vec<Parameter> =
+            serde_json::from_value(json!([{ "name": "id", "value": "2&x=# %" }, { "name": "n", "value": "" }])).unwrap();
+        let headers: Headers = serde_json::from_value(json!({ "accept": "y", "origin": "https://app.test" })).unwrap();
+        let changes = Changes { path: Some(&path), query: &query, headers: Some(&headers), body: Some("new") };
+        let (bytes, _) = changed(RAW.as_bytes(), TO, changes).unwrap();
+        assert_eq!(
+            String::from_utf8(bytes).unwrap(),
+            "POST /b?id=2%26x=%23%20%25&key=s3cr3t&n= HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\naccept: y\r\norigin: https://app.test\r\n\r\nnew"
+        );
+    }
+
+    #[test]
+    fn a_request_that_names_another_host_is_not_sent() {
+        for (raw, why) in [
+            (RAW.replace("Host: app.test:8443", "Host: bank.example"), "another host"),
+            (RAW.replace("Host: app.test:8443", "Host: app.test:80"), "another host"),
+            (RAW.replace("Cookie", "host"), "several"),
+            (RAW.replace("Host", "X-Host"), "no `Host`"),
+            (RAW.replace(" /a", " http://bank.example/a"), "names a host"),
+            (RAW.replace(" /a", " //bank.example/a"), "names a host"),
+            (RAW.replace(" /a", " bank.example:443"), "names a host"),
+            (RAW.replace("Accept: x", " Accept: x"), "is none"),
+            (RAW.replace("Accept: x", "Host : bank.example"), "is none"),
+            (RAW.replace(" HTTP/1.1", ""), "first line"),
+            (String::new(), "first line"),
+        ] {
+            assert!(refused(&raw).contains(why), "{raw}: {}", refused(&raw));
+        }
+        let host = RAW.replace("app.test:8443", "APP.test");
+        assert!(changed(host.as_bytes(), TO, NONE).is_ok());
+        assert!(changed(b"\xff /", TO, NONE).is_err());
+        let get = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n";
+        assert!(changed(get.as_bytes(), TO, Changes { body: Some("x"), ..NONE }).is_err());
+    }
+}
