@@ -5,7 +5,7 @@ use std::time::Duration;
 use casemate_plugin::{Change, Context, Failure, Response, Upstream, tolerant::Verbatim};
 use serde::{Deserialize, de::DeserializeOwned};
 
-use crate::field::Organization;
+use crate::field::Id;
 
 /// The upstream's name in plugin.toml.
 const UPSTREAM: &str = "limacharlie";
@@ -36,11 +36,11 @@ pub(crate) fn limacharlie(cx: &Context) -> Upstream<'_> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Settings {
-    organization: Organization,
+    organization: Id,
 }
 
 /// The one organization that the API key is of.
-pub(crate) fn organization(cx: &Context) -> Result<Organization, Failure> {
+pub(crate) fn organization(cx: &Context) -> Result<Id, Failure> {
     Ok(cx.settings::<Settings>()?.organization)
 }
 

@@ -15,14 +15,8 @@ fn is_name(text: &str, more: &[u8]) -> bool {
 }
 
 word! {
-    /// An organization.
-    pub(crate) Organization, "an organization's id (OID): a UUID in lower case", 36..=36,
-    "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", is_uuid, str::to_owned
-}
-
-word! {
-    /// A sensor.
-    pub(crate) SensorId, "a sensor's id (SID): a UUID in lower case", 36..=36,
+    /// A sensor (SID) or an organization (OID).
+    pub(crate) Id, "an id: a UUID in lower case", 36..=36,
     "^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", is_uuid, str::to_owned
 }
 
@@ -108,9 +102,8 @@ mod tests {
     #[test]
     fn ids_are_uuids_as_they_are_sent() {
         let bad = ["", "-", "bb4b30af", &SID.replace('-', "_"), &format!("{SID}/isolation"), &format!("{SID}\n"), "../who"];
-        check::<SensorId>(&[SID], &bad, true);
-        check::<Organization>(&[SID], &bad, true);
-        assert!(SID.to_uppercase().parse::<SensorId>().is_err());
+        check::<Id>(&[SID], &bad, true);
+        assert!(SID.to_uppercase().parse::<Id>().is_err());
     }
 
     #[test]

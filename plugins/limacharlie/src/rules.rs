@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{self, MARK},
-    field::{Cursor, Organization, RuleName},
+    field::{Cursor, Id, RuleName},
 };
 
 /// Rules of one answer.
@@ -130,7 +130,7 @@ pub(crate) struct Ours {
 ///
 /// # Errors
 /// When it is somebody else's, or cannot be read.
-pub(crate) fn ours(cx: &Context, organization: &Organization, name: &RuleName) -> Result<Option<Ours>, Failure> {
+pub(crate) fn ours(cx: &Context, organization: &Id, name: &RuleName) -> Result<Option<Ours>, Failure> {
     let answer = api::limacharlie(cx).get(path!("/v1/hive/dr-general/{}/{}/mtd", organization, name)).send()?;
     // The hive says with status 400 that there is none.
     if answer.status() == 404 || api::code(&answer).as_deref() == Some("RECORD_NOT_FOUND") {

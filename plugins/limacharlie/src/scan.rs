@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     api::{self, SCAN, Said},
-    field::{FilePath, SensorId, Tag},
+    field::{FilePath, Id, Tag},
     sensors,
 };
 
@@ -23,7 +23,7 @@ const INVESTIGATION: &str = "casemate-yara-scan";
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
     /// The sensor's id (SID)
-    sensor: SensorId,
+    sensor: Id,
     /// A tag that the sensor has and that is granted
     tag: Tag,
     /// The YARA rule itself
@@ -39,7 +39,7 @@ pub struct Arguments {
 /// A scan that began.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Started {
-    sensor: SensorId,
+    sensor: Id,
     /// The investigation that its events carry
     investigation: String,
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     api,
-    field::{Cursor, HostPrefix, SensorId},
+    field::{Cursor, HostPrefix, Id},
 };
 
 /// Sensors of one answer, where the call does not say.
@@ -53,7 +53,7 @@ pub struct Listing {
 /// One sensor.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Shown {
-    sensor: SensorId,
+    sensor: Id,
     #[serde(skip_serializing_if = "Option::is_none")]
     hostname: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -85,7 +85,7 @@ struct Shown {
 #[serde(deny_unknown_fields)]
 pub struct Arguments {
     /// The sensor's id (SID)
-    sensor: SensorId,
+    sensor: Id,
 }
 
 /// One sensor, with its tags.
@@ -159,13 +159,13 @@ pub(crate) fn report(Arguments { sensor }: Arguments, cx: &Context) -> Result<Re
 }
 
 /// Whether a sensor can be told to do something now, and its tags.
-pub(crate) fn state(cx: &Context, sensor: &SensorId) -> Result<(bool, Vec<String>), Failure> {
+pub(crate) fn state(cx: &Context, sensor: &Id) -> Result<(bool, Vec<String>), Failure> {
     let found = find(cx, sensor)?;
     Ok((is_online(&found.online), tags(cx, sensor)?))
 }
 
 /// The sensor, if LimaCharlie tells about this one and no other.
-fn find(cx: &Context, sensor: &SensorId) -> Result<Answer, Failure> {
+fn find(cx: &Context, sensor: &Id) -> Result<Answer, Failure> {
     let Object(found): Object<Answer> = api::read(api::limacharlie(cx).get(path!("/v1/{}", sensor)).send()?, "sensor")?;
     if found.info.0.sid.as_str() != sensor.as_str() {
         return Err(Failure::upstream("LimaCharlie told about another sensor than the one it was asked for"));
@@ -173,7 +173,7 @@ fn find(cx: &Context, sensor: &SensorId) -> Result<Answer, Failure> {
     Ok(found)
 }
 
-fn tags(cx: &Context, sensor: &SensorId) -> Result<Vec<String>, Failure> {
+fn tags(cx: &Context, sensor: &Id) -> Result<Vec<String>, Failure> {
     let Object(Tagged { tags }) = api::read(api::limacharlie(cx).get(path!("/v1/{}/tags", sensor)).send()?, "sensor")?;
     let of_it = tags.0.into_iter().find(|(sid, _)| sid == sensor.as_str());
     Ok(of_it.map(|(_, tags)| tags.0.into_iter().map(|(tag, _)| tag).collect()).unwrap_or_default())
