@@ -2,6 +2,7 @@
 
 mod collector;
 mod console;
+mod crowdsec;
 mod desktop;
 mod guest;
 mod house;
@@ -17,9 +18,10 @@ mod upstreams;
 
 pub(crate) use collector::Collector;
 pub(crate) use console::{Browser, Console, Page};
+pub(crate) use crowdsec::CrowdSec;
 pub(crate) use desktop::Desktop;
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
-pub(crate) use house::{House, only_json_rpc};
+pub(crate) use house::{House, merge, only_json_rpc};
 pub(crate) use http::{Http, Messages};
 pub(crate) use plugin::{BAD, MEANT};
 pub(crate) use program::{Ran, packages, program, wasm};

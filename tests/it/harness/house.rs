@@ -484,7 +484,7 @@ impl Drop for House {
 }
 
 /// Put what is in one table into another, table by table.
-fn merge(into: &mut Table, from: Table) {
+pub(crate) fn merge(into: &mut Table, from: Table) {
     for (key, value) in from {
         match (into.get_mut(&key), value) {
             (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => merge(inner, value),
