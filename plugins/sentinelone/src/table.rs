@@ -1,14 +1,16 @@
 //! What a query found: a bounded table.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 
 use casemate_plugin::{
     Readable, clip,
     tolerant::{Few, Flag, Object, Text},
 };
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{DeserializeSeed, Error, IgnoredAny, MapAccess, SeqAccess, Visitor},
+};
 
 /// Columns of an answer.
 const COLUMNS: usize = 60;
@@ -38,7 +40,7 @@ pub struct Table {
     warnings: Vec<String>,
 }
 
-/// A value. What is neither text, number nor boolean is shown as JSON.
+/// A value.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
 #[serde(untagged)]
 pub(crate) enum Cell {
@@ -48,9 +50,7 @@ pub(crate) enum Cell {
     Flag(bool),
     /// A whole number
     Whole(i64),
-    /// Another number
-    Number(f64),
-    /// Text, cut at 500 characters
+    /// Text, cut at 500 characters; a list as its values with commas between them; a number that is not whole, with three decimals
     Text(String),
 }
 
@@ -62,20 +62,84 @@ impl Default for Cell {
 
 impl<'de> Deserialize<'de> for Cell {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(match Value::deserialize(deserializer)? {
-            Value::Null => Self::default(),
-            Value::Bool(flag) => Self::Flag(flag),
-            Value::String(text) => Self::Text(clip(&text, CELL)),
-            Value::Number(number) => whole(&number).map(Self::Whole).or(number.as_f64().map(Self::Number)).unwrap_or_default(),
-            other => Self::Text(clip(&other.to_string(), CELL)),
-        })
+        Reading { inside: false }.deserialize(deserializer)
     }
 }
 
-/// The data lake has 64-bit floats only: `5.0` is five.
-fn whole(number: &serde_json::Number) -> Option<i64> {
-    let exact = |float: f64| float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0;
-    number.as_i64().or_else(|| number.as_f64().filter(|float| exact(*float)).and_then(|float| format!("{float:.0}").parse().ok()))
+/// Reads a value. What is inside a list inside a list is passed over: nothing here goes deeper than the answer is wide.
+struct Reading {
+    inside: bool,
+}
+
+impl<'de> DeserializeSeed<'de> for Reading {
+    type Value = Cell;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Cell, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Reading {
+    type Value = Cell;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("any JSON")
+    }
+
+    fn visit_unit<E: Error>(self) -> Result<Cell, E> {
+        Ok(Cell::default())
+    }
+
+    fn visit_bool<E: Error>(self, flag: bool) -> Result<Cell, E> {
+        Ok(Cell::Flag(flag))
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<Cell, E> {
+        Ok(Cell::Whole(number))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<Cell, E> {
+        Ok(i64::try_from(number).map_or_else(|_| Cell::Text(number.to_string()), Cell::Whole))
+    }
+
+    fn visit_f64<E: Error>(self, number: f64) -> Result<Cell, E> {
+        Ok(decimal(number))
+    }
+
+    fn visit_str<E: Error>(self, text: &str) -> Result<Cell, E> {
+        Ok(Cell::Text(clip(text, CELL)))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Cell, A::Error> {
+        let mut text = String::new();
+        if !self.inside {
+            while text.len() < CELL {
+                let Some(cell) = list.next_element_seed(Self { inside: true })? else { break };
+                let _ = write!(text, "{}{}", if text.is_empty() { "" } else { ", " }, cell.text());
+            }
+        }
+        while list.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(Cell::Text(clip(&text, CELL)))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Cell, A::Error> {
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Cell::default())
+    }
+}
+
+/// The data lake has 64-bit floats only: `5.0` is five. Beyond what a float counts exactly, there is no number to show.
+fn decimal(number: f64) -> Cell {
+    const EXACT: f64 = 9_007_199_254_740_992.0;
+    if number.abs() >= EXACT || number.is_nan() {
+        return Cell::Text("a number that is too large".to_owned());
+    }
+    #[expect(clippy::as_conversions, reason = "it is smaller than what fits")]
+    let (whole, thousandths) = (number.trunc() as i64, (number.fract().abs() * 1000.0) as i64);
+    match number.fract() == 0.0 {
+        true => Cell::Whole(whole),
+        false => Cell::Text(format!("{}{}.{thousandths:03}", if number < 0.0 { "-" } else { "" }, whole.abs())),
+    }
 }
 
 impl Cell {
@@ -84,7 +148,6 @@ impl Cell {
             Self::Nothing(()) => String::new(),
             Self::Flag(flag) => flag.to_string(),
             Self::Whole(number) => number.to_string(),
-            Self::Number(number) => number.to_string(),
             Self::Text(text) => text.clone(),
         }
     }
@@ -154,7 +217,7 @@ impl Readable for Table {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
 
@@ -163,20 +226,27 @@ mod tests {
     }
 
     #[test]
-    fn numbers_are_whole_where_they_are() {
-        let read = cells(&json!([5, 5.0, -2.0, 5.5, 1e300, "x\u{202e}", null, true, { "a": [1] }]));
-        let expected = [
-            Cell::Whole(5),
-            Cell::Whole(5),
-            Cell::Whole(-2),
-            Cell::Number(5.5),
-            Cell::Number(1e300),
-            Cell::Text("x\u{fffd}".into()),
-            Cell::Nothing(()),
-            Cell::Flag(true),
-            Cell::Text(r#"{"a":[1]}"#.into()),
-        ];
-        assert_eq!(read, expected);
+    fn a_value_is_what_it_is_and_no_deeper() {
+        let text = |text: &str| Cell::Text(text.into());
+        for (value, cell) in [
+            (json!(5), Cell::Whole(5)),
+            (json!(5.0), Cell::Whole(5)),
+            (json!(-2.0), Cell::Whole(-2)),
+            (json!(5.5), text("5.500")),
+            (json!(-0.25), text("-0.250")),
+            (json!(1e300), text("a number that is too large")),
+            (json!(u64::MAX), text("18446744073709551615")),
+            (json!("x\u{202e}"), text("x\u{fffd}")),
+            (json!(null), Cell::Nothing(())),
+            (json!(true), Cell::Flag(true)),
+            (json!(["a", 1.0, null, ["b"], { "c": 1 }]), text("a, 1, , ,")),
+            (json!({ "a": [1] }), Cell::Nothing(())),
+        ] {
+            assert_eq!(cells(&json!([value])), [cell], "{value}");
+        }
+        let deep = format!("[{}{}]", "[".repeat(100), "]".repeat(100));
+        assert!(serde_json::from_str::<Vec<Cell>>(&deep).is_ok());
+        assert!(cells(&json!([(0..9_999).collect::<Vec<_>>()]))[0].text().chars().count() <= CELL);
     }
 
     #[test]
