@@ -25,6 +25,7 @@
 //! | `caido` | Caido's GraphQL API in both its ways to replay: what is recorded, sessions, findings |
 //! | `siem-splunk` | Splunk's REST API: searches as jobs, XML where JSON is not asked for, and every index that a query names |
 //! | `misp` | MISP: events of several organisations, tags, searches, sightings and publishing |
+//! | `stratus` | AWS as Stratus Red Team meets it: STS, IAM, CloudTrail and S3 |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -59,6 +60,7 @@ mod serve;
 pub mod shodan;
 pub mod slack;
 pub mod splunk;
+pub mod stratus;
 pub mod vault;
 pub mod virustotal;
 
@@ -203,6 +205,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(entra),
         Arc::new(splunk::Splunk::default()),
         Arc::new(misp::Misp::default()),
+        Arc::new(stratus::Stratus::default()),
     ];
 
     let mut origins = BTreeMap::new();

@@ -528,6 +528,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
             "siem-sentinel",
             "siem-splunk",
             "slack",
+            "stratus",
             "vault",
             "virustotal"
         ]
