@@ -136,6 +136,8 @@ casemate --format json sbom virustotal > "$work/sbom.json"
 many "cyclonedx-python-lib on what the plugin is made of" "$python" "$here/sbom_check.py" "$work/sbom.json" "$package" "$here/../../Cargo.lock"
 many "vt-py against the VirusTotal fake" "$python" "$here/vt_py_check.py" "$origin" "$vt_key"
 many "slack-sdk against the Slack fake" "$python" "$here/slack_check.py" "$(field slack <<< "$origins")" bot-token-of-the-fake
+many "splunk-sdk against the Splunk fake" "$python" "$here/splunk_check.py" "$(field siem-splunk <<< "$origins")" token-of-the-splunk-fake \
+  password-of-the-splunk-fake
 many "LimaCharlie's SDK against the LimaCharlie fake" "$python" "$here/limacharlie_check.py" "$(field limacharlie <<< "$origins")" \
   "$(field limacharlie-jwt <<< "$origins")" api-key-of-the-fake-organization 8cbe27f4-bfa1-4afb-ba19-138cd51389cd
 many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py" "$(field shodan <<< "$origins")" ShodanKeyOfTheFake0123456789abcd

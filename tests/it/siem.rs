@@ -1,3 +1,4 @@
 //! The plugins that search logs, from outside.
 
 mod sentinel;
+mod splunk;

@@ -6,6 +6,7 @@ use std::{
     process::{Child, ChildStdin, Command, Stdio},
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
 use super::program::program;
@@ -47,9 +48,32 @@ impl Received {
         names
     }
 
+    /// The fields of a form, decoded.
+    pub(crate) fn form(&self) -> Vec<(String, String)> {
+        let body = STANDARD.decode(self.0["body_base64"].as_str().unwrap()).unwrap();
+        let text = String::from_utf8(body).unwrap();
+        text.split('&').map(|pair| pair.split_once('=').unwrap()).map(|(name, value)| (decoded(name), decoded(value))).collect()
+    }
+
     pub(crate) fn body_bytes(&self) -> u64 {
         self.0["body_bytes"].as_u64().unwrap()
     }
+}
+
+fn decoded(text: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'+' => b' ',
+            b'%' => {
+                let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+            }
+            other => other,
+        });
+    }
+    String::from_utf8(bytes).unwrap()
 }
 
 impl Upstreams {

@@ -216,6 +216,39 @@ impl Splunk {
         }
     }
 
+    fn respond(&self, request: &Request) -> Response {
+        let segments = request.segments();
+        // A slash at the end says nothing.
+        let segments: Vec<&str> = segments.iter().map(String::as_str).filter(|segment| !segment.is_empty()).collect();
+        // In whose name, and in which app, makes no difference here.
+        let rest = match segments.as_slice() {
+            ["services", rest @ ..] | ["servicesNS", _, _, rest @ ..] => rest,
+            _ => return declined(request, 404, "ERROR", "Not Found"),
+        };
+        if rest == ["auth", "login"] {
+            return self.login(request);
+        }
+        if !self.is_known(request) {
+            return declined(request, 401, "WARN", "call not properly authenticated");
+        }
+        match (request.method.as_str(), rest) {
+            ("GET", ["server", "info"]) => xml(
+                200,
+                &format!(
+                    "<feed xmlns=\"http://www.w3.org/2005/Atom\">{}</feed>",
+                    entry("server-info", &[("version", "9.4.1".to_owned())])
+                ),
+            ),
+            ("POST", ["search", "v2", "jobs"]) => self.begin(request),
+            ("GET", ["search", "v2", "jobs", sid]) => self.look(request, sid),
+            ("GET" | "POST", ["search", "v2", "jobs", sid, "results"]) => self.results(request, sid),
+            ("POST", ["search", "v2", "jobs", sid, "control"]) => self.control(request, sid),
+            ("GET", ["data", "indexes"]) => self.index(request, None),
+            ("GET", ["data", "indexes", name]) => self.index(request, Some(name)),
+            _ => declined(request, 404, "ERROR", "Not Found"),
+        }
+    }
+
     fn is_known(&self, request: &Request) -> bool {
         let header = request.header("authorization").unwrap_or_default();
         let token = header.strip_prefix("Bearer ").or_else(|| header.strip_prefix("Splunk "));
@@ -236,34 +269,8 @@ impl Upstream for Splunk {
     }
 
     fn answer(&self, request: &Request, _origin: &str) -> Reply {
-        let segments = request.segments();
-        let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-        let Some(("services", rest)) = segments.split_first().map(|(first, rest)| (*first, rest)) else {
-            return xml(404, "<response><messages><msg type=\"ERROR\">Not Found</msg></messages></response>").into();
-        };
-        if rest == ["auth", "login"] {
-            return self.login(request).into();
-        }
-        if !self.is_known(request) {
-            return declined(request, 401, "WARN", "call not properly authenticated").into();
-        }
-        match (request.method.as_str(), rest) {
-            ("GET", ["server", "info"]) => xml(
-                200,
-                &format!(
-                    "<feed xmlns=\"http://www.w3.org/2005/Atom\">{}</feed>",
-                    entry("server-info", &[("version", "9.4.1".to_owned())])
-                ),
-            ),
-            ("POST", ["search", "v2", "jobs"]) => self.begin(request),
-            ("GET", ["search", "v2", "jobs", sid]) => self.look(request, sid),
-            ("GET", ["search", "v2", "jobs", sid, "results"]) => self.results(request, sid),
-            ("POST", ["search", "v2", "jobs", sid, "control"]) => self.control(request, sid),
-            ("GET", ["data", "indexes"]) => self.index(request, None),
-            ("GET", ["data", "indexes", name]) => self.index(request, Some(name)),
-            _ => declined(request, 404, "ERROR", "Not Found"),
-        }
-        .into()
+        // Splunk says so in every answer, and its own client takes an answer that does not for one that is over.
+        self.respond(request).with_header("connection", "Keep-Alive").into()
     }
 
     fn failure(&self, code: &str) -> Option<Response> {
@@ -337,7 +344,8 @@ fn entry(title: &str, keys: &[(&str, String)]) -> String {
     let keys: String = keys.iter().map(|(name, value)| format!("<s:key name=\"{name}\">{}</s:key>", escaped(value))).collect();
     format!(
         "<entry xmlns=\"http://www.w3.org/2005/Atom\" xmlns:s=\"http://dev.splunk.com/ns/rest\"><title>{}</title><updated>2026-11-22T00:00:00+00:00</updated>\
-         <content type=\"text/xml\"><s:dict>{keys}</s:dict></content></entry>",
+         <content type=\"text/xml\"><s:dict>{keys}<s:key name=\"eai:acl\"><s:dict><s:key name=\"owner\">casemate</s:key>\
+         <s:key name=\"app\">search</s:key><s:key name=\"sharing\">global</s:key></s:dict></s:key></s:dict></content></entry>",
         escaped(title)
     )
 }
