@@ -121,7 +121,8 @@ scope.method = ["GET", "POST"]
 
     def call(self, tool: str, **arguments: object) -> tuple[int, str]:
         """How a call ended, by somebody who has read nothing before, and all that it said."""
-        self.run("sessions", "clear", "local")
+        # Before the first call there is nobody to forget.
+        subprocess.run([self.program, "--dir", str(self.folder), "sessions", "clear", "local"], capture_output=True)
         command = [self.program, "--dir", str(self.folder), "--format", "json", "call", f"mitmproxy_{tool}", json.dumps(arguments)]
         ran = subprocess.run(command, capture_output=True, text=True)
         return ran.returncode, ran.stdout + ran.stderr
