@@ -52,7 +52,7 @@ nextest:
 	@tests/interop/debian.sh ssh-agent:openssh-client dbus-daemon:dbus-daemon dbus-send:dbus-bin gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
-interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(VENV)-mitmproxy/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready
+interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(VENV)-limacharlie/.ready $(VENV)-aws/.ready $(VENV)-mitmproxy/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready
 
 $(VENV)/.ready: tests/interop/requirements.txt plugins/examples/python/requirements.txt
 	python3 -m venv $(VENV)

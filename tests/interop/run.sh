@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Clients that the tests did not write, against a configured casemate and the VirusTotal fake: run.sh BIN VENV NODE
 #
-# BIN holds the programs of `make build`, VENV the packages of requirements.txt, beside it VENV-mcp1, VENV-fastmcp and VENV-mitmproxy those of clients/*.txt,
+# BIN holds the programs of `make build`, VENV the packages of requirements.txt, beside it VENV-mcp1, VENV-fastmcp, VENV-mitmproxy, VENV-limacharlie and VENV-aws those of clients/*.txt,
 # NODE those of package.json, in `languages` what builds the plugin in JavaScript, and in `oauth`
 # those of oauth/package.json.
 # Everything is set up as a publisher and an operator would, in a folder that is gone afterwards. The last line is the sum.
@@ -138,8 +138,9 @@ many "vt-py against the VirusTotal fake" "$python" "$here/vt_py_check.py" "$orig
 many "slack-sdk against the Slack fake" "$python" "$here/slack_check.py" "$(field slack <<< "$origins")" bot-token-of-the-fake
 many "splunk-sdk against the Splunk fake" "$python" "$here/splunk_check.py" "$(field siem-splunk <<< "$origins")" token-of-the-splunk-fake \
   password-of-the-splunk-fake
-many "LimaCharlie's SDK against the LimaCharlie fake" "$python" "$here/limacharlie_check.py" "$(field limacharlie <<< "$origins")" \
+many "LimaCharlie's SDK against the LimaCharlie fake" "$venv-limacharlie/bin/python" "$here/limacharlie_check.py" "$(field limacharlie <<< "$origins")" \
   "$(field limacharlie-jwt <<< "$origins")" api-key-of-the-fake-organization 8cbe27f4-bfa1-4afb-ba19-138cd51389cd
+many "Stratus Red Team against moto, which verifies signatures; boto3 looks at what is there" "$venv-aws/bin/python" "$here/stratus_check.py" "$bin/casemate"
 many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py" "$(field shodan <<< "$origins")" ShodanKeyOfTheFake0123456789abcd
 many "mitmproxy itself, behind its plugin" "$python" "$here/mitmproxy_check.py" "$bin" "$venv-mitmproxy/bin/mitmweb"
 many "every document of the Caido plugin, against Caido's own schema" node "$here/caido_check.mjs" "$node"

@@ -26,6 +26,7 @@
 //! | `siem-splunk` | Splunk's REST API: searches as jobs, XML where JSON is not asked for, and every index that a query names |
 //! | `misp` | MISP: events of several organisations, tags, searches, sightings and publishing |
 //! | `stratus` | AWS as Stratus Red Team meets it: STS, IAM, CloudTrail and S3 |
+//! | `siem-victorialogs` | VictoriaLogs: JSON lines, and what is beside a query is in it |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -62,6 +63,7 @@ pub mod slack;
 pub mod splunk;
 pub mod stratus;
 pub mod vault;
+pub mod victorialogs;
 pub mod virustotal;
 
 use std::collections::BTreeMap;
@@ -206,6 +208,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(splunk::Splunk::default()),
         Arc::new(misp::Misp::default()),
         Arc::new(stratus::Stratus::default()),
+        Arc::new(victorialogs::VictoriaLogs::default()),
     ];
 
     let mut origins = BTreeMap::new();

@@ -527,6 +527,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
             "shodan",
             "siem-sentinel",
             "siem-splunk",
+            "siem-victorialogs",
             "slack",
             "stratus",
             "vault",
