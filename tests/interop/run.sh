@@ -144,6 +144,7 @@ many "Stratus Red Team against moto, which verifies signatures; boto3 looks at w
 many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py" "$(field shodan <<< "$origins")" ShodanKeyOfTheFake0123456789abcd
 many "mitmproxy itself, behind its plugin" "$python" "$here/mitmproxy_check.py" "$bin" "$venv-mitmproxy/bin/mitmweb"
 many "every document of the Caido plugin, against Caido's own schema" node "$here/caido_check.mjs" "$node"
+many "pymisp against the MISP fake" "$python" "$here/misp_check.py" "$(field misp <<< "$origins")" AuthKeyOfTheFake0123456789abcdefghijklmn
 many "octokit against the GitHub fake" node "$here/octokit_check.mjs" "$(field github <<< "$origins")" fine-grained-token-of-the-fake "$node"
 many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
 many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"

@@ -86,6 +86,7 @@ fn every_client_takes_every_shipped_tool() {
         "hackerone",
         "ip-reputation",
         "limacharlie",
+        "misp",
         "mitmproxy",
         "sentinelone",
         "shodan",

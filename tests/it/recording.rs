@@ -393,6 +393,11 @@ fn every_tool_of_mitmproxy_has_cases_and_they_pass() {
 }
 
 #[test]
+fn every_tool_of_misp_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("misp");
+}
+
+#[test]
 fn every_tool_of_sentinelone_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("sentinelone");
 }

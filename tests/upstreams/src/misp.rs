@@ -181,7 +181,9 @@ fn wanted(value: &Value) -> Vec<String> {
 fn finds(body: &Value, event: &Event, own_tags: &[&str]) -> bool {
     let orgs = wanted(&body["org"]);
     let of_org = orgs.is_empty() || orgs.iter().any(|org| org == event.org.0 || org == event.org.1);
-    let days = body["last"].as_str().map(|last| match last.strip_suffix('d') {
+    // The older name, and the one that it stands for.
+    let last = body["last"].as_str().or(body["publish_timestamp"].as_str());
+    let days = last.map(|last| match last.strip_suffix('d') {
         Some(days) => days.parse().unwrap_or(0),
         None => 1_u32,
     });
