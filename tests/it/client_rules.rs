@@ -93,6 +93,7 @@ fn every_client_takes_every_shipped_tool() {
         "siem-sentinel",
         "siem-splunk",
         "slack",
+        "stratus",
         "virustotal",
     ] {
         let file = packages().join(format!("{plugin}-0.1.0.wasm.statement.json"));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use casemate_upstreams::misbehaviour::Kind;
 use casemate_upstreams::virustotal::Code;
-use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, sentinel, start};
+use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, sentinel, start, stratus};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -475,6 +475,37 @@ fn limacharlie_s_hive_says_400_and_what_it_means() {
     assert_eq!((ask("DELETE", "/new", "").status, ask("DELETE", "/new", "").status), (200, 400));
 }
 
+#[test]
+fn stratus_takes_what_is_signed_for_where_it_goes_and_over_what_it_says() {
+    let fakes = Fakes::new();
+    let ask = |body: &str, key: &str, region: &str, service: &str, hashed: &str| {
+        let hash: String = Sha256::digest(hashed).iter().map(|byte| format!("{byte:02x}")).collect();
+        let signed = format!(
+            "authorization: AWS4-HMAC-SHA256 Credential={key}/20261122/{region}/{service}/aws4_request, SignedHeaders=host, Signature=0\r\n\
+             x-amz-date: 20261122T060000Z\r\nx-amz-content-sha256: {hash}\r\n"
+        );
+        fakes.send("stratus", "POST", "/", &signed, body.as_bytes()).status
+    };
+    let (key, who) = (stratus::DEFAULT_KEY, "Action=GetCallerIdentity&Version=2011-06-15");
+    assert_eq!(ask(who, key, stratus::REGION, "sts", who), 200);
+    for (key, region, service, hashed) in [
+        ("ANOTHERKEY0000000001", stratus::REGION, "sts", who),
+        (key, "us-west-2", "sts", who),
+        (key, stratus::REGION, "iam", who),
+        (key, stratus::REGION, "sts", "another body"),
+    ] {
+        assert_eq!(ask(who, key, region, service, hashed), 403, "{key} {region} {service} {hashed}");
+    }
+    assert_eq!(fakes.send("stratus", "POST", "/", "", who.as_bytes()).status, 403);
+    let user = |action: &str| {
+        let body = format!("Action={action}&Version=2010-05-08&UserName=a&PolicyArn=p");
+        ask(&body, key, "us-east-1", "iam", &body)
+    };
+    let steps =
+        ["GetUser", "CreateUser", "CreateUser", "AttachUserPolicy", "DeleteUser", "DetachUserPolicy", "DeleteUser", "GetUser"];
+    assert_eq!(steps.map(user), [404, 200, 409, 200, 409, 200, 200, 404]);
+}
+
 fn binary() -> (Child, Value) {
     let mut child = Command::new(env!("CARGO_BIN_EXE_casemate-upstreams"))
         .args(["--quota", "4/min"])
@@ -507,6 +538,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
         names,
         [
             "abuseipdb",
+            "atomic",
             "caido",
             "caldera",
             "collector",
@@ -570,6 +602,40 @@ fn sentinel_takes_tokens_of_entra_and_bounds_a_search_by_its_span() {
     }
     let unknown = search(sentinel::WORKSPACE, &header, &json!({ "query": "SecurityEvent | where Nothing == 1" }));
     assert_eq!((unknown.status, &unknown.json()["error"]["innererror"]["innererror"]["code"]), (400, &json!("SEM0100")));
+}
+
+#[test]
+fn winrm_runs_a_command_in_a_shell_and_says_why_not() {
+    let fakes = Fakes::new();
+    let shell = "http://schemas.microsoft.com/wbem/wsman/1/windows/shell";
+    let basic = STANDARD.encode(format!("{}:{}", winrm::USER, winrm::DEFAULT_KEY));
+    let header = format!("authorization: Basic {basic}\r\ncontent-type: application/soap+xml; charset=utf-8\r\n");
+    let say = |action: &str, inner: &str| {
+        let text = format!(
+            "<a:MessageID>uuid:1</a:MessageID><w:ResourceURI>{shell}/cmd</w:ResourceURI><a:Action>{action}</a:Action>{inner}"
+        );
+        let answer = fakes.send("atomic", "POST", "/wsman?step=x", &header, text.as_bytes());
+        (answer.status, String::from_utf8(answer.body).unwrap())
+    };
+    assert_eq!(fakes.send("atomic", "POST", "/wsman", "", b"").status, 401);
+    let (status, made) = say("http://schemas.xmlsoap.org/ws/2004/09/transfer/Create", "");
+    assert!(status == 200 && made.contains("<a:RelatesTo>uuid:1</a:RelatesTo>"), "{made}");
+    let id = "<w:Selector Name=\"ShellId\">11111111-AAAA-4BBB-8CCC-000000000001</w:Selector>";
+    assert!(made.contains(id), "{made}");
+    let (_, begun) = say(&format!("{shell}/Command"), &format!("{id}<rsp:Command>hostname</rsp:Command>"));
+    let command = "22222222-AAAA-4BBB-8CCC-000001000001";
+    assert!(begun.contains(command), "{begun}");
+    let receive = format!("{id}<rsp:DesiredStream CommandId=\"{command}\"/>");
+    let (_, output) = say(&format!("{shell}/Receive"), &receive);
+    assert!(output.contains(&STANDARD.encode("LAB-WIN-1\r\n")) && output.contains("/Done"), "{output}");
+    for (action, inner, code) in [
+        (format!("{shell}/Receive"), id.to_owned(), "2150858829"),
+        (format!("{shell}/Receive"), receive.replace("11111111", "33333333"), "2150858843"),
+        (format!("{shell}/Nothing"), id.to_owned(), "2150858819"),
+    ] {
+        let (status, fault) = say(&action, &inner);
+        assert!(status == 500 && fault.contains(&format!("Code=\"{code}\"")), "{fault}");
+    }
 }
 
 #[test]
