@@ -1,9 +1,15 @@
 //! LimaCharlie's plugin as it is packed: it reads an organization, stores rules that report and nothing else, and scans what is granted.
 
+use std::fs;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
+use casemate_signing::manifest::pattern;
 use serde_json::{Value, json};
 
-use crate::harness::{House, Upstreams};
+use crate::{
+    approvals::{enrol, say, shown, waits},
+    harness::{House, Upstreams},
+};
 
 const ORGANIZATION: &str = "8cbe27f4-bfa1-4afb-ba19-138cd51389cd";
 const WEB: &str = "bb4b30af-ff11-4ff4-836f-f014ada33345";
@@ -205,6 +211,93 @@ fn other_people_s_rules_and_other_rules_than_reports_reach_nobody() {
     assert_eq!((data.as_object().unwrap().len(), &data["respond"][0]["action"]), (2, &json!("report")));
 }
 
+/// The patterns that the gate holds a form's fields against, as they are signed.
+fn contract(name: &str, field: &str) -> impl Fn(&str) -> bool {
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins/limacharlie/plugin.toml");
+    let manifest: toml::Table = fs::read_to_string(file).unwrap().parse().unwrap();
+    let requests = manifest["upstream"]["limacharlie"]["request"].as_array().unwrap();
+    let request = requests.iter().find(|request| request["name"].as_str() == Some(name)).unwrap();
+    let pattern = pattern::compile(request["require"]["body"][field]["pattern"].as_str().unwrap()).unwrap();
+    move |text| pattern.is_match(text)
+}
+
+/// What a component that lies would have to get past.
+#[test]
+fn the_gate_lets_no_rule_through_that_does_more_than_report() {
+    const DETECT: &str =
+        r#"{"event":"NEW_PROCESS","op":"or","rules":[{"op":"and","rules":[{"op":"is","path":"event/X","value":"a\"b"}]}]}"#;
+    const REPORT: &str = r#"[{"action":"report","name":"x"}]"#;
+    let rule = |detect: &str, respond: &str| format!(r#"{{"detect":{detect},"respond":{respond}}}"#);
+    for name in ["validate-rule", "set-rule"] {
+        let passes = contract(name, "data");
+        assert!(passes(&rule(DETECT, REPORT)));
+        for respond in [
+            r#"[{"action":"task","command":"os_kill_process"}]"#,
+            r#"[{"action":"report","name":"x"},{"action":"isolate network"}]"#,
+            r#"[{"action":"isolate network"},{"action":"report","name":"x"}]"#,
+            r#"[{"action":"report","name":"x","publish":true}]"#,
+            r#"[{"action":"report","name":"{{ .event }}"}]"#,
+            r#"[{"action":"report","name":"x","action":"task"}]"#,
+            r#"[{"action":"report","name":"x"}],"respond":[{"action":"task"}]"#,
+            "[]",
+            r#"{"action":"report","name":"x"}"#,
+        ] {
+            assert!(!passes(&rule(DETECT, respond)), "{respond}");
+        }
+        for (from, to) in [
+            (r#""op":"is""#, r#""op":"lookup""#),
+            (r#""op":"is""#, r#""op":"is","resource":"hive://lookup/x""#),
+            (r#""op":"is""#, r#""op":"is","with child":{"op":"exists"}"#),
+            (r#""op":"or""#, r#""op":"external","name":"x""#),
+            (r#""event":"NEW_PROCESS","#, r#""target":"deployment","#),
+            (r#""path":"event/X""#, r#""path":"event/X","path":"event/Y""#),
+            (r#""value":"a\"b""#, r#""value":"a"b""#),
+            (r#""value":"a\"b""#, r#""value":["a"]"#),
+            (r#""value":"a\"b""#, r#""value":"a"}]}]},"respond":[{"action":"task"}],"y":{"z":[{"a":"b""#),
+        ] {
+            let detect = DETECT.replace(from, to);
+            assert!(detect != DETECT && !passes(&rule(&detect, REPORT)), "{detect}");
+        }
+        for around in
+            [format!(" {}", rule(DETECT, REPORT)), format!("{}\n", rule(DETECT, REPORT)), rule(DETECT, REPORT).repeat(2)]
+        {
+            assert!(!passes(&around), "{around}");
+        }
+        let passes = contract(name, "usr_mtd");
+        assert!(passes(r#"{"enabled":true,"tags":["casemate"],"comment":"x"}"#));
+        for other in [r#"{"enabled":true,"tags":["vendor"]}"#, r#"{"enabled":true,"tags":["casemate"],"expiry":1}"#, "{}"] {
+            assert!(!passes(other), "{other}");
+        }
+    }
+}
+
+#[test]
+fn the_gate_lets_no_task_through_but_a_scan() {
+    let passes = contract("scan-sensor", "tasks");
+    for task in [
+        "yara_scan --pid 7 cnVsZQ==",
+        r#"yara_scan --filePath "/usr/bin/x y" cnVsZQ=="#,
+        r#"yara_scan --filePath "C:\\a\\b.exe" cnVs"#,
+    ] {
+        assert!(passes(task), "{task}");
+    }
+    for task in [
+        "os_kill_process --pid 7",
+        "yara_scan --pid 7 https://evil.example/x.yar",
+        "yara_scan --pid 7 hive://yara/x",
+        "yara_scan --pid 7 cnVsZQ== --processExpr *",
+        "yara_scan cnVsZQ==",
+        "yara_scan --pid 0 cnVsZQ==",
+        "yara_scan --pid 7 cnVsZQ==\nrun --shell-command id",
+        "yara_update cnVsZQ==",
+        r#"yara_scan --filePath "/x" --pid "7" cnVsZQ=="#,
+        r#"yara_scan --filePath "/x\" cnVsZQ=="#,
+        "yara_scan --filePath /x cnVsZQ==",
+    ] {
+        assert!(!passes(task), "{task}");
+    }
+}
+
 #[test]
 fn a_rule_that_limacharlie_does_not_take_or_that_changed_meanwhile_is_not_set() {
     let house = house().serve();
@@ -254,6 +347,22 @@ fn a_granted_sensor_with_its_tag_is_scanned_and_no_other() {
     fetched["rule"] = json!("https://evil.example/rule.yar");
     house.call_fresh("yara_scan", fetched).ended("error", "invalid-arguments", &["nothing was scanned"]);
     assert!(house.reached().is_empty());
+}
+
+#[test]
+fn a_scan_waits_for_a_person_and_happens_once() {
+    let house = enrol(house().without("plugins.limacharlie.tools.yara_scan.approval"), "alice").serve();
+    let id = waits(house.call("yara_scan", scan(WEB, "yara-ok")));
+    unchanged(&house);
+    let seen = shown(&house, &id).to_string();
+    for part in ["limacharlie_yara_scan", WEB, "4242", "--beat"] {
+        assert!(seen.contains(part), "`{part}` is not in {seen}");
+    }
+    say(&house, "approve", &id, "alice").done();
+    house.call("yara_scan", scan(WEB, "yara-ok")).done(&["YARA_DETECTION"]);
+    assert_eq!(forms(&house).len(), 1);
+    assert_ne!(waits(house.call("yara_scan", scan(WEB, "yara-ok"))), id, "an agreement is good for one scan");
+    assert_eq!(forms(&house).len(), 1);
 }
 
 #[test]

@@ -7,7 +7,10 @@ use std::{fs, os::unix::fs::PermissionsExt};
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::harness::{House, Reply, Upstreams};
+use crate::{
+    approvals::{enrol, say, shown, waits},
+    harness::{House, Reply, Upstreams},
+};
 
 const ACCOUNT: &str = "111122223333";
 const REGION: &str = "eu-west-1";
@@ -262,6 +265,25 @@ fn changes_are_off_dry_and_asked_about_until_somebody_says_otherwise() {
     house.call("status", on(STOP)).done(&["cold"]);
     house.call("warm_up", on(STOP)).ended("deferred", "flow-needs-approval", &[]);
     assert!(acts(&house).is_empty());
+}
+
+/// The person sees all three requests before the first is sent, and the call is held to them.
+#[test]
+fn an_attack_waits_for_a_person_and_happens_once() {
+    let house = enrol(house().without("plugins.stratus.tools.detonate.approval"), "alice").serve();
+    let id = waits(house.call("detonate", on(USER)));
+    assert!(acts(&house).is_empty());
+    let seen = shown(&house, &id).to_string();
+    for part in ["stratus_detonate", USER, ACCOUNT, "CreateUser", "AdministratorAccess", "CreateAccessKey"] {
+        assert!(seen.contains(part), "`{part}` is not in {seen}");
+    }
+    say(&house, "approve", &id, "alice").done();
+    assert!(acts(&house).is_empty(), "agreeing alone does nothing");
+    house.call("detonate", on(USER)).done(&["detonated"]);
+    assert_eq!(acts(&house), ["CreateUser", "AttachUserPolicy", "CreateAccessKey"]);
+    // It is there now, so that there is nothing to agree to.
+    assert!(house.call("detonate", on(USER)).is_error());
+    assert_eq!(acts(&house).len(), 3);
 }
 
 #[test]

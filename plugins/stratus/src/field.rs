@@ -46,7 +46,7 @@ mod tests {
     #[test]
     fn names_accounts_and_regions() {
         check::<TechniqueName>(
-            &["aws.defense-evasion.cloudtrail-stop", "entra-id.persistence.hidden-au", "k8s.x.y"],
+            &["aws.defense-evasion.cloudtrail-stop", "entra-id.persistence.hidden-au", "gcp.x.yz"],
             &[
                 "",
                 "aws",
