@@ -6,6 +6,7 @@ use std::{
     time::Duration,
 };
 
+use base64::{Engine, engine::general_purpose::STANDARD};
 use rmcp::{
     RoleClient, ServiceExt,
     model::{CallToolRequestParams, CallToolResult},
@@ -26,7 +27,8 @@ pub(crate) struct Agent(RunningService<RoleClient, ()>);
 #[derive(Clone, Copy)]
 pub(crate) enum Expected {
     Answer,
-    Denied(&'static str),
+    /// By a layer or by the plugin, for this reason.
+    Refused(&'static str),
     Plan,
     /// For a person, for this reason.
     Waits(&'static str),
@@ -87,11 +89,19 @@ fn judge(result: &CallToolResult, expected: Expected) -> Result<()> {
     let error = result.is_error.unwrap_or_default();
     let met = match expected {
         Expected::Answer => !error,
-        Expected::Denied(reason) => error && of("reason") == reason,
+        Expected::Refused(reason) => error && of("reason") == reason,
         Expected::Plan => !error && of("decision") == "planned",
         Expected::Waits(reason) => of("decision") == "deferred" && of("reason") == reason,
     };
     if met { Ok(()) } else { Err(format!("this was not expected: {}", serde_json::to_string(result)?).into()) }
+}
+
+/// A field of the form that an upstream received.
+pub(crate) fn form_field(request: &Value, name: &str) -> Result<String> {
+    let body = request.get("body_base64").and_then(Value::as_str).unwrap_or_default();
+    let body = STANDARD.decode(body)?;
+    let field = url::form_urlencoded::parse(&body).find(|(field, _)| field == name);
+    field.map(|(_, value)| value.into_owned()).ok_or_else(|| format!("there is no `{name}` in {request}").into())
 }
 
 /// A plain HTTP GET on loopback: enough for the fake's control endpoint, and no reason for a client library.

@@ -42,9 +42,9 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
 
     heading("What is refused, and what the agent is told");
     agent
-        .call("virustotal_file_report", json!({ "hash": "not-a-hash; rm -rf /" }), Expected::Denied("arguments-invalid"))
+        .call("virustotal_file_report", json!({ "hash": "not-a-hash; rm -rf /" }), Expected::Refused("arguments-invalid"))
         .await?;
-    agent.call("virustotal_file_report", json!({ "hash": EICAR }), Expected::Denied("budget-exhausted")).await?;
+    agent.call("virustotal_file_report", json!({ "hash": EICAR }), Expected::Refused("budget-exhausted")).await?;
 
     heading("A dry run: the exact request, and no key");
     // "casemate" in base64.

@@ -6,6 +6,7 @@
 mod agent;
 mod lookups;
 mod operation;
+mod search;
 mod shell;
 mod stage;
 
@@ -35,6 +36,8 @@ async fn play() -> Result<(), Box<dyn Error>> {
     lookups::play(&stage).await?;
     act("Two: an agent runs an operation on machines");
     operation::play(&stage).await?;
+    act("Three: an agent searches logs");
+    search::play(&stage).await?;
 
     heading("Use it: add casemate to your client");
     ["claude-code", "claude-desktop", "cursor", "vscode", "codex", "gemini"]

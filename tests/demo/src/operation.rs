@@ -45,7 +45,7 @@ pub(crate) async fn play(stage: &Stage) -> Result<()> {
     stage.approve("alice", &id)?;
 
     heading("Another call is another call; this one runs, once");
-    agent.call("caldera_create_operation", operate("look around", "production"), Expected::Denied("out-of-scope")).await?;
+    agent.call("caldera_create_operation", operate("look around", "production"), Expected::Refused("out-of-scope")).await?;
     agent.call("caldera_create_operation", operate("look further", "red-lab"), Expected::Waits("flow-needs-approval")).await?;
     let created = agent.call("caldera_create_operation", asked, Expected::Answer).await?;
     let operation = structured(&created, "operation_id");

@@ -214,15 +214,20 @@ impl Stage {
         Ok(())
     }
 
-    /// What an upstream was asked for is these requests and others that only read.
-    pub(crate) fn changes(&self, upstream: &str, expected: &[&str]) -> Result<()> {
+    /// The requests that have reached an upstream.
+    pub(crate) fn received(&self, upstream: &str) -> Result<Vec<Value>> {
         let address = self.origin("control")?.trim_start_matches("http://");
         let answer = crate::agent::get(address, &format!("/_casemate/requests?upstream={upstream}"))?;
         let body = answer.split_once("\r\n\r\n").ok_or("the upstreams did not answer")?.1;
         let received: Value = serde_json::from_str(body)?;
+        Ok(received.get("requests").and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+
+    /// What an upstream was asked for is these requests and others that only read.
+    pub(crate) fn changes(&self, upstream: &str, expected: &[&str]) -> Result<()> {
         let text = |request: &Value, name: &str| request.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
-        let requests = received.get("requests").and_then(Value::as_array).into_iter().flatten();
-        let lines = requests.map(|request| format!("{} {}", text(request, "method"), text(request, "target")));
+        let received = self.received(upstream)?;
+        let lines = received.iter().map(|request| format!("{} {}", text(request, "method"), text(request, "target")));
         let changing: Vec<String> = lines.filter(|line| !line.starts_with("GET ")).collect();
         if changing == expected { Ok(()) } else { Err(format!("`{upstream}` received {changing:?}").into()) }
     }
