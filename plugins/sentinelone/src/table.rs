@@ -198,7 +198,9 @@ impl Found {
 
 impl Readable for Table {
     fn text(&self) -> String {
-        let mut text = format!("{} rows{}", self.rows.len(), if self.cut { ", and there may be more" } else { "" });
+        let count = self.rows.len();
+        let (rows, more) = (if count == 1 { "row" } else { "rows" }, if self.cut { ", and there may be more" } else { "" });
+        let mut text = format!("{count} {rows}{more}");
         let _ = write!(text, "\n{}", self.columns.join(" | "));
         for row in self.rows.iter().take(SHOWN) {
             let cells: Vec<String> = row.iter().map(|cell| clip(&cell.text(), 120)).collect();

@@ -99,7 +99,7 @@ fn a_query_is_asked_for_until_it_is_done_and_always_deleted() {
     );
     let outcome = ended.unwrap();
     assert_eq!(structured(&outcome), json!({ "query": SENT, "columns": ["n"], "rows": [[7]], "matches": 7, "cut": false }));
-    assert!(lines.is_empty() && outcome.text.starts_with("1 rows\nn\n7"), "{lines:?} {}", outcome.text);
+    assert!(lines.is_empty() && outcome.text.starts_with("1 row\nn\n7"), "{lines:?} {}", outcome.text);
     // Done at once: nothing is asked for, and it is deleted all the same.
     lake("a = 1", vec![(launch(SENT), tagged(200, &steps(1, 1))), gone()]).0.unwrap();
     // By the other name, without a header.

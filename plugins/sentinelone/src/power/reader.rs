@@ -326,7 +326,7 @@ impl Reader {
                     return self.fault("a list holds texts in quotes and numbers only: a subquery is not allowed, since the site's filter is no part of it");
                 }
                 Kind::Sign("|") => return self.unexpected("a value"),
-                _ => return self.unexpected("a text in quotes, or a number,"),
+                _ => return self.unexpected(if numbers { "a text in quotes or a number" } else { "a text in quotes" }),
             }
             if !self.accept(",") {
                 break;
