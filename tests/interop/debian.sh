@@ -2,6 +2,8 @@
 # Programs that Debian has, installed where they are missing: debian.sh PROGRAM:PACKAGE…
 set -euo pipefail
 
+# Where Debian has what only an administrator calls.
+PATH="$PATH:/usr/sbin:/sbin"
 missing=()
 for pair in "$@"; do
   command -v "${pair%%:*}" > /dev/null || missing+=("${pair##*:}")

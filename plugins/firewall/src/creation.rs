@@ -16,7 +16,7 @@ use crate::{
     rules::{self, Settings},
 };
 
-/// Seconds by which what is left may be less than what was asked for: answers take their time.
+/// Seconds that make no difference: what is left is less than what was asked for as soon as it is read.
 const SLACK: i64 = 60;
 
 /// Arguments of `create_firewall_block`.
@@ -50,7 +50,7 @@ pub(crate) fn create(Arguments { ip, ttl_minutes, reason }: Arguments, cx: &Cont
     let asked = ttl_minutes.number() * 60;
 
     let before = api::blocks(cx)?;
-    if let Some(left) = api::on(&before, target).filter_map(|it| it.left).max().filter(|left| *left >= asked) {
+    if let Some(left) = api::on(&before, target).filter_map(|it| it.left).max().filter(|left| *left >= asked - SLACK) {
         return Err(Failure::invalid_arguments(format!("`{ip}` is blocked already, for {left} seconds more; nothing was sent")));
     }
     if before.len() >= settings.max_active {

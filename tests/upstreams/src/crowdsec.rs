@@ -1,6 +1,7 @@
 //! CrowdSec's local API as version 1.4.6 has it: <https://docs.crowdsec.net/docs/local_api/intro>.
 //!
-//! Decisions and the alerts that made them. The tests ask the real one, too; this one can be told to lie. What surprises:
+//! Decisions and the alerts that made them. The tests ask the real one, too; this one can be told to lie, and it logs in machines whose
+//! `User-Agent` is not `product/version`, which the real one does not. What surprises:
 //!
 //! - bouncers read decisions by a key, machines write alerts by a token that they get for a password, and neither may do the other's;
 //! - where there is nothing, an answer is `null`;
