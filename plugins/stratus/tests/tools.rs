@@ -1,6 +1,8 @@
 //! The tools against a scripted AWS: what they ask, what they make of the answer, and what they never ask.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
 
+use std::fs;
+
 use casemate_plugin::{
     Context, Failure, FailureKind, Outcome, SendError,
     testing::{Answer, Expected, Recorded, ScriptedUpstream, answer, check, fault, get, head, post, put},
@@ -67,9 +69,12 @@ fn packs() {
     );
 }
 
+/// A plan of several requests rests on answers that the host assumes: `casemate test` plays those.
 #[test]
 fn recorded_cases() {
-    for case in Recorded::all(RECORDED).into_iter().filter(Recorded::plays_natively) {
+    let files = fs::read_dir(RECORDED).unwrap().map(|entry| entry.unwrap().path());
+    let here = files.filter(|path| !path.file_stem().unwrap().to_string_lossy().ends_with("-planned"));
+    for case in here.map(Recorded::read).filter(Recorded::plays_natively) {
         case.replay(TOOLS);
     }
 }
