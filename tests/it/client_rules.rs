@@ -79,6 +79,7 @@ fn walk(node: &Map<String, Value>, at: &str, found: &mut Vec<String>) {
 fn every_client_takes_every_shipped_tool() {
     let mut tools = 0;
     for plugin in [
+        "burp",
         "caido",
         "caldera",
         "firewall",
@@ -92,6 +93,7 @@ fn every_client_takes_every_shipped_tool() {
         "shodan",
         "siem-sentinel",
         "siem-splunk",
+        "siem-victorialogs",
         "slack",
         "stratus",
         "virustotal",

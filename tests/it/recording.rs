@@ -383,6 +383,11 @@ fn every_tool_of_github_has_cases_and_they_pass() {
 }
 
 #[test]
+fn every_tool_of_burp_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("burp");
+}
+
+#[test]
 fn every_tool_of_caido_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("caido");
 }
@@ -425,6 +430,11 @@ fn every_tool_of_siem_sentinel_has_cases_and_they_pass() {
 #[test]
 fn every_tool_of_siem_splunk_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("siem-splunk");
+}
+
+#[test]
+fn every_tool_of_siem_victorialogs_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("siem-victorialogs");
 }
 
 #[test]

@@ -39,7 +39,7 @@ if grep -rnE 'std::(fs|net|env|time::(SystemTime|Instant))' host/policy/src | gr
 fi
 # The host knows nothing of any particular plugin: no line of code names one. Comments and tests may, for an example.
 for file in $(find host/*/src signing/src -name '*.rs' -not -path '*/tests/*' -not -name 'tests.rs'); do
-  if awk '/^#\[cfg\(test\)\]/ { exit } { print FILENAME ":" FNR ": " $0 }' "$file" | grep -iE 'virustotal|caldera|hackerone|sentinelone|misp|shodan|sigma|slack|mitmproxy|limacharlie|siem-|caido|stratus|crowdsec|abuseipdb' | grep -vE '^[^ ]+ *//'; then
+  if awk '/^#\[cfg\(test\)\]/ { exit } { print FILENAME ":" FNR ": " $0 }' "$file" | grep -iE 'virustotal|caldera|hackerone|sentinelone|misp|shodan|sigma|slack|mitmproxy|limacharlie|siem-|caido|stratus|crowdsec|abuseipdb|burp' | grep -vE '^[^ ]+ *//'; then
     echo "arrows: the host names a plugin" >&2; failed=1
   fi
 done

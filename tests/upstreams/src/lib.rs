@@ -27,6 +27,8 @@
 //! | `misp` | MISP: events of several organisations, tags, searches, sightings and publishing |
 //! | `stratus` | AWS as Stratus Red Team meets it: STS, IAM, CloudTrail and S3 |
 //! | `siem-victorialogs` | VictoriaLogs: JSON lines, and what is beside a query is in it |
+//! | `atomic` | WinRM on a Windows machine: shells, commands, output and faults, and Invoke-AtomicTest |
+//! | `burp` | Burp Suite's MCP extension behind a bridge: one text with items that are cut |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -35,6 +37,7 @@
 //! A new fake is one module with one [`Upstream`] and a line in [`start`].
 
 pub mod abuseipdb;
+pub mod burp;
 pub mod caido;
 pub mod caldera;
 pub mod collector;
@@ -65,6 +68,7 @@ pub mod stratus;
 pub mod vault;
 pub mod victorialogs;
 pub mod virustotal;
+pub mod winrm;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -198,6 +202,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(sentinelone::SentinelOne::default()),
         Arc::new(limacharlie),
         Arc::new(limacharlie_tokens),
+        Arc::new(burp::Burp::default()),
         Arc::new(caido::Caido::default()),
         Arc::new(mitmproxy::Mitmproxy::default()),
         Arc::new(crowdsec::CrowdSec::default()),
@@ -209,6 +214,7 @@ pub async fn start(settings: &Settings) -> Result<BTreeMap<&'static str, String>
         Arc::new(misp::Misp::default()),
         Arc::new(stratus::Stratus::default()),
         Arc::new(victorialogs::VictoriaLogs::default()),
+        Arc::new(winrm::WinRm::default()),
     ];
 
     let mut origins = BTreeMap::new();

@@ -8,6 +8,8 @@ use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
 use casemate_upstreams::misbehaviour::Kind;
 use casemate_upstreams::virustotal::Code;
 use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, sentinel, start, stratus};
@@ -539,6 +541,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
         [
             "abuseipdb",
             "atomic",
+            "burp",
             "caido",
             "caldera",
             "collector",
