@@ -2,3 +2,4 @@
 
 mod sentinel;
 mod splunk;
+mod victorialogs;
