@@ -145,6 +145,9 @@ many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py"
 many "mitmproxy itself, behind its plugin" "$python" "$here/mitmproxy_check.py" "$bin" "$venv-mitmproxy/bin/mitmweb"
 many "every document of the Caido plugin, against Caido's own schema" node "$here/caido_check.mjs" "$node"
 many "pymisp against the MISP fake" "$python" "$here/misp_check.py" "$(field misp <<< "$origins")" AuthKeyOfTheFake0123456789abcdefghijklmn
+many "Azure's client against the Sentinel fakes" "$python" "$here/sentinel_check.py" "$(field siem-sentinel <<< "$origins")" \
+  "$(field entra <<< "$origins")" client-secret-of-the-fake
+many "Kusto's own parser on what is sent for KQL" node "$here/kusto_check.mjs" "$here/../../plugins/siem/tests/corpus/kql-sent.txt" "$node"
 many "octokit against the GitHub fake" node "$here/octokit_check.mjs" "$(field github <<< "$origins")" fine-grained-token-of-the-fake "$node"
 many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
 many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"
