@@ -116,17 +116,14 @@ deny: ## Licences, sources and advisories of every dependency
 FUZZ_SECONDS ?= 600
 FUZZ_SHORT_SECONDS ?= 5
 
-fuzz: cargo-fuzz ## Every reader of foreign bytes, given bytes nobody would write; FUZZ_SECONDS each
+fuzz: setup ## Every reader of foreign bytes, given bytes nobody would write; FUZZ_SECONDS each
 	fuzz/run.sh $(FUZZ_SECONDS)
 
-fuzz-short: cargo-fuzz ## The same, a few seconds each
+fuzz-short: setup ## The same, a few seconds each
 	fuzz/run.sh $(FUZZ_SHORT_SECONDS)
 
-fuzz-server: cargo-fuzz ## What clients send, given to the whole server; FUZZ_SECONDS each, after a long build
+fuzz-server: setup ## What clients send, given to the whole server; FUZZ_SECONDS each, after a long build
 	FUZZ_DIR=fuzz/server fuzz/run.sh $(FUZZ_SECONDS)
-
-cargo-fuzz:
-	@command -v cargo-fuzz > /dev/null || cargo install --locked cargo-fuzz
 
 bench: setup ## Per-call overhead over a native echo server, measured in the same run; then decisions, the gate and the audit log
 	cargo build --locked --release -p casemate -p casemate-bench
@@ -145,4 +142,4 @@ ci: setup lint test console-test demo fuzz-short ## What the gate runs
 install: ## The program, optimised, into ~/.cargo/bin
 	cargo install --locked --path host/server
 
-.PHONY: help setup build demo redteam guests plugins test console-test nextest interop-setup interop lint deny fuzz fuzz-short fuzz-server cargo-fuzz bench load ci install
+.PHONY: help setup build demo redteam guests plugins test console-test nextest interop-setup interop lint deny fuzz fuzz-short fuzz-server bench load ci install
