@@ -77,7 +77,7 @@ fn nothing_else_can_be_asked_for() {
         assert!(house.reached().is_empty(), "{arguments}");
     }
     let none = self::house().set("grants.tester.tools", vec!["burp_get_scanner_issues"]).serve();
-    none.call("get_proxy_history", json!({})).ended("denied", "not-granted", &[]);
+    none.call("get_proxy_history", json!({})).ended("denied", "unknown-tool", &[]);
     assert!(none.reached().is_empty());
 }
 
