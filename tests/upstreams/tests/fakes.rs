@@ -12,7 +12,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use casemate_upstreams::misbehaviour::Kind;
 use casemate_upstreams::virustotal::Code;
-use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, sentinel, start, stratus};
+use casemate_upstreams::{Settings, caldera, limacharlie, mitmproxy, sentinel, start, stratus, winrm};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 

@@ -1,0 +1,296 @@
+//! The tools against a scripted machine: what they send it, what they make of its answers, and what they never send.
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "tests")]
+
+use std::time::Duration;
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use casemate_atomic::TOOLS;
+use casemate_plugin::{
+    Context, Failure, FailureKind, Outcome, SendError,
+    testing::{Answer, Expected, Recorded, ScriptedUpstream, answer, check, fault, post},
+};
+use serde_json::{Value, json};
+
+const RECORDED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/recorded");
+const TEST: &str = "66703791-c902-4560-8770-42b8a91f7667";
+const SHELL: &str = "11111111-AAAA-4BBB-8CCC-000000000001";
+const COMMAND: &str = "22222222-AAAA-4BBB-8CCC-000000000001";
+const CATALOGUE: &str = include_str!("catalogue.yaml");
+
+fn context<'a>(upstreams: impl IntoIterator<Item = &'a ScriptedUpstream>, catalogue: &str) -> Context {
+    Context::scripted(upstreams).with_settings(&json!({ "computer": "lab-win-1" })).with_source("windows", catalogue)
+}
+
+fn read(tool: &str, arguments: &Value) -> Result<Outcome, Failure> {
+    casemate_plugin::testing::call(TOOLS, tool, arguments, &context([], CATALOGUE))
+}
+
+fn structured(outcome: &Outcome) -> Value {
+    serde_json::from_str(&outcome.structured).unwrap()
+}
+
+fn target() -> Value {
+    json!({ "host": "LAB-WIN-1", "technique": "T1082", "test": TEST })
+}
+
+fn with(mut arguments: Value, name: &str, value: Value) -> Value {
+    arguments[name] = value;
+    arguments
+}
+
+fn run(tool: &str, steps: Vec<(Expected, Answer)>) -> Result<Outcome, Failure> {
+    let script = ScriptedUpstream::new("atomic");
+    let upstream = steps.into_iter().fold(script, |script, (request, answer)| script.expect(request, answer));
+    casemate_plugin::testing::call(TOOLS, tool, &target(), &context([&upstream], CATALOGUE))
+}
+
+fn step(name: &str) -> Expected {
+    let request = post("/wsman").query("step", name).query("host", "LAB-WIN-1");
+    request.body_that(|body| body.starts_with(b"<env:Envelope ") && body.ends_with(b"</env:Body></env:Envelope>"))
+}
+
+/// What is run, as the header says it.
+fn script(name: &str) -> String {
+    let switch = match name {
+        "check" => " -CheckPrereqs",
+        "cleanup" => " -Cleanup",
+        _ => "",
+    };
+    format!(
+        "$ProgressPreference='SilentlyContinue'; if ($env:COMPUTERNAME -ne 'LAB-WIN-1') {{ exit 70 }}; Import-Module Invoke-AtomicRedTeam; \
+         Invoke-AtomicTest T1082 -TestGuids {TEST}{switch} -TimeoutSeconds 30"
+    )
+}
+
+/// Whether a body runs this and nothing else, in the shell that was made.
+fn runs(body: &[u8], script: &str) -> bool {
+    let text = std::str::from_utf8(body).unwrap();
+    let (_, behind) = text
+        .split_once("<rsp:Command>powershell.exe</rsp:Command><rsp:Arguments>-NoProfile -NonInteractive -EncodedCommand ")
+        .unwrap();
+    let (encoded, rest) = behind.split_once("</rsp:Arguments></rsp:CommandLine>").unwrap();
+    let units: Vec<u16> =
+        STANDARD.decode(encoded).unwrap().chunks(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+    rest == "</env:Body></env:Envelope>" && text.contains(SHELL) && String::from_utf16(&units).unwrap() == script
+}
+
+fn soap(inner: &str) -> Answer {
+    answer(200)
+        .body(format!("<s:Envelope xmlns:s=\"http://www.w3.org/2003/05/soap-envelope\"><s:Body>{inner}</s:Body></s:Envelope>"))
+}
+
+fn refused(code: &str) -> Answer {
+    answer(500).body(format!("<s:Envelope><s:Body><s:Fault><f:WSManFault Code=\"{code}\"/></s:Fault></s:Body></s:Envelope>"))
+}
+
+fn created() -> (Expected, Answer) {
+    (step("create").timeout(Duration::from_secs(7)), soap(&format!("<w:Selector Name=\"ShellId\">{SHELL}</w:Selector>")))
+}
+
+fn begun(name: &str) -> (Expected, Answer) {
+    let inner = format!("<rsp:CommandResponse><rsp:CommandId>{COMMAND}</rsp:CommandId></rsp:CommandResponse>");
+    let script = script(name);
+    let request = step(name).query("technique", "T1082").timeout(Duration::from_secs(7)).header("x-casemate-script", &script);
+    (request.body_that(move |body| runs(body, &script)), soap(&inner))
+}
+
+fn printed(text: &str, exit: Option<i64>) -> (Expected, Answer) {
+    let stream = format!("<rsp:Stream Name=\"stdout\" CommandId=\"{COMMAND}\">{}</rsp:Stream>", STANDARD.encode(text));
+    let state = exit.map_or_else(String::new, |exit| {
+        format!(
+            "<rsp:CommandState CommandId=\"{COMMAND}\" State=\"x/Done\"><rsp:ExitCode>{exit}</rsp:ExitCode></rsp:CommandState>"
+        )
+    });
+    (
+        step("receive").timeout(Duration::from_secs(6)),
+        soap(&format!("<rsp:ReceiveResponse>{stream}{state}</rsp:ReceiveResponse>")),
+    )
+}
+
+fn waiting() -> (Expected, Answer) {
+    (step("receive"), refused("2150858793"))
+}
+
+fn closed() -> Vec<(Expected, Answer)> {
+    vec![(step("signal"), soap("<rsp:SignalResponse/>")), (step("delete"), soap(""))]
+}
+
+#[test]
+fn packs() {
+    assert_eq!(check(TOOLS), Vec::<String>::new());
+    let described = casemate_plugin::describe(TOOLS);
+    let effects: Vec<_> =
+        described.as_array().unwrap().iter().map(|it| (it["name"].as_str().unwrap(), it["effect"].as_str().unwrap())).collect();
+    assert_eq!(
+        effects,
+        [
+            ("search_tests", "read"),
+            ("show_test", "read"),
+            ("check_prerequisites", "execute"),
+            ("invoke_test", "destructive"),
+            ("cleanup_test", "execute")
+        ]
+    );
+}
+
+#[test]
+fn recorded_cases() {
+    // A plan of several requests rests on answers that only the host assumes.
+    let here = std::fs::read_dir(RECORDED)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|file| !file.ends_with("invoke-planned.json"));
+    for case in here.map(Recorded::read).filter(Recorded::plays_natively) {
+        case.replay(TOOLS);
+    }
+}
+
+#[test]
+fn the_catalogue_is_searched_and_shown() {
+    let found = |arguments: Value| {
+        let found = structured(&read("search_tests", &arguments).unwrap());
+        found["tests"].as_array().unwrap().iter().map(|test| test["name"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    assert_eq!(found(json!({})).len(), 5);
+    assert_eq!(found(json!({ "technique": "T1082" })).len(), 4);
+    assert_eq!(found(json!({ "technique": "T1059" })), ["Mimikatz words"]);
+    assert_eq!(found(json!({ "platform": "linux" })), ["List OS Information"]);
+    assert_eq!(found(json!({ "text": "SYSTEM info" })), ["System Information Discovery"]);
+    assert!(found(json!({ "technique": "T1083" })).is_empty() && found(json!({ "offset": 9 })).is_empty());
+
+    let outcome = read("show_test", &json!({ "technique": "T1082", "test": TEST })).unwrap();
+    let test = structured(&outcome)["test"].clone();
+    assert_eq!((&test["executor"], &test["elevation_required"]), (&json!("command_prompt"), &json!(false)));
+    assert!(outcome.text.contains("systeminfo"), "{}", outcome.text);
+    for (arguments, part) in [
+        (json!({ "technique": "T1083", "test": TEST }), "has no technique `T1083`"),
+        (json!({ "technique": "T1059.001", "test": TEST }), "`T1059.001` has no test"),
+    ] {
+        let failure = read("show_test", &arguments).unwrap_err();
+        assert!(failure.kind() == FailureKind::NotFound && failure.message().contains(part), "{failure}");
+    }
+}
+
+#[test]
+fn a_catalogue_that_is_none_names_no_test() {
+    for (catalogue, part) in [
+        ("", "no technique"),
+        ("attack_technique: &a T1082\natomic_tests: []\n", "no technique"),
+        ("attack_technique: T1082\natomic_tests: []\n", "no test"),
+        ("attack_technique: T1082\natomic_tests: [{name: x}]\n", "no test"),
+        ("attack_technique: T1082; calc\natomic_tests: []\n", "no technique"),
+    ] {
+        let failure = casemate_plugin::testing::call(TOOLS, "invoke_test", &target(), &context([], catalogue)).unwrap_err();
+        assert!(failure.message().contains(part), "{catalogue}: {failure}");
+    }
+    let twice = format!("{CATALOGUE}\n---\n{CATALOGUE}");
+    let failure = casemate_plugin::testing::call(TOOLS, "invoke_test", &target(), &context([], &twice)).unwrap_err();
+    assert!(failure.message().contains("several times"), "{failure}");
+    let nothing = Context::scripted([]).with_settings(&json!({ "computer": "lab-win-1" }));
+    let failure = casemate_plugin::testing::call(TOOLS, "search_tests", &json!({}), &nothing).unwrap_err();
+    assert!(failure.message().contains("no catalogue"), "{failure}");
+}
+
+#[test]
+fn a_test_is_one_command_in_one_shell() {
+    for (tool, name) in [("check_prerequisites", "check"), ("invoke_test", "invoke"), ("cleanup_test", "cleanup")] {
+        let mut steps =
+            vec![created(), begun(name), waiting(), printed("Executing\u{1b}[31m\n", None), printed("Done\n", Some(0))];
+        steps.extend(closed());
+        let outcome = run(tool, steps).unwrap();
+        let report = structured(&outcome);
+        assert_eq!((&report["finished"], &report["exit_code"]), (&json!(true), &json!(0)));
+        assert_eq!(report["stdout"], "Executing\u{fffd}[31m\nDone\n");
+        assert!(outcome.text.contains("ended with exit code 0; there is a cleanup"), "{}", outcome.text);
+    }
+}
+
+#[test]
+fn a_test_that_does_not_end_is_ended() {
+    let mut steps = vec![created(), begun("invoke"), printed("Executing\n", None)];
+    steps.extend((0..8).map(|_| waiting()));
+    steps.extend(closed());
+    let outcome = run("invoke_test", steps).unwrap();
+    assert!(outcome.text.contains("was ended before it was done") && outcome.text.contains("Executing"), "{}", outcome.text);
+
+    let mut steps = vec![created(), begun("invoke")];
+    steps.extend((0..9).map(|_| waiting()));
+    steps.extend([(step("signal"), fault(SendError::TimedOut("atomic"))), (step("delete"), soap(""))]);
+    let failure = run("invoke_test", steps).unwrap_err();
+    assert_eq!(failure.code(), Some("outcome-unknown"), "{failure}");
+}
+
+#[test]
+fn what_does_not_run_is_said_not_to_have_run() {
+    for (reply, kind, part) in [
+        (answer(401), FailureKind::Unauthorized, "credentials"),
+        (answer(403), FailureKind::Unauthorized, "does not let"),
+        (answer(404), FailureKind::Upstream, "not WinRM"),
+        (refused("5"), FailureKind::Unauthorized, "denies"),
+        (refused("2150859174"), FailureKind::Upstream, "the fault 2150859174"),
+        (answer(200).body("<html>"), FailureKind::Upstream, "nothing was run"),
+        (answer(503).body("x"), FailureKind::Upstream, "nothing was run"),
+        (soap(""), FailureKind::Upstream, "did not name it"),
+        (soap("<w:Selector Name=\"ShellId\">x\"/&gt;</w:Selector>"), FailureKind::Upstream, "did not name it"),
+        (fault(SendError::TimedOut("atomic")), FailureKind::Upstream, "nothing was run"),
+        (fault(SendError::Unreachable("atomic")), FailureKind::Unavailable, "cannot be reached"),
+    ] {
+        let failure = run("invoke_test", vec![(created().0, reply)]).unwrap_err();
+        assert!(failure.kind() == kind && failure.message().contains(part), "{failure}");
+        assert_ne!(failure.code(), Some("outcome-unknown"));
+    }
+    for reply in [refused("2150858843"), answer(401), fault(SendError::Unreachable("atomic"))] {
+        let failure = run("invoke_test", vec![created(), (begun("invoke").0, reply)]).unwrap_err();
+        assert_ne!(failure.code(), Some("outcome-unknown"), "{failure}");
+    }
+    let mut steps = vec![created(), begun("invoke"), printed("", Some(70))];
+    steps.extend(closed());
+    let failure = run("invoke_test", steps).unwrap_err();
+    assert!(failure.message().contains("the machine there is another"), "{failure}");
+}
+
+#[test]
+fn what_may_have_run_is_said_not_to_be_known() {
+    for reply in [
+        answer(503).body("x"),
+        answer(200).body(""),
+        answer(200).body("<!DOCTYPE a><a/>"),
+        soap("<rsp:CommandResponse/>"),
+        fault(SendError::TimedOut("atomic")),
+        fault(SendError::Broken("atomic")),
+        fault(SendError::TooLarge("atomic")),
+    ] {
+        let failure = run("invoke_test", vec![created(), (begun("invoke").0, reply)]).unwrap_err();
+        assert_eq!(failure.code(), Some("outcome-unknown"), "{failure}");
+        assert!(failure.message().contains("may have run"), "{failure}");
+    }
+    for reply in [
+        answer(401),
+        refused("2150858843"),
+        soap("<rsp:ReceiveResponse><rsp:Stream Name=\"stdout\" CommandId=\"x\"/></rsp:ReceiveResponse>"),
+        answer(200).json(&json!({ "assumed": true })),
+        fault(SendError::Broken("atomic")),
+    ] {
+        let failure = run("invoke_test", vec![created(), begun("invoke"), (step("receive"), reply)]).unwrap_err();
+        assert_eq!(failure.code(), Some("outcome-unknown"), "{failure}");
+    }
+}
+
+#[test]
+fn nothing_is_sent_for_what_is_not_there() {
+    for (arguments, part) in [
+        (with(target(), "host", json!("LAB-WIN-2")), "the operator has bound `LAB-WIN-1`"),
+        (with(target(), "test", json!("66703791-c902-4560-8770-42b8a91f7668")), "has no test"),
+        (with(target(), "test", json!("cccb070c-df86-4216-a5bc-9fb60c74e27c")), "not one that runs by itself on Windows"),
+        (with(target(), "test", json!("224b4daf-db44-404e-b6b2-f4d1f0126ef8")), "not one that runs by itself on Windows"),
+        (with(target(), "host", json!("LAB'; calc; '")), "schema"),
+        (with(target(), "technique", json!("T1082 -Force")), "schema"),
+        (with(target(), "test", json!("66703791-c902-4560-8770-42b8a91f7667; calc")), "schema"),
+        (with(target(), "input_args", json!({ "x": "calc" })), "schema"),
+    ] {
+        let failure = read("invoke_test", &arguments).unwrap_err();
+        assert!(failure.message().contains(part), "{arguments}: {failure}");
+    }
+    let none = with(target(), "test", json!("77777777-c902-4560-8770-42b8a91f7667"));
+    assert!(read("cleanup_test", &none).unwrap_err().message().contains("has no cleanup"));
+}
