@@ -50,7 +50,7 @@ fn what_others_decided_stays_and_is_not_shown() {
     house.call_fresh("remove_firewall_block", json!({ "ip": IP })).done(&["Others may block it, too"]);
     let mut left = crowdsec.decisions();
     left.sort();
-    assert_eq!(left, [("cscli".to_owned(), IP.to_owned()), ("cscli".to_owned(), "185.220.101.0/24".to_owned())]);
+    assert_eq!(left, ["185.220.101.0/24", IP].map(|ip| ("cscli".to_owned(), ip.to_owned())));
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn there_are_only_so_many_and_a_longer_one_takes_the_place_of_a_shorter() {
     let longer = json!({ "ip": IP, "ttl_minutes": 240, "reason": "still there" });
     let made = house.call_fresh("create_firewall_block", longer).done(&[]);
     assert!(made.structured()["seconds_left"].as_i64().unwrap() > 14_000, "{made:#?}");
-    house.block("8.8.4.4").ended("denied", "out-of-scope", &[]);
+    house.block("1.1.1.1").ended("denied", "out-of-scope", &[]);
     house.block("8.8.8.8").done(&[]);
     house.block("8.8.8.9").ended("error", "invalid-arguments", &["3 blocks are in force", "max_active"]);
     assert_eq!(house.listed().len(), 3);
