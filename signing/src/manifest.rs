@@ -23,8 +23,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 pub use contract::{
-    Allow, Assume, Binding, DigestRequirement, Established, Forbid, Method, NoScope, PatternRequirement, Place, RequestContract,
-    Require, Requirement, ScopeBindings, ScopeRequirement, Volatile,
+    Allow, Assume, Binding, DigestRequirement, Established, Forbid, ListedTargets, Method, NoScope, PatternRequirement, Place,
+    RequestContract, Require, Requirement, ScopeBindings, ScopeRequirement, TargetsRequirement, Volatile,
 };
 pub use effect::Effect;
 pub use image::Image;

@@ -431,6 +431,9 @@ fn requirement_text(requirement: &Requirement) -> String {
         Requirement::Digest(digest) => format!("with sha256 {}", visible(&digest.sha256)),
         Requirement::Scope(scope) => format!("within the granted `{}`", scope.scope),
         Requirement::Pattern(pattern) => format!("that matches {}", visible(&pattern.pattern)),
+        Requirement::Targets(targets) => {
+            format!("that matches {}, its targets within the granted `{}`", visible(&targets.pattern), targets.targets.scope)
+        }
         Requirement::Established(established) => format!("one of the values {}", established_text(established)),
         Requirement::Exactly(Value::String(text)) => format!("exactly \"{}\"", visible(text)),
         Requirement::Exactly(value) => format!("exactly {value}"),

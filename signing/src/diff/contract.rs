@@ -160,12 +160,13 @@ fn requirements(
     }
 }
 
-/// Whether all that fits `new` fits `old`: a fixed text that the pattern describes.
+/// Whether all that fits `new` fits `old`: a fixed text that the pattern describes, or the same pattern with targets in it.
 fn is_within(new: &Requirement, old: &Requirement) -> bool {
     match (new, old) {
         (Requirement::Exactly(Value::String(text)), Requirement::Pattern(PatternRequirement { pattern: old })) => {
             pattern::compile(old).is_ok_and(|old| old.is_match(text))
         }
+        (Requirement::Targets(new), Requirement::Pattern(PatternRequirement { pattern: old })) => new.pattern == *old,
         _ => false,
     }
 }

@@ -118,6 +118,7 @@ impl RequestContract {
         let requirements = self.require.body.values().chain(self.require.query.values());
         requirements.filter_map(|requirement| match requirement {
             Requirement::Scope(required) => Some(&required.scope),
+            Requirement::Targets(required) => Some(&required.targets.scope),
             Requirement::Digest(_) | Requirement::Pattern(_) | Requirement::Established(_) | Requirement::Exactly(_) => None,
         })
     }
@@ -221,6 +222,8 @@ pub enum Requirement {
     Scope(ScopeRequirement),
     /// `{ pattern = "^…$" }`: a string that matches.
     Pattern(PatternRequirement),
+    /// `{ pattern = "^…(?<targets>…)…$", targets = { scope = "index", between = "," } }`: a string that matches, with targets in it.
+    Targets(TargetsRequirement),
     /// `{ from = "get-ability", key = { … }, value = "/…" }`: one of the values that a read has established.
     Established(Established),
     /// Exactly this string, integer or boolean.
@@ -249,6 +252,28 @@ pub struct ScopeRequirement {
 pub struct PatternRequirement {
     /// Anchored at both ends.
     pub pattern: String,
+}
+
+/// `{ pattern = "^…(?<targets>…)…$", targets = { scope = "index", between = "," } }`: for an upstream that takes its targets inside of a
+/// text, such as a query in a language of its own.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TargetsRequirement {
+    /// Anchored at both ends. What its group `targets` holds is the targets.
+    pub pattern: String,
+    /// What they are.
+    pub targets: ListedTargets,
+}
+
+/// Targets that stand one after the other.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ListedTargets {
+    /// The dimension that each of them is held against.
+    pub scope: DimensionName,
+    /// What stands between two of them. Without it, the group holds one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub between: Option<String>,
 }
 
 /// What a request must not contain.

@@ -196,6 +196,7 @@ impl Contract {
         }
         let required = self.requires().filter_map(|requires| match requires {
             Requires::Scope(dimension) => Some(dimension),
+            Requires::Targets(targets) => Some(&targets.dimension),
             _ => None,
         });
         match self.scope.iter().map(|(dimension, _)| dimension).chain(required).find(|dimension| !dimensions.contains(dimension))

@@ -14,8 +14,29 @@ pub(super) enum Requires {
     Digest(String),
     Scope(DimensionName),
     Pattern(Regex),
+    Targets(Targets),
     Established(Source),
     Exactly(Json),
+}
+
+/// Targets inside of a text.
+#[derive(Debug)]
+pub(super) struct Targets {
+    pattern: Regex,
+    pub(super) dimension: DimensionName,
+    between: Option<String>,
+}
+
+impl Targets {
+    /// Those that are in a text; none where it is no text, or where the pattern leaves their group out.
+    pub(super) fn of<'t>(&self, found: Option<&'t Json>) -> Vec<&'t str> {
+        let Some(Json::String(text)) = found else { return Vec::new() };
+        let Some(group) = self.pattern.captures(text).and_then(|captures| captures.name("targets")) else { return Vec::new() };
+        match &self.between {
+            Some(between) => group.as_str().split(between.as_str()).collect(),
+            None => vec![group.as_str()],
+        }
+    }
 }
 
 impl Requires {
@@ -26,6 +47,11 @@ impl Requires {
             Requirement::Digest(digest) => Self::Digest(digest.sha256.clone()),
             Requirement::Scope(scope) => Self::Scope(scope.scope.clone()),
             Requirement::Pattern(pattern) => Self::Pattern(compile_pattern(&pattern.pattern)?),
+            Requirement::Targets(targets) => Self::Targets(Targets {
+                pattern: compile_pattern(&targets.pattern)?,
+                dimension: targets.targets.scope.clone(),
+                between: targets.targets.between.clone(),
+            }),
             Requirement::Established(established) => Self::Established(Source::compile(established)?),
             Requirement::Exactly(Value::String(text)) => Self::Exactly(Json::String(text.clone())),
             Requirement::Exactly(Value::Bool(value)) => Self::Exactly(Json::Bool(*value)),
@@ -45,7 +71,8 @@ impl Requires {
             (Self::Exactly(wanted), Some(found)) => wanted == found,
             (Self::Digest(wanted), Some(Json::String(text))) => hex(&Sha256::digest(text.as_bytes())) == *wanted,
             (Self::Pattern(pattern), Some(Json::String(text))) => pattern.is_match(text),
-            (Self::Digest(_) | Self::Pattern(_), Some(_)) => false,
+            (Self::Targets(targets), Some(Json::String(text))) => targets.pattern.is_match(text),
+            (Self::Digest(_) | Self::Pattern(_) | Self::Targets(_), Some(_)) => false,
         }
     }
 }

@@ -87,6 +87,10 @@ pub(super) fn check(
                 let found = parts.query.value(name).map(|value| Json::String(value.to_owned()));
                 judge.one_of(&shown(&place), found.as_ref(), true, source)?;
             }
+            Requires::Targets(targets) => {
+                let found = parts.query.value(name).map(|value| Json::String(value.to_owned()));
+                judge.hold(&targets.dimension, &shown(&place), Some(texts(targets.of(found.as_ref()))), &mut touched)?;
+            }
             Requires::Digest(_) | Requires::Pattern(_) | Requires::Exactly(_) => {}
         }
     }
@@ -95,6 +99,9 @@ pub(super) fn check(
         let place = format!("body `{pointer}`");
         match requires {
             Requires::Scope(dimension) => judge.hold(dimension, &place, parts.inside(pointer).map(values), &mut touched)?,
+            Requires::Targets(targets) => {
+                judge.hold(&targets.dimension, &place, Some(texts(targets.of(parts.inside(pointer)))), &mut touched)?;
+            }
             Requires::Established(source) => judge.one_of(&place, parts.inside(pointer), form, source)?,
             Requires::Digest(_) | Requires::Pattern(_) | Requires::Exactly(_) => {}
         }
@@ -251,6 +258,10 @@ fn shown(place: &Place) -> String {
         Place::Body(pointer) => format!("body `{pointer}`"),
         Place::Form(name) => format!("form `{name}`"),
     }
+}
+
+fn texts(texts: Vec<&str>) -> Texts<'_> {
+    texts.into_iter().map(|text| Some(Cow::Borrowed(text))).collect()
 }
 
 fn text(text: &str) -> Texts<'_> {

@@ -8,6 +8,7 @@ mod fixture;
 mod gate;
 mod held;
 mod hostile;
+mod inside;
 mod named;
 mod past;
 mod people;

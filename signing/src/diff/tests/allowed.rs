@@ -115,6 +115,7 @@ fn contract_allows(contract: &RequestContract, request: &Request) -> bool {
         (_, None) => false,
         (Requirement::Exactly(wanted), Some(value)) => wanted == value.as_str(),
         (Requirement::Pattern(wanted), Some(value)) => matches(&wanted.pattern, value),
+        (Requirement::Targets(wanted), Some(value)) => matches(&wanted.pattern, value) && request.granted.contains(value),
         (Requirement::Scope(_), Some(value)) => request.granted.contains(value),
         (Requirement::Digest(wanted), Some(value)) => crate::Digest::of(value.as_bytes()).to_hex() == wanted.sha256,
         (Requirement::Established(wanted), Some(value)) => shown(wanted) == Some(value),

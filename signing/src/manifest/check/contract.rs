@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::{Findings, MAX_LINE, Manifest, PathFault, Rule, identity::shorten, place, planned};
 use crate::{
     digest::Digest,
-    manifest::{Effect, RequestContract, Requirement, ScopeBindings, pattern, pointer::Pointer},
+    manifest::{Effect, RequestContract, Requirement, ScopeBindings, TargetsRequirement, pattern, pointer::Pointer},
 };
 
 /// The media types whose bodies the gate parses and writes anew.
@@ -18,6 +18,8 @@ pub(crate) const FORM: &str = "application/x-www-form-urlencoded";
 
 /// Characters of a path template.
 const MAX_PATH: usize = 512;
+/// The group of a pattern that holds targets.
+const TARGETS: &str = "targets";
 /// Query parameters, headers or body places of one contract.
 const MAX_PLACES: usize = 128;
 
@@ -307,6 +309,7 @@ fn body(contract: &RequestContract, at: &str, findings: &mut Findings) {
         let rule = match requirement {
             Requirement::Digest(required) => Digest::from_hex(&required.sha256).err().map(|_| Rule::RequirementDigest),
             Requirement::Pattern(required) => pattern::compile(&required.pattern).err().map(Rule::from),
+            Requirement::Targets(required) => targets(required),
             Requirement::Exactly(Value::String(_) | Value::Bool(_)) | Requirement::Scope(_) | Requirement::Established(_) => None,
             Requirement::Exactly(Value::Number(number)) if !number.is_f64() => None,
             Requirement::Exactly(_) => Some(Rule::Requirement),
@@ -316,6 +319,16 @@ fn body(contract: &RequestContract, at: &str, findings: &mut Findings) {
         }
     }
     forbidden(contract, at, findings);
+}
+
+/// Targets are found in a text by the one group that says where they are.
+fn targets(required: &TargetsRequirement) -> Option<Rule> {
+    let pattern = match pattern::compile(&required.pattern) {
+        Ok(pattern) => pattern,
+        Err(error) => return Some(error.into()),
+    };
+    let found = pattern.capture_names().flatten().any(|name| name == TARGETS);
+    (!found || required.targets.between.as_deref() == Some("")).then_some(Rule::RequirementTargets)
 }
 
 /// A contract that forbids what it binds or requires can never be met.

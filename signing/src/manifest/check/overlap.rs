@@ -12,7 +12,10 @@ use super::{
     Findings, RequestContract, Requirement, Rule,
     contract::{Compiled, Segment},
 };
-use crate::{digest::Digest, manifest::pattern};
+use crate::{
+    digest::Digest,
+    manifest::{PatternRequirement, TargetsRequirement, pattern},
+};
 
 /// Find every pair that overlaps.
 pub(super) fn check(contracts: &[Compiled<'_>], at: &str, findings: &mut Findings) {
@@ -63,15 +66,22 @@ fn exclude(a: &Requirement, b: &Requirement) -> bool {
             Value::String(text) => Digest::of(text.as_bytes()).to_hex() != wanted.sha256,
             _ => true,
         },
-        (Requirement::Exactly(value), Requirement::Pattern(wanted))
-        | (Requirement::Pattern(wanted), Requirement::Exactly(value)) => match (value, pattern::compile(&wanted.pattern)) {
-            (Value::String(text), Ok(pattern)) => !pattern.is_match(text),
-            (Value::String(_), Err(_)) => false,
-            _ => true,
-        },
+        (Requirement::Exactly(value), Requirement::Pattern(PatternRequirement { pattern }))
+        | (Requirement::Pattern(PatternRequirement { pattern }), Requirement::Exactly(value))
+        | (Requirement::Exactly(value), Requirement::Targets(TargetsRequirement { pattern, .. }))
+        | (Requirement::Targets(TargetsRequirement { pattern, .. }), Requirement::Exactly(value)) => {
+            match (value, pattern::compile(pattern)) {
+                (Value::String(text), Ok(pattern)) => !pattern.is_match(text),
+                (Value::String(_), Err(_)) => false,
+                _ => true,
+            }
+        }
         // Whether two patterns share a value, a grant holds one or an answer has one, cannot be told here.
-        (Requirement::Pattern(_), Requirement::Pattern(_) | Requirement::Digest(_))
-        | (Requirement::Digest(_), Requirement::Pattern(_))
+        (
+            Requirement::Pattern(_) | Requirement::Targets(_),
+            Requirement::Pattern(_) | Requirement::Targets(_) | Requirement::Digest(_),
+        )
+        | (Requirement::Digest(_), Requirement::Pattern(_) | Requirement::Targets(_))
         | (Requirement::Scope(_) | Requirement::Established(_), _)
         | (_, Requirement::Scope(_) | Requirement::Established(_)) => false,
     }

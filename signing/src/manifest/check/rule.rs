@@ -275,6 +275,9 @@ pub enum Rule {
     /// Not 64 lower-case hex digits.
     #[error("the required digest is not 64 lower-case hex digits")]
     RequirementDigest,
+    /// Targets nowhere, or all in one.
+    #[error("the pattern has no group `(?<targets>…)`, or nothing stands between two targets")]
+    RequirementTargets,
     /// Nothing can match.
     #[error("`{0}` is forbidden, but the contract needs it")]
     ForbidsNeeded(String),

@@ -367,6 +367,26 @@ fn places_exist() {
 }
 
 #[test]
+fn targets_inside_of_a_text_are_found_and_told_apart() {
+    let search = |pattern: &str, targets: Value| {
+        let body = json!({ "body": { "/a": { "pattern": pattern, "targets": targets } } });
+        findings(changed(&[(&full("@search/require"), body)])).into_iter().map(|error| error.rule).collect::<Vec<_>>()
+    };
+    let has = |rules: &[Rule], rule: Rule| assert!(rules.contains(&rule), "{rules:?}");
+    has(&search("^in (.*)$", json!({ "scope": "group" })), Rule::RequirementTargets);
+    has(&search("^in (?<targets>.*)$", json!({ "scope": "group", "between": "" })), Rule::RequirementTargets);
+    has(&search("^in (?<targets>.*)$", json!({ "scope": "gone" })), Rule::UnknownDimension(name("gone")));
+    has(
+        &search("in (?<targets>.*)", json!({ "scope": "group" })),
+        Rule::Pattern(PatternError::Unanchored("in (?<targets>.*)".into())),
+    );
+    has(&search("^in (?<targets>.*)$", json!({ "scope": "group", "x": 1 })), Rule::Requirement);
+    // All that is left to say is that the tool has to take its targets.
+    let rules = search("^in (?<targets>.*)$", json!({ "scope": "group", "between": ", " }));
+    assert!(matches!(&rules[..], [Rule::DimensionNotBound { contract, .. }] if *contract == name("search")), "{rules:?}");
+}
+
+#[test]
 fn bodies_are_parsed_where_they_are_spoken_of() {
     let pointer = |text| Rule::Pointer(Pointer::parse(text).unwrap_err());
     check_each(vec![
