@@ -59,14 +59,8 @@ fn mitmproxy_replays_a_copy_of_what_is_stored() {
     let fakes = Fakes::new();
     let key = format!("Authorization: Bearer {}\r\n", mitmproxy::DEFAULT_KEY);
     let send = |method: &str, path: &str, headers: &str, body: &Value| {
-        fakes.send(
-            "misp",
-            "mitmproxy",
-            method,
-            path,
-            &format!("{headers}Content-Type: application/json\r\n"),
-            body.to_string().as_bytes(),
-        )
+        let headers = format!("{headers}Content-Type: application/json\r\n");
+        fakes.send("mitmproxy", method, path, &headers, body.to_string().as_bytes())
     };
     let flow = "/casemate/flows/6c386939-a24c-4072-b140-000000000000";
     assert_eq!(fakes.send("mitmproxy", "GET", "/flows", "", b"").status, 403);
@@ -556,6 +550,7 @@ fn the_binary_says_where_it_is_and_ends_with_its_parent() {
             "limacharlie",
             "limacharlie-jwt",
             "mirror",
+            "misp",
             "mitmproxy",
             "oauth",
             "sentinelone",
