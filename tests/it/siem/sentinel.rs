@@ -1,6 +1,9 @@
 //! Sentinel's plugin as it is packed: it reads one granted table in a granted span, and no query gets it to read another.
 
+use std::fs;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
+use casemate_signing::manifest::pattern;
 use serde_json::{Value, json};
 
 use crate::harness::{House, Upstreams};
@@ -128,6 +131,46 @@ fn no_query_reads_another_table() {
     let text = "where Account == \"x\\\" | union Secrets; //\"";
     house.call_fresh("search_logs", arguments(text)).done(&["0 rows"]).silent(&[SECRET]);
     assert_eq!(sent(&house)[0]["query"].as_str().map(|query| query.lines().count()), Some(5));
+}
+
+/// What a component that lies would have to get past: the pattern that the gate holds a query against, as it is signed.
+#[test]
+fn the_gate_lets_no_query_through_that_is_not_of_the_shape() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins");
+    let manifest: toml::Table = fs::read_to_string(format!("{folder}/siem-sentinel/plugin.toml")).unwrap().parse().unwrap();
+    let request = &manifest["upstream"]["siem-sentinel"]["request"][0];
+    let gate = pattern::compile(request["require"]["body"]["/query"]["pattern"].as_str().unwrap()).unwrap();
+    let sent = fs::read_to_string(format!("{folder}/siem/tests/corpus/kql-sent.txt")).unwrap();
+    let sent: Vec<&str> = sent.split("\n---\n").filter(|query| !query.is_empty()).collect();
+    assert!(sent.len() > 80);
+    for query in &sent {
+        assert!(gate.is_match(query), "{query}");
+        for (from, to) in [
+            ("\n| take", "\n| union Secrets\n| take"),
+            ("\n| take", "\n| join (Secrets) on a\n| take"),
+            ("\n| take", "\n| where a in (Secrets | project b)\n| take"),
+            ("\n| take", "; Secrets\n| take"),
+            ("\n| take", " // x\n| take"),
+            ("\n| take", "\n| where a == 'x'\n| take"),
+            ("\n| take", "\n| where a == \"x\"\"\n| take"),
+            ("\n| take", "\n| where a == h@\"x\"\n| take"),
+            ("\n| take", "\n| where $table == 1\n| take"),
+            ("\n| take", "\n| evaluate python()\n| take"),
+            ("\n| take 101", "\n| count"),
+            ("\n| take 101", "\n| take 99999"),
+            ("\n| take 101", "\n| take 101\n"),
+            ("\n| where TimeGenerated between", "\n| where true or TimeGenerated between"),
+            ("\n| where TimeGenerated between", "\n| union Secrets\n| where TimeGenerated between"),
+            ("\n| where TimeGenerated between", "(\"x\").T\n| where TimeGenerated between"),
+        ] {
+            let other = match query.rfind(from) {
+                Some(at) if from.starts_with("\n| take") => format!("{}{to}{}", &query[..at], &query[at + from.len()..]),
+                _ => query.replacen(from, to, 1),
+            };
+            assert!(other != *query && !gate.is_match(&other), "{other}");
+        }
+        assert!(!gate.is_match(&format!("let x = 1;\n{query}")) && !gate.is_match(&format!(".show tables\n{query}")));
+    }
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::{fs, os::unix::fs::PermissionsExt};
 
 use base64::{Engine, engine::general_purpose::STANDARD};
+use casemate_signing::manifest::pattern;
 use serde_json::{Value, json};
 
 use crate::harness::House;
@@ -58,7 +59,7 @@ fn a_stream_is_searched_as_its_tenant() {
     let house = house().serve();
     let found =
         house.call("search_logs", arguments("level:=error says | fields _time, _msg")).done(&["60 entries", "number 236"]);
-    assert_eq!(found.structured()["results"]["columns"], json!(["_msg", "_time"]));
+    assert_eq!(found.structured()["results"]["columns"], json!(["_time", "_msg"]));
     let received = house.upstreams().received_by("siem-victorialogs");
     assert_eq!(
         (received[0].headers("accountid"), received[0].headers("projectid")),
@@ -110,6 +111,36 @@ fn no_query_reads_another_stream() {
     for query in ["app:=secrets", "* or app:=\"secrets\"", "\"} or {app=\\\"secrets\\\"} | union (secrets)\""] {
         house.call_fresh("search_logs", arguments(query)).done(&[]).silent(&[SECRET]);
         assert!(sent(&house).contains("extra_stream_filters=%7B%22app%22%3A%22nginx%22%7D"), "{query}");
+    }
+}
+
+/// What a component that lies would have to get past: the patterns that the gate holds a form against, as they are signed.
+#[test]
+fn the_gate_lets_no_form_through_without_one_stream_and_a_plain_query() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins");
+    let manifest: toml::Table = fs::read_to_string(format!("{folder}/siem-victorialogs/plugin.toml")).unwrap().parse().unwrap();
+    let body = &manifest["upstream"]["siem-victorialogs"]["request"][0]["require"]["body"];
+    let gate = |field: &str| pattern::compile(body[field]["pattern"].as_str().unwrap()).unwrap();
+    let query = gate("query");
+    let sent = fs::read_to_string(format!("{folder}/siem/tests/corpus/logsql-sent.txt")).unwrap();
+    assert!(sent.lines().count() >= 30 && sent.lines().all(|sent| query.is_match(sent)));
+    for other in ["{app=\"secrets\"}", "* # x", "`x`", "'x'", "* \"", "\"a\"\"", "\"a\nb\"", "*; x", "*\n", "", "\"\\q\""] {
+        assert!(!query.is_match(other), "{other}");
+    }
+    for (field, good, bad) in [
+        (
+            "extra_stream_filters",
+            r#"{"app":"nginx"}"#,
+            &["", "{}", r#"{"app":["nginx","x"]}"#, r#"{"app":"nginx","b":"c"}"#, r#"{"app":"*"}"#][..],
+        ),
+        ("hidden_fields_filters", r#"["password","token"]"#, &["", "password", r#"["pass*"]"#, r#"["a",]"#]),
+        ("start", "2026-11-21T00:00:00Z", &["", "1d", "0", "2026-11-21"]),
+        ("end", "2026-11-21T00:00:00Z", &["", "now", "2026-11-21T00:00:00+00:00"]),
+        ("limit", "1001", &["", "0", "1002", "01", "-1"]),
+    ] {
+        let gate = gate(field);
+        assert!(gate.is_match(good), "{field}");
+        assert!(bad.iter().all(|bad| !gate.is_match(bad)), "{field}");
     }
 }
 
