@@ -136,6 +136,7 @@ casemate --format json sbom virustotal > "$work/sbom.json"
 many "cyclonedx-python-lib on what the plugin is made of" "$python" "$here/sbom_check.py" "$work/sbom.json" "$package" "$here/../../Cargo.lock"
 many "vt-py against the VirusTotal fake" "$python" "$here/vt_py_check.py" "$origin" "$vt_key"
 many "slack-sdk against the Slack fake" "$python" "$here/slack_check.py" "$(field slack <<< "$origins")" bot-token-of-the-fake
+many "pywinrm against the WinRM fake" "$python" "$here/winrm_check.py" "$(field atomic <<< "$origins")" password-of-the-fake
 many "splunk-sdk against the Splunk fake" "$python" "$here/splunk_check.py" "$(field siem-splunk <<< "$origins")" token-of-the-splunk-fake \
   password-of-the-splunk-fake
 many "LimaCharlie's SDK against the LimaCharlie fake" "$venv-limacharlie/bin/python" "$here/limacharlie_check.py" "$(field limacharlie <<< "$origins")" \

@@ -163,7 +163,7 @@ fn running_is_off_and_dry_until_somebody_says_otherwise() {
     let requests = planned.structured()["plan"]["requests"].as_array().unwrap().clone();
     let contracts: Vec<_> = requests.iter().map(|request| request["contract"].as_str().unwrap()).collect();
     assert_eq!(contracts, ["create-shell", "run-test", "signal", "delete-shell"]);
-    assert_eq!(requests[1]["targets"], json!({ "host": ["LAB-WIN-1"], "technique": ["T1082"] }));
+    assert_eq!(requests[1]["targets"], json!({ "host": ["lab-win-1"], "technique": ["T1082"] }));
     assert_eq!(requests[1]["headers"]["x-casemate-script"], script(requests[1]["body"]["text"].as_str().unwrap()));
     assert!(off.reached().is_empty() && low.reached().is_empty() && dry.reached().is_empty());
 }
@@ -196,8 +196,8 @@ fn what_the_machine_declines_is_told() {
     for (error, reason) in [
         ("unauthorized", "unauthorized"),
         ("forbidden", "unauthorized"),
-        ("denied", "unauthorized"),
-        ("quota", "upstream"),
+        ("denied", "5"),
+        ("quota", "2150859174"),
         ("broken", "upstream"),
     ] {
         house.scripted(WSMAN, json!({ "error": error }));

@@ -81,6 +81,7 @@ fn every_client_takes_every_shipped_tool() {
     for plugin in [
         "burp",
         "caido",
+        "atomic",
         "caldera",
         "firewall",
         "github",

@@ -373,6 +373,11 @@ fn every_tool_of_hackerone_has_cases_and_they_pass() {
 }
 
 #[test]
+fn every_tool_of_atomic_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("atomic");
+}
+
+#[test]
 fn every_tool_of_sigma_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("sigma");
 }
