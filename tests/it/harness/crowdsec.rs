@@ -4,11 +4,9 @@
 
 use std::{
     fs::{self, File},
-    io::{self, Read, Write},
     net::{TcpListener, TcpStream},
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
-    thread,
 };
 
 use serde_json::Value;
@@ -66,7 +64,6 @@ const COLLEAGUE: (&str, &str) = ("colleague", "password-of-a-colleague");
 pub(crate) struct CrowdSec {
     folder: TempDir,
     port: u16,
-    relay: u16,
     running: Vec<Child>,
 }
 
@@ -87,7 +84,7 @@ impl CrowdSec {
             let text = text.replace('@', &folder.path().display().to_string()).replace("PORT", &port.to_string());
             fs::write(folder.path().join(file), text).unwrap();
         }
-        let mut crowdsec = Self { folder, port, relay: relay(port), running: Vec::new() };
+        let mut crowdsec = Self { folder, port, running: Vec::new() };
         crowdsec.machine(name, password);
         let mut command = crowdsec.program("crowdsec");
         command.arg("-c").arg(crowdsec.file("config.yaml")).arg("-no-cs");
@@ -96,9 +93,9 @@ impl CrowdSec {
         crowdsec
     }
 
-    /// Where it is, for Casemate: behind a relay, see [`relay`].
+    /// Where it is.
     pub(crate) fn origin(&self) -> String {
-        format!("http://127.0.0.1:{}", self.relay)
+        format!("http://127.0.0.1:{}", self.port)
     }
 
     /// A machine with this password.
@@ -178,37 +175,6 @@ impl CrowdSec {
         let child = command.stdin(Stdio::null()).stdout(log.try_clone().unwrap()).stderr(log).spawn().unwrap();
         self.running.push(child);
     }
-}
-
-/// What stands before the local API: it gives the client's name a version, and changes nothing else. CrowdSec logs no machine in whose
-/// `User-Agent` is not `product/version`; Casemate's names no version.
-fn relay(port: u16) -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let own = listener.local_addr().unwrap().port();
-    thread::spawn(move || {
-        for client in listener.incoming().flatten() {
-            let Ok(server) = TcpStream::connect(("127.0.0.1", port)) else { continue };
-            let (mut answers, mut back) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-            thread::spawn(move || {
-                let _ = io::copy(&mut answers, &mut back);
-                let _ = back.shutdown(std::net::Shutdown::Both);
-            });
-            thread::spawn(move || with_version(client, server));
-        }
-    });
-    own
-}
-
-/// The head of a request is in one piece: it is short, and written at once.
-fn with_version(mut client: TcpStream, mut server: TcpStream) {
-    let mut piece = [0; 16 << 10];
-    while let Ok(length @ 1..) = client.read(&mut piece) {
-        let text = String::from_utf8_lossy(&piece[..length]).replace("user-agent: casemate\r\n", "user-agent: casemate/1\r\n");
-        if server.write_all(text.as_bytes()).is_err() {
-            break;
-        }
-    }
-    let _ = server.shutdown(std::net::Shutdown::Both);
 }
 
 /// Debian has a folder for each kind of machine.

@@ -1,8 +1,8 @@
 //! CrowdSec's local API as version 1.4.6 has it: <https://docs.crowdsec.net/docs/local_api/intro>.
 //!
-//! Decisions and the alerts that made them. The tests ask the real one, too; this one can be told to lie, and it logs in machines whose
-//! `User-Agent` is not `product/version`, which the real one does not. What surprises:
+//! Decisions and the alerts that made them. The tests ask the real one, too; this one can be told to lie. What surprises:
 //!
+//! - a machine whose `User-Agent` is not `product/version` gives the wrong password;
 //! - bouncers read decisions by a key, machines write alerts by a token that they get for a password, and neither may do the other's;
 //! - where there is nothing, an answer is `null`;
 //! - what is wrong with a request is said with status 500;
@@ -96,7 +96,9 @@ impl CrowdSec {
     fn log_in(&self, request: &Request) -> Response {
         let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
         let known = MACHINES.iter().any(|machine| body["machine_id"] == *machine) && self.key.is(body["password"].as_str());
-        if !known {
+        // As the real one does, which says no more, either.
+        let versioned = request.header("user-agent").is_some_and(|agent| agent.split('/').count() == 2);
+        if !(known && versioned) {
             return Response::json(401, &json!({ "code": 401, "message": "incorrect Username or Password" }));
         }
         let mut state = self.state();
@@ -359,7 +361,8 @@ mod tests {
     fn logged_in() -> CrowdSec {
         let fake = CrowdSec::default();
         let body = json!({ "machine_id": "casemate", "password": DEFAULT_KEY });
-        let (status, answer) = ask(&fake, "POST", "/v1/watchers/login", ("accept", "*/*"), &body);
+        let (status, answer) = ask(&fake, "POST", "/v1/watchers/login", ("user-agent", "casemate/1"), &body);
+        assert_eq!(ask(&fake, "POST", "/v1/watchers/login", ("user-agent", "casemate"), &body).0, 401);
         assert_eq!((status, format!("Bearer {}", answer["token"].as_str().unwrap())), (200, MACHINE.1.to_owned()));
         fake
     }

@@ -38,8 +38,8 @@ use crate::recording::{Received, Tape, Transport};
 const CONNECT: Duration = Duration::from_secs(10);
 /// Connections kept open to one upstream.
 const IDLE_CONNECTIONS: usize = 8;
-/// What upstreams see; it does not name the host's version, which is nobody's business.
-const USER_AGENT: &str = "casemate";
+/// What upstreams see. Some demand the form `product/version` (RFC 9110, 10.1.5); the host's version is nobody's business.
+const USER_AGENT: &str = "casemate/1";
 
 /// What says under which trace a request is made.
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
