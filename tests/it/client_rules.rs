@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::{Map, Value};
 
-use crate::harness::{Guest, House, packages};
+use crate::harness::{Guest, House, packages, plugins};
 
 /// A client, and what it does to a tool.
 struct Client {
@@ -78,27 +78,7 @@ fn walk(node: &Map<String, Value>, at: &str, found: &mut Vec<String>) {
 #[test]
 fn every_client_takes_every_shipped_tool() {
     let mut tools = 0;
-    for plugin in [
-        "burp",
-        "caido",
-        "atomic",
-        "caldera",
-        "firewall",
-        "github",
-        "hackerone",
-        "ip-reputation",
-        "limacharlie",
-        "misp",
-        "mitmproxy",
-        "sentinelone",
-        "shodan",
-        "siem-sentinel",
-        "siem-splunk",
-        "siem-victorialogs",
-        "slack",
-        "stratus",
-        "virustotal",
-    ] {
+    for plugin in plugins() {
         let file = packages().join(format!("{plugin}-0.1.0.wasm.statement.json"));
         let statement = fs::read(&file).unwrap_or_else(|error| panic!("{}: {error}\nhelp: make plugins", file.display()));
         let statement: Value = serde_json::from_slice(&statement).unwrap();

@@ -23,7 +23,7 @@ pub(crate) use desktop::Desktop;
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
 pub(crate) use house::{House, merge, only_json_rpc};
 pub(crate) use http::{Http, Messages};
-pub(crate) use plugin::{BAD, MEANT};
+pub(crate) use plugin::{BAD, MEANT, plugins};
 pub(crate) use program::{Ran, packages, program, wasm};
 pub(crate) use raw::Raw;
 pub(crate) use records::{UNDER_WAY, said, until};

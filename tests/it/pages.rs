@@ -1,22 +1,22 @@
 //! The pages of the plugins in this repository, and what their manifests say.
 
-use std::{env, fs, path::PathBuf, process::Command};
+use std::{
+    env, fs,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use toml::{Table, Value};
 
-use crate::harness::{House, Ran, merge, packages, program, wasm};
+use crate::harness::{House, Ran, merge, packages, plugins, program, wasm};
 
 /// Around what `casemate inspect --never` says, in a plugin's README.
 const BEGIN: &str = "<!-- casemate inspect --never -->\n";
 const END: &str = "<!-- end -->\n";
 
-/// The folders of the plugins.
-fn plugins() -> Vec<PathBuf> {
-    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins")).unwrap();
-    let mut folders: Vec<_> =
-        folders.map(|folder| folder.unwrap().path()).filter(|path| path.join("plugin.toml").exists()).collect();
-    folders.sort();
-    folders
+/// A file of a plugin.
+fn of(plugin: &str, file: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(plugin).join(file)
 }
 
 /// Every page says what the plugin can never do as its manifest has it. `PAGES=overwrite` writes it.
@@ -24,14 +24,13 @@ fn plugins() -> Vec<PathBuf> {
 fn a_page_says_what_the_manifest_says() {
     let packages = tempfile::tempdir().unwrap();
     let mut stale = Vec::new();
-    for plugin in plugins() {
-        let name = plugin.file_name().unwrap().to_str().unwrap().to_owned();
+    for name in plugins() {
         let casemate =
             |arguments: &[&str]| Ran::of(Command::new(program("casemate")).current_dir(&packages).args(arguments)).done();
         let component = wasm(&format!("casemate_{name}"));
-        casemate(&["pack", plugin.to_str().unwrap(), "--component", component.to_str().unwrap(), "--out", "."]);
+        casemate(&["pack", of(&name, "").to_str().unwrap(), "--component", component.to_str().unwrap(), "--out", "."]);
         let never = casemate(&["inspect", "--package", &format!("{name}-0.1.0.wasm"), "--never"]).stdout;
-        let (page, expected) = (plugin.join("README.md"), format!("{BEGIN}{never}{END}"));
+        let (page, expected) = (of(&name, "README.md"), format!("{BEGIN}{never}{END}"));
         let text = fs::read_to_string(&page).unwrap();
         if text.contains(&expected) {
             continue;
@@ -52,7 +51,7 @@ fn a_page_says_what_the_manifest_says() {
 fn a_component_is_small() {
     const MOST: u64 = 600 << 10;
     for plugin in plugins() {
-        let package = packages().join(format!("{}-0.1.0.wasm", plugin.file_name().unwrap().to_str().unwrap()));
+        let package = packages().join(format!("{plugin}-0.1.0.wasm"));
         let size = fs::metadata(&package).unwrap().len();
         assert!(size < MOST, "{}: {size} bytes, {MOST} at most", package.display());
     }
@@ -61,9 +60,8 @@ fn a_component_is_small() {
 /// What a page has to be copied is a configuration that the host takes, in which the plugin is served.
 #[test]
 fn what_a_page_has_to_copy_works() {
-    for plugin in plugins() {
-        let name = plugin.file_name().unwrap().to_str().unwrap().to_owned();
-        let house = House::of_plugin(&name, |_| to_copy(&fs::read_to_string(plugin.join("README.md")).unwrap()));
+    for name in plugins() {
+        let house = House::of_plugin(&name, |_| to_copy(&fs::read_to_string(of(&name, "README.md")).unwrap()));
         house.install().done();
         let checked = house.casemate(&["check"]);
         assert_eq!(checked.code, 0, "{name}: {checked:#?}");

@@ -1,5 +1,7 @@
 //! A house with a plugin of this repository, whose upstream has the plugin's name: what reaches it, and what it answers.
 
+use std::fs;
+
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use toml::Table;
@@ -22,6 +24,15 @@ pub(crate) const BAD: [&str; 10] = [
 
 /// Answers that are well-formed, and meant for whoever reads them.
 pub(crate) const MEANT: [&str; 4] = ["hostile-text", "echo-key", "duplicate-keys", "set-cookie"];
+
+/// The plugins of this repository, in order.
+pub(crate) fn plugins() -> Vec<String> {
+    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins")).unwrap().map(|folder| folder.unwrap());
+    let plugins = folders.filter(|folder| folder.path().join("plugin.toml").exists());
+    let mut names: Vec<String> = plugins.map(|folder| folder.file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
 
 impl House {
     /// A house with the plugin, whose upstream takes the house's secret, and what its operator wrote; `@` stands for the plugin's name.
