@@ -26,6 +26,7 @@ pub struct Arguments {
     /// Such as ip-dst, sha256 or url
     r#type: Type,
     category: Category,
+    /// What it is: an address, a hash, a URL, as the type has it
     value: Line<1000>,
     /// Why it is there
     #[serde(default)]

@@ -43,22 +43,31 @@ pub struct Parameter {
 #[derive(Debug, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Headers {
+    /// The media types that the client takes
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accept: Option<Value>,
+    /// The languages that the client takes
     #[serde(default, skip_serializing_if = "Option::is_none")]
     accept_language: Option<Value>,
+    /// What the body is
     #[serde(default, skip_serializing_if = "Option::is_none")]
     content_type: Option<Value>,
+    /// Answer only if it has changed since
     #[serde(default, skip_serializing_if = "Option::is_none")]
     if_modified_since: Option<Value>,
+    /// Answer only if it is another version
     #[serde(default, skip_serializing_if = "Option::is_none")]
     if_none_match: Option<Value>,
+    /// The site that asks
     #[serde(default, skip_serializing_if = "Option::is_none")]
     origin: Option<Value>,
+    /// The page that asks
     #[serde(default, skip_serializing_if = "Option::is_none")]
     referer: Option<Value>,
+    /// The program that asks
     #[serde(default, skip_serializing_if = "Option::is_none")]
     user_agent: Option<Value>,
+    /// How a script asks
     #[serde(default, skip_serializing_if = "Option::is_none")]
     x_requested_with: Option<Value>,
 }
