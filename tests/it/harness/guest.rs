@@ -24,7 +24,7 @@ use wasmparser::{Parser, Payload};
 use wit_component::{ComponentEncoder, StringEncoding, embed_component_metadata};
 use wit_parser::Resolve;
 
-use super::program::{Ran, built_guest, program, wasm};
+use super::program::{Ran, built_guest, packages, program};
 
 /// The manifest and the tools of every guest, but for those that have tools of their own.
 const SHARED: [&str; 2] = [include_str!("../../guests/plugin.toml"), include_str!("../../guests/tools.json")];
@@ -191,17 +191,13 @@ impl Guest {
 }
 
 impl Package {
-    /// A plugin of this repository, packed as its author packs it, and signed with this key.
+    /// A plugin of this repository, as `make plugins` has packed it, and signed with this key.
     pub(crate) fn of_plugin(name: &str, key: &PrivateKey) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(name);
-        let mut pack = Command::new(program("casemate"));
-        pack.arg("pack").arg(source).arg("--component").arg(wasm(&format!("casemate_{name}"))).arg("--out").arg(folder.path());
-        Ran::of(&mut pack).done();
-        let component = folder.path().join(format!("{name}-0.1.0.wasm"));
-        let statement = fs::read(component.with_extension("wasm.statement.json")).unwrap();
+        let component = packages().join(format!("{name}-0.1.0.wasm"));
+        let read = |file: &Path| fs::read(file).unwrap_or_else(|error| panic!("{}: {error}\nhelp: make plugins", file.display()));
+        let statement = read(&component.with_extension("wasm.statement.json"));
         Self {
-            component: fs::read(component).unwrap(),
+            component: read(&component),
             bundle: Bundle::sign(statement.clone(), key).to_json().into_bytes(),
             approval: Approval::of(&statement::parse(&statement).unwrap()).digest(),
             statement,

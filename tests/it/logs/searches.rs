@@ -104,9 +104,9 @@ fn names_of_sources_are_the_operators_and_have_the_form_of_names() {
 fn the_sheet_says_that_files_are_read_and_which() {
     let desk = Desk::open();
     let sheet = desk.0.casemate(&["inspect", "logs"]).done().stdout;
-    for part in ["any number of files, each under a name of yours", "use the network", "that you do not bind to it, or write any"]
+    for part in ["any number of files, each under a name of yours", "Use the network", "that you do not bind to it, or write any"]
     {
         assert!(sheet.contains(part), "{part}: {sheet}");
     }
-    assert!(!sheet.contains("read or write a file of this machine"), "{sheet}");
+    assert!(!sheet.contains("Read or write a file of this machine"), "{sheet}");
 }
