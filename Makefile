@@ -41,7 +41,7 @@ plugins: build ## Every plugin, packed and not signed, under target/packages; a 
 	@for plugin in $(PLUGINS); do \
 	    $(BIN)/casemate pack plugins/$$plugin --out $(CARGO_TARGET_DIR)/packages; \
 	    meant=$$(sed 's/^\([a-z-]*\) .*/--allow \1/' plugins/$$plugin/lint.txt 2> /dev/null || true); \
-	    $(BIN)/casemate lint --deny $$meant plugins/$$plugin --component $(CARGO_TARGET_DIR)/packages/$$plugin-*.wasm; \
+	    $(BIN)/casemate lint --deny $$meant $(CARGO_TARGET_DIR)/packages/$$plugin-*.wasm; \
 	done
 
 test: build guests plugins nextest interop-setup ## Every test
