@@ -65,7 +65,7 @@ fn reads_no_other(search: &str, sent: &str) {
     }
 }
 
-/// A query with its strings emptied. A name in quotes that is compared is kept, for it is one.
+/// A query with its strings emptied. A name in quotes that is compared is kept, for it is one; what else stands in it means nothing there.
 fn without_strings(query: &str) -> String {
     let mut bare = String::new();
     let mut letters = query.chars();
@@ -82,7 +82,8 @@ fn without_strings(query: &str) -> String {
                     letters.next();
                     inner.push('~');
                 }
-                Some(letter) => inner.push(letter),
+                Some(letter) if letter.is_ascii_alphanumeric() || letter == '_' => inner.push(letter),
+                Some(_) => inner.push('~'),
                 None => panic!("an open string in {query}"),
             }
         }

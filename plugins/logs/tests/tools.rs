@@ -331,8 +331,8 @@ fn arguments_that_make_no_sense_are_refused() {
 
 #[test]
 fn the_logs_are_listed() {
-    let cx =
-        logs([("auth", "abc"), ("auth--1", "ab"), ("app--1", "a"), ("web", "")]).with_source("gone", ScriptedSource::unreadable());
+    let cx = logs([("auth", "abc"), ("auth--1", "ab"), ("app--1", "a"), ("web", "")])
+        .with_source("gone", ScriptedSource::unreadable());
     let outcome = casemate_plugin::testing::call(TOOLS, "list_logs", &json!({}), &cx).unwrap();
     let report: Value = serde_json::from_str(&outcome.structured).unwrap();
     let expected = json!([
