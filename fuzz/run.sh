@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Every fuzz target, as many at a time as there are cores: run.sh SECONDS [TARGET…]
 #
-# FUZZ_DIR is the workspace that they are in: `fuzz`, or `fuzz/server`, which is built with the whole server.
+# FUZZ_DIR is the workspace that they are in: `fuzz`, or `fuzz/server`, which is built with the whole server. FUZZ_FLAGS are more flags
+# for cargo: targets that are not built with them are left out.
 #
 # Without a sanitizer: there is no unsafe code in what is tested, and so the stable toolchain will do. A target begins with
 # its seeds, and with what earlier runs found under `corpus`; what breaks it is left under `artifacts`. The last line is the sum.
@@ -22,10 +23,13 @@ export CARGO_TARGET_DIR=$PWD/$dir/target
 coverage="-Cpasses=sancov-module -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters"
 coverage+=" -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares -Ccodegen-units=1 --cfg fuzzing"
 host=$(rustc -vV | sed -n 's/^host: //p')
-RUSTFLAGS=$coverage cargo build --locked --release --manifest-path "$dir/Cargo.toml" --target "$host" --bins
+RUSTFLAGS=$coverage cargo build --locked --release --manifest-path "$dir/Cargo.toml" --target "$host" --bins ${FUZZ_FLAGS:-}
 
 if [ $# = 0 ]; then
   mapfile -t targets < <(cd "$dir/fuzz_targets" && printf '%s\n' *.rs | sed 's/\.rs$//')
+  for at in "${!targets[@]}"; do
+    [ -x "$CARGO_TARGET_DIR/$host/release/${targets[at]}" ] || { echo "left out: ${targets[at]}" && unset "targets[at]"; }
+  done
 else
   targets=("$@")
 fi
