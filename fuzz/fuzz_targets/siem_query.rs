@@ -39,6 +39,8 @@ fuzz_target!(|text: &str| {
     assert_eq!(depth, 0, "{sent}");
     let (search, stages) = bare.split_at(end.unwrap_or_else(|| panic!("{sent}")));
     assert!(stages == ")" || stages.starts_with(") | "), "{sent}");
+    // Single quotes are quotes where something is computed, and nowhere else.
+    assert!(!search.contains('\''), "{sent}");
     reads_no_other(search, &sent);
     for stage in stages.split('|').skip(1).map(str::trim) {
         let (command, arguments) = stage.split_once(' ').unwrap_or((stage, ""));
@@ -65,30 +67,40 @@ fn reads_no_other(search: &str, sent: &str) {
     }
 }
 
-/// A query with its strings emptied. A name in quotes that is compared is kept, for it is one; what else stands in it means nothing there.
+/// A query with its strings emptied. A name in quotes that is compared or computed with is kept, for it is one; of what else stands in it,
+/// nothing means anything there.
 fn without_strings(query: &str) -> String {
     let mut bare = String::new();
     let mut letters = query.chars();
-    while let Some(letter) = letters.next() {
-        if letter != '"' {
-            bare.push(letter);
+    while let Some(quote) = letters.next() {
+        if !['"', '\''].contains(&quote) {
+            bare.push(quote);
             continue;
         }
         let mut inner = String::new();
         loop {
             match letters.next() {
-                Some('"') => break,
-                Some('\\') => {
+                Some(letter) if letter == quote => break,
+                Some('\\') if quote == '"' => {
                     letters.next();
                     inner.push('~');
                 }
                 Some(letter) if letter.is_ascii_alphanumeric() || letter == '_' => inner.push(letter),
+                // Quotes of the other kind, and what would begin something, have no place in a name.
+                Some(letter) if quote == '\'' => {
+                    assert!(!"\"|[]`\\".contains(letter), "{letter:?} in a name of {query}");
+                    inner.push('~');
+                }
                 Some(_) => inner.push('~'),
-                None => panic!("an open string in {query}"),
+                None => panic!("an open quote in {query}"),
             }
         }
         let compared = letters.as_str().starts_with(['=', '!', '<', '>']) || letters.as_str().starts_with(" IN (");
-        bare.push_str(if compared { &inner } else { "~" });
+        match quote {
+            '\'' => bare.push_str(&format!("'{inner}'")),
+            _ if compared => bare.push_str(&inner),
+            _ => bare.push('~'),
+        }
     }
     bare
 }

@@ -300,7 +300,8 @@ impl Upstream for LimaCharlie {
     }
 
     fn answer(&self, request: &Request, _origin: &str) -> Reply {
-        let number = request.header("authorization").and_then(|value| value.strip_prefix("Bearer token-number-")?.parse::<u64>().ok());
+        let number =
+            request.header("authorization").and_then(|value| value.strip_prefix("Bearer token-number-")?.parse::<u64>().ok());
         let good = number.is_some_and(|number| {
             (1..=self.0.tokens.load(Ordering::SeqCst)).contains(&number) && number > self.0.revoked.load(Ordering::SeqCst)
         });

@@ -15,7 +15,9 @@ pub(super) fn quoted(cursor: &mut Cursor<'_>) -> Result<String, Refused> {
             Some('\\') if cursor.peek().is_some() => {
                 cursor.bump();
             }
-            Some('\n' | '\r' | '\t') => return Err(Refused::new(at, "a string stands on one line, without tabs; close the quote before")),
+            Some('\n' | '\r' | '\t') => {
+                return Err(Refused::new(at, "a string stands on one line, without tabs; close the quote before"));
+            }
             Some(_) => {}
             None => return begin.refuse("this quote is not closed"),
         }
