@@ -37,18 +37,25 @@ pub(super) fn is_field_letter(letter: char) -> bool {
     letter.is_ascii_alphanumeric() || "_.:*{}@-".contains(letter)
 }
 
-/// A name as it stands in lists. `index::main` is another spelling of a comparison.
+/// Whether each colon stands inside a name. `index::main` is another spelling of a comparison, and `index:=main` would be two to whom a
+/// colon is none of the name.
+fn has_colons_inside(name: &str) -> bool {
+    !name.contains("::") && !name.ends_with(':')
+}
+
+/// A name as it stands in lists.
 pub(super) fn is_bare_field(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphanumeric() || "_*@".contains(first))
         && name.len() <= 128
         && name.chars().all(is_field_letter)
-        && !name.contains("::")
+        && has_colons_inside(name)
 }
 
 /// A name that is compared without quotes.
 pub(super) fn is_simple_field(name: &str) -> bool {
     name.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_')
         && name.chars().all(|letter| letter.is_ascii_alphanumeric() || "_.:{}".contains(letter))
+        && has_colons_inside(name)
 }
 
 /// A name as it stands in quotes: with blanks inside, and not one at an end.
@@ -58,7 +65,7 @@ pub(super) fn is_quoted_field(name: &str) -> bool {
         && name.len() <= 128
         && !name.ends_with(' ')
         && name.chars().all(is_letter)
-        && !name.contains("::")
+        && has_colons_inside(name)
 }
 
 /// Of values and words that are searched for, without quotes.
