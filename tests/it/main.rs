@@ -43,6 +43,7 @@ mod names;
 mod oauth;
 mod operator_rules;
 mod pages;
+mod postgres;
 mod posture;
 mod recording;
 mod redteam;

@@ -1,0 +1,1 @@
+//! PostgreSQL: statements that read granted tables, and nothing else.

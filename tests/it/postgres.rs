@@ -1,0 +1,1 @@
+//! PostgreSQL, by its plugin and a real server.
