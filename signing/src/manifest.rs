@@ -35,7 +35,7 @@ pub use name::{
 pub use prompt::{Attachment, Piece, Prompt, PromptArgument, PromptDocument, PromptPicture, StrayBrace, pieces};
 pub use upstream::{
     BasicCredential, Body, Credential, Exchange, ExchangeCredential, HeaderCredential, Origin, PathCredential, QueryCredential,
-    SECRET_SEGMENT, SchemeCredential, SigV4, SigV4Credential, Supplied, Upstream,
+    Protocol, SECRET_SEGMENT, SchemeCredential, SigV4, SigV4Credential, Supplied, Upstream,
 };
 
 /// The in-toto predicate type of a Casemate manifest.

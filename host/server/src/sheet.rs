@@ -11,8 +11,8 @@ use std::fmt::Write;
 use casemate_policy::text::visible;
 use casemate_sandbox::{Limits, Maxima};
 use casemate_signing::manifest::{
-    Attachment, Binding, Credential, Effect, Established, Exchange, Manifest, Origin, Place, RequestContract, Requirement,
-    ScopeBindings, Tool, Upstream, Volatile,
+    Attachment, Binding, Credential, Effect, Established, Exchange, Manifest, Origin, Place, Protocol, RequestContract,
+    Requirement, ScopeBindings, Tool, Upstream, Volatile,
 };
 use serde_json::Value;
 
@@ -101,7 +101,13 @@ impl Page {
         }
         for (name, upstream) in &manifest.upstream {
             self.line(format_args!("  {name} at {}", origin(upstream)));
-            self.line(format_args!("    credential  {}", credential(upstream.credential.as_ref())));
+            match upstream.protocol {
+                Protocol::Http => {}
+                Protocol::Postgresql => self.line(
+                    "    PostgreSQL: each request is one statement, which the host runs in a transaction that only reads, and holds to the tables it names",
+                ),
+            }
+            self.line(format_args!("    credential  {}", credential(upstream)));
             if let Some(Credential::Exchange(credential)) = &upstream.credential {
                 exchange(&credential.exchange).into_iter().for_each(|line| self.line(format_args!("    {line}")));
             }
@@ -345,9 +351,12 @@ pub(crate) fn origin(upstream: &Upstream) -> String {
     }
 }
 
-fn credential(credential: Option<&Credential>) -> String {
-    match credential {
+fn credential(upstream: &Upstream) -> String {
+    match &upstream.credential {
         None => "none".to_owned(),
+        Some(Credential::Basic(c)) if upstream.protocol == Protocol::Postgresql => {
+            format!("secrets `{}` and `{}` by SCRAM-SHA-256", c.username, c.secret)
+        }
         Some(Credential::Header(c)) => format!("secret `{}` in header {}", c.secret, visible(&c.header)),
         Some(Credential::Scheme(c)) => format!("secret `{}` in Authorization: {}", c.secret, visible(&c.scheme)),
         Some(Credential::Basic(c)) => format!("secrets `{}` and `{}` in Authorization: Basic", c.username, c.secret),

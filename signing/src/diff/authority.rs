@@ -103,7 +103,8 @@ fn bounds(before: &Limits, after: &Limits, found: &mut Found) {
 }
 
 fn upstream_of(at: &str, before: &Upstream, after: &Upstream, found: &mut Found) {
-    let Upstream { origin, default_origin, credential, request } = after;
+    let Upstream { protocol, origin, default_origin, credential, request } = after;
+    found.equal(format!("{at}.protocol"), &before.protocol, protocol);
     found.equal(format!("{at}.origin"), &before.origin, origin);
     match (&before.default_origin, default_origin) {
         // Without a default, the operator has to choose.

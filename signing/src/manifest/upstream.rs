@@ -18,6 +18,9 @@ use super::RequestContract;
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Upstream {
+    /// What the host speaks to it. The component sends it requests in either case.
+    #[serde(default, skip_serializing_if = "Protocol::is_http")]
+    pub protocol: Protocol,
     /// Where it is: fixed for every installation, or bound by the operator.
     pub origin: Origin,
     /// Used when the origin is the operator's to choose and they chose none.
@@ -28,6 +31,23 @@ pub struct Upstream {
     pub credential: Option<Credential>,
     /// Every kind of request it may receive from the component. None where only the host talks to it, for a token.
     pub request: Vec<RequestContract>,
+}
+
+/// What the host speaks to an upstream.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Protocol {
+    /// HTTP: requests go out as they passed the gate.
+    #[default]
+    Http,
+    /// PostgreSQL: the path of a request is a database, and its body one statement that the host runs in a transaction which only reads.
+    Postgresql,
+}
+
+impl Protocol {
+    fn is_http(&self) -> bool {
+        *self == Self::Http
+    }
 }
 
 /// Who decides where an upstream is.

@@ -84,6 +84,14 @@ impl Checked {
         &self.allow_private
     }
 
+    /// The segments of the path, decoded: without the query.
+    pub fn segments(&self) -> impl Iterator<Item = String> {
+        let origin = self.origin.to_string();
+        let path = self.url.strip_prefix(&origin).unwrap_or_default().split('?').next().unwrap_or_default();
+        // Written by this gate, so it can be read.
+        path.split('/').skip(1).filter_map(|segment| percent::decode(segment, false).ok())
+    }
+
     /// The URL with segments before its path: for a credential whose place is the path. What is given stands as it is.
     pub fn url_under(&self, prefix: &str) -> String {
         under(&self.origin, prefix, &self.url)

@@ -5,7 +5,7 @@ use std::{
     sync::Arc,
 };
 
-use casemate_signing::manifest::{self, ContractName, Credential, Manifest, Method, PluginId, UpstreamName};
+use casemate_signing::manifest::{self, ContractName, Credential, Manifest, Method, PluginId, Protocol, UpstreamName};
 use ipnet::IpNet;
 
 use super::{
@@ -16,7 +16,9 @@ use super::{
     closed,
     contract::{Contract, ContractFault, Miss},
     established::{self, Established, Lookup, Wanted},
-    header, percent, query,
+    header,
+    origin::Scheme,
+    percent, query,
     refusal::{Refusal, RefusalReason},
     target::{self, Parts},
 };
@@ -63,12 +65,14 @@ pub enum GateError {
         upstream: UpstreamName,
     },
     /// The operator must say where an upstream is, and did not.
-    #[error("it is not said where upstream `{upstream}` of `{plugin}` is\nhelp: add `upstream.{upstream}.origin = \"https://…\"` under `[plugins.{}]`", plugin.name)]
+    #[error("it is not said where upstream `{upstream}` of `{plugin}` is\nhelp: add `upstream.{upstream}.origin = \"{}://…\"` under `[plugins.{}]`", scheme(protocol), plugin.name)]
     Unbound {
         /// The plugin.
         plugin: PluginId,
         /// The upstream.
         upstream: UpstreamName,
+        /// What is spoken to it.
+        protocol: Protocol,
     },
     /// The manifest fixes the origin, and the operator names another.
     #[error("upstream `{upstream}` of `{plugin}` is always at `{fixed}`\nhelp: remove `upstream.{upstream}.origin`")]
@@ -82,13 +86,29 @@ pub enum GateError {
     },
     /// Not an origin.
     #[error(
-        "the origin of upstream `{upstream}`: {fault}\nhelp: write it as `https://host` or `https://host:port`, in lower case, without anything after"
+        "the origin of upstream `{upstream}`: {fault}\nhelp: write it as `{0}://host` or `{0}://host:port`, in lower case, without anything after",
+        scheme(protocol)
     )]
     Origin {
         /// The upstream.
         upstream: UpstreamName,
+        /// What is spoken to it.
+        protocol: Protocol,
         /// Why.
         fault: OriginFault,
+    },
+    /// An origin where something else is spoken.
+    #[error(
+        "upstream `{upstream}` is bound to `{origin}`, where its protocol is not spoken\nhelp: write `{0}://host` or `{0}://host:port`",
+        scheme(protocol)
+    )]
+    Protocol {
+        /// The upstream.
+        upstream: UpstreamName,
+        /// What is spoken to it.
+        protocol: Protocol,
+        /// As the operator has it.
+        origin: Origin,
     },
     /// A contract that cannot be enforced.
     #[error("request contract `{contract}` of upstream `{upstream}` cannot be enforced: {fault}")]
@@ -323,18 +343,29 @@ fn origin(
     upstream: &manifest::Upstream,
     bound: Option<String>,
 ) -> Result<Origin, GateError> {
+    let protocol = upstream.protocol;
     let text = match (&upstream.origin, bound) {
         (manifest::Origin::Fixed(fixed), Some(other)) if other != *fixed => {
             return Err(GateError::Fixed { plugin: plugin.clone(), upstream: name.clone(), fixed: fixed.clone() });
         }
         (manifest::Origin::Fixed(fixed), _) => fixed.clone(),
         (manifest::Origin::Operator, Some(bound)) => bound,
-        (manifest::Origin::Operator, None) => upstream
-            .default_origin
-            .clone()
-            .ok_or_else(|| GateError::Unbound { plugin: plugin.clone(), upstream: name.clone() })?,
+        (manifest::Origin::Operator, None) => upstream.default_origin.clone().ok_or_else(|| GateError::Unbound {
+            plugin: plugin.clone(),
+            upstream: name.clone(),
+            protocol,
+        })?,
     };
-    Origin::parse(&text).map_err(|fault| GateError::Origin { upstream: name.clone(), fault })
+    let origin = Origin::parse(&text).map_err(|fault| GateError::Origin { upstream: name.clone(), protocol, fault })?;
+    match origin.scheme().protocol() == protocol {
+        true => Ok(origin),
+        false => Err(GateError::Protocol { upstream: name.clone(), protocol, origin }),
+    }
+}
+
+/// As an origin begins.
+fn scheme(protocol: &Protocol) -> &'static str {
+    Scheme::encrypted(*protocol).as_str()
 }
 
 /// Methods are case-sensitive (RFC 9110, section 9.1).

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use casemate_signing::manifest::Protocol;
+
 use crate::{
     scope::{Host, HostFault},
     text::quote,
@@ -14,6 +16,8 @@ pub enum Scheme {
     Http,
     /// With TLS.
     Https,
+    /// PostgreSQL's protocol: with TLS, but for this machine.
+    Postgresql,
 }
 
 impl Scheme {
@@ -22,6 +26,23 @@ impl Scheme {
         match self {
             Self::Http => "http",
             Self::Https => "https",
+            Self::Postgresql => "postgresql",
+        }
+    }
+
+    /// What is spoken.
+    pub fn protocol(self) -> Protocol {
+        match self {
+            Self::Http | Self::Https => Protocol::Http,
+            Self::Postgresql => Protocol::Postgresql,
+        }
+    }
+
+    /// The one with TLS.
+    pub(super) fn encrypted(protocol: Protocol) -> Self {
+        match protocol {
+            Protocol::Http => Self::Https,
+            Protocol::Postgresql => Self::Postgresql,
         }
     }
 
@@ -30,6 +51,7 @@ impl Scheme {
         match self {
             Self::Http => 80,
             Self::Https => 443,
+            Self::Postgresql => 5432,
         }
     }
 }
@@ -45,8 +67,8 @@ pub struct Origin {
 /// Why a text is no origin.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum OriginFault {
-    /// Neither `http` nor `https`, in lower case.
-    #[error("the scheme {0} is neither `http` nor `https`")]
+    /// None of a [`Scheme`], in lower case.
+    #[error("the scheme {0} is neither `http` nor `https` nor `postgresql`")]
     Scheme(String),
     /// The host is none, or is spelled oddly.
     #[error("the host {0} cannot be used: {1}")]
@@ -75,6 +97,7 @@ impl Origin {
         let scheme = match scheme {
             "http" => Scheme::Http,
             "https" => Scheme::Https,
+            "postgresql" => Scheme::Postgresql,
             _ => return Err(OriginFault::Scheme(quote(scheme, 80))),
         };
         if authority.contains('@') {
@@ -155,6 +178,8 @@ mod tests {
             ("http://127.0.0.1:8888", "http://127.0.0.1:8888"),
             ("http://[::1]:8888", "http://[::1]:8888"),
             ("http://[2001:db8::1]", "http://[2001:db8::1]"),
+            ("postgresql://db.test:5432", "postgresql://db.test"),
+            ("postgresql://db.test:6432", "postgresql://db.test:6432"),
         ] {
             assert_eq!(Origin::parse(text).unwrap().to_string(), shown);
         }
@@ -179,6 +204,8 @@ mod tests {
             "https:a.test",
             "HTTPS://a.test",
             "ftp://a.test",
+            "postgres://a.test",
+            "postgresql://a.test/inventory",
             "https://",
             "https://A.test",
             "https://a.test.",

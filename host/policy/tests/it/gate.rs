@@ -303,6 +303,7 @@ fn bindings_that_make_no_sense_do_not_load() {
     assert!(bind("other", None).is_ok());
     assert!(bind("other", Some("https://other.lab.test")).is_ok());
     assert!(matches!(bind("other", Some("https://evil.example")), Err(GateError::Fixed { .. })));
+    assert!(matches!(bind("api", Some("postgresql://db.lab.test")), Err(GateError::Protocol { .. })));
     assert!(matches!(bind("nope", None), Err(GateError::NoSuchUpstream { .. })));
     assert!(matches!(bind("api", None), Err(GateError::Unbound { .. })));
     for origin in [

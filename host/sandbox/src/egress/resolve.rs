@@ -35,7 +35,7 @@ impl Resolve for CheckedResolver {
     }
 }
 
-fn check(host: &str, addresses: &[SocketAddr], allow_private: &[IpNet]) -> Result<(), Prohibited> {
+pub(super) fn check(host: &str, addresses: &[SocketAddr], allow_private: &[IpNet]) -> Result<(), Prohibited> {
     for address in addresses {
         address::permit(address.ip(), allow_private).map_err(|class| Prohibited {
             host: host.to_owned(),

@@ -15,17 +15,18 @@ use casemate_policy::{
 };
 use casemate_signing::{
     Timestamp,
-    manifest::{Credential, Manifest, UpstreamName},
+    manifest::{Credential, Manifest, Protocol, UpstreamName},
 };
 use ipnet::IpNet;
 use reqwest::{
     Client, Method, RequestBuilder,
     header::{
-        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
     },
 };
 
 use super::{
+    postgres::Databases,
     resolve::{CheckedResolver, Prohibited},
     secrets::{LiveSecrets, UnusableSecret},
     sigv4,
@@ -51,7 +52,7 @@ pub type UpstreamSettings = BTreeMap<UpstreamName, UpstreamBinding>;
 
 /// A transport that could not be made.
 #[derive(Debug, thiserror::Error)]
-#[error("no HTTP client for upstream `{upstream}`: {reason}\nhelp: check that the system's certificate store can be read")]
+#[error("no client for upstream `{upstream}`: {reason}\nhelp: check that the system's certificate store can be read")]
 pub struct TransportError {
     upstream: UpstreamName,
     reason: String,
@@ -81,6 +82,20 @@ pub(super) struct Raw {
     pub(super) address: Option<IpAddr>,
 }
 
+impl Raw {
+    /// JSON that the host wrote of what an upstream said.
+    pub(super) fn json(status: u16, body: Vec<u8>, address: Option<IpAddr>) -> Self {
+        let headers = HeaderMap::from_iter([(CONTENT_TYPE, HeaderValue::from_static("application/json"))]);
+        Self { status, headers, body, address }
+    }
+}
+
+/// What an upstream is asked with.
+pub(super) enum Asking {
+    Http(Client),
+    Postgresql(Databases),
+}
+
 /// A whole answer, with every secret removed.
 pub(crate) struct Answer {
     pub(crate) status: u16,
@@ -100,7 +115,7 @@ pub(crate) struct Leaving {
 
 /// The connections of one plugin.
 pub(crate) struct Upstreams {
-    pub(super) clients: BTreeMap<UpstreamName, Client>,
+    pub(super) clients: BTreeMap<UpstreamName, Asking>,
     pub(super) gate: Arc<Gate>,
     pub(super) secrets: Arc<LiveSecrets>,
     pub(super) settings: Settings,
@@ -119,12 +134,16 @@ impl Upstreams {
     ) -> Result<Self, TransportError> {
         let clients = manifest
             .upstream
-            .keys()
-            .map(|name| {
+            .iter()
+            .map(|(name, upstream)| {
                 let allow = bindings.get(name).map(|binding| binding.allow_private.as_slice()).unwrap_or_default();
-                client(allow.into())
-                    .map(|client| (name.clone(), client))
-                    .map_err(|error| TransportError { upstream: name.clone(), reason: chain(&error) })
+                let asking = match upstream.protocol {
+                    Protocol::Http => client(allow.into()).map(Asking::Http).map_err(|error| chain(&error)),
+                    Protocol::Postgresql => Databases::new().map(Asking::Postgresql).map_err(|error| chain(&error)),
+                };
+                asking
+                    .map(|asking| (name.clone(), asking))
+                    .map_err(|reason| TransportError { upstream: name.clone(), reason })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { clients, gate, secrets, settings, tokens: Tokens::of(manifest), traced: BTreeSet::new() })
@@ -157,13 +176,20 @@ impl Upstreams {
         leaving: &Leaving,
         witness: &dyn Witness,
     ) -> Result<Answer, SendError> {
-        let Some(client) = self.clients.get(request.upstream()) else {
+        let Some(asking) = self.clients.get(request.upstream()) else {
             return Err(SendError::Connect("the upstream has no client".to_owned()));
         };
         permitted(request.origin().host_str().as_ref(), request.allow_private())?;
         let plain = plain(request)?;
         let trace = leaving.traceparent.as_deref().filter(|_| self.traced.contains(request.upstream()));
         let network = async || {
+            let client = match asking {
+                Asking::Http(client) => client,
+                Asking::Postgresql(databases) => {
+                    let raw = databases.send(request, &self.secrets.now().0, cap).await;
+                    return raw.map_err(|error| without_secrets(error, &self.redactor()));
+                }
+            };
             let once = async |stale| self.attempt(client, request, (plain.clone(), trace), cap, (stale, witness)).await;
             let (raw, held) = once(None).await?;
             match held {
@@ -368,6 +394,16 @@ fn client(allow_private: Arc<[IpNet]>) -> reqwest::Result<Client> {
 /// The address in a host that is written as one; IPv6 stands in brackets.
 fn literal(host: &str) -> Option<IpAddr> {
     host.trim_start_matches('[').trim_end_matches(']').parse().ok()
+}
+
+/// The same with nothing secret in what a server said of itself.
+fn without_secrets(error: SendError, redactor: &Redactor) -> SendError {
+    let clean = |text: String| redactor.redact(&text).0.into_owned();
+    match error {
+        SendError::Connect(text) => SendError::Connect(clean(text)),
+        SendError::Broken(text) => SendError::Broken(clean(text)),
+        other => other,
+    }
 }
 
 /// Whose fault a failed request is. The URL is taken out of the text: it may carry a credential.

@@ -107,6 +107,19 @@ pub enum Rule {
     /// A default for what is not the operator's to choose.
     #[error("a default origin is given, but the origin is fixed\nhelp: a default belongs to `origin = \"operator\"`")]
     DefaultOriginOnFixed,
+    /// Nobody's database is the same everywhere.
+    #[error("where a database is, the operator says\nhelp: write `origin = \"operator\"`, without a default")]
+    DatabaseOrigin,
+    /// A database is asked as somebody.
+    #[error(
+        "a database needs a user and a password\nhelp: write `credential = {{ username = \"user\", secret = \"password\" }}`, both names of secrets"
+    )]
+    DatabaseCredential,
+    /// Not what the host makes a statement of.
+    #[error(
+        "this is no request to a database\nhelp: it is a POST with effect `read` to `/{{database}}`, with a closed body of `application/json`, and without query and headers"
+    )]
+    DatabaseRequest,
     /// A credential needs a secret that is not declared.
     #[error("the secret `{0}` is not declared")]
     UnknownSecret(SecretName),

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::type_complexity, reason = "tests")]
 
 mod credential;
+mod database;
 mod established;
 mod picture;
 mod planned;

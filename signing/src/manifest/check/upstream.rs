@@ -8,7 +8,7 @@ use super::{
     Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, credential, established,
     identity::shorten, overlap,
 };
-use crate::manifest::{Credential, Origin, Upstream};
+use crate::manifest::{Credential, Effect, Method, Origin, Protocol, RequestContract, Upstream};
 
 /// Upstreams of one plugin.
 const MAX_UPSTREAMS: usize = 32;
@@ -23,6 +23,9 @@ pub(super) fn check<'a>(manifest: &'a Manifest, findings: &mut Findings) -> Cont
     for (name, upstream) in &manifest.upstream {
         let at = format!("upstream.{name}");
         origins(upstream, &at, findings);
+        if upstream.protocol == Protocol::Postgresql {
+            database(upstream, &at, findings);
+        }
         credential::check(manifest, name, upstream, &at, findings);
         match upstream.request.len() {
             0 if !manifest.upstream.values().any(|other| exchanges_at(other, name)) => findings.add(&at, Rule::NoContracts),
@@ -87,6 +90,26 @@ fn is_loopback(url: &Url) -> bool {
         Some(Host::Ipv4(address)) => IpAddr::from(address).is_loopback(),
         Some(Host::Ipv6(address)) => IpAddr::from(address).is_loopback(),
         None => false,
+    }
+}
+
+/// What the host makes a statement of: a database in the path, a closed JSON object, and nothing besides. What is asked only reads,
+/// whatever a contract would say.
+fn database(upstream: &Upstream, at: &str, findings: &mut Findings) {
+    if upstream.origin != Origin::Operator || upstream.default_origin.is_some() {
+        findings.add(format!("{at}.origin"), Rule::DatabaseOrigin);
+    }
+    if !matches!(upstream.credential, Some(Credential::Basic(_))) {
+        findings.add(format!("{at}.credential"), Rule::DatabaseCredential);
+    }
+    let is_statement = |request: &RequestContract| {
+        let one_segment = request.path.strip_prefix('/').is_some_and(|rest| !rest.is_empty() && !rest.contains('/'));
+        let bare = request.query.is_empty() && request.require.query.is_empty() && request.headers.is_empty();
+        let reads = request.effect() == Some(Effect::Read) && request.method == Method::Post;
+        one_segment && bare && reads && request.closed && request.content_type.as_deref() == Some(contract::JSON)
+    };
+    for request in upstream.request.iter().filter(|request| !is_statement(request)) {
+        findings.add(format!("{at}.request.{}", request.name), Rule::DatabaseRequest);
     }
 }
 
