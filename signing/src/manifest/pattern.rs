@@ -4,7 +4,7 @@
 //! Anchors are read from the parsed expression, not its spelling: `^a|b$` is not anchored, and neither is `(?m)^a$`.
 
 use regex::{Regex, RegexBuilder};
-use regex_syntax::hir::Look;
+use regex_syntax::hir::{Hir, HirKind, Look};
 
 /// Characters in a pattern.
 pub const MAX_PATTERN: usize = 1024;
@@ -49,9 +49,37 @@ pub fn compile(pattern: &str) -> Result<Regex, PatternError> {
     RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().map_err(|_| PatternError::TooLarge)
 }
 
+/// Whether a group of this name takes part once in every match: of one that repeats, only what it held last is known, and one of an
+/// alternative may hold nothing.
+pub fn is_once(pattern: &str, group: &str) -> bool {
+    regex_syntax::parse(pattern).is_ok_and(|parsed| once(&parsed, group) == Some(true))
+}
+
+/// `None` where there is no such group.
+fn once(hir: &Hir, group: &str) -> Option<bool> {
+    match hir.kind() {
+        HirKind::Capture(capture) if capture.name.as_deref() == Some(group) => Some(true),
+        HirKind::Capture(capture) => once(&capture.sub, group),
+        HirKind::Repetition(repeated) => once(&repeated.sub, group).map(|_| false),
+        HirKind::Alternation(parts) => parts.iter().find_map(|part| once(part, group)).map(|_| false),
+        HirKind::Concat(parts) => parts.iter().find_map(|part| once(part, group)),
+        HirKind::Empty | HirKind::Literal(_) | HirKind::Class(_) | HirKind::Look(_) => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_found_once_is_not_in_a_repetition_or_an_alternative() {
+        for once in ["^(?<t>a+)$", "^x(?:y(?<t>a|b))z$", "^((?<t>a))(?:b)*$"] {
+            assert!(is_once(once, "t"), "{once}");
+        }
+        for not in ["^a$", "^(?:i=(?<t>a) )+$", "^(?<t>a)?b$", "^(?:(?<t>a)|b)$", "^(?:x(?:(?<t>a),){1,2})$", "^(?<u>a)$", "("] {
+            assert!(!is_once(not, "t"), "{not}");
+        }
+    }
 
     fn verdict(pattern: &str) -> &'static str {
         match compile(pattern) {

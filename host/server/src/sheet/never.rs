@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_policy::text::visible;
 use casemate_sandbox::{Limits, Maxima};
-use casemate_signing::manifest::{DimensionName, Effect, Manifest};
+use casemate_signing::manifest::{DimensionName, Effect, Manifest, RequestContract};
 
 use super::origin;
 
@@ -26,8 +26,15 @@ pub(crate) fn never(manifest: &Manifest) -> Vec<String> {
     if let Some(sentence) = effects(manifest) {
         never.push(sentence);
     }
-    for (dimension, tools) in limited(manifest) {
+    let Limited { held, asked } = limited(manifest);
+    for (dimension, tools) in held {
         never.push(format!("Touch a `{dimension}` that the caller's grant does not name: {}.", listed(tools)));
+    }
+    for (dimension, tools) in asked {
+        let tools = listed(tools);
+        never.push(format!(
+            "Be called for a `{dimension}` that the caller's grant does not name: {tools}. That it asks about no other is its code's doing, and not the host's."
+        ));
     }
     for (name, tool) in &manifest.tool {
         if !tool.labels.refuses.is_empty() {
@@ -70,11 +77,26 @@ fn effects(manifest: &Manifest) -> Option<String> {
 }
 
 /// The tools that each dimension limits, as clients call them.
-fn limited(manifest: &Manifest) -> BTreeMap<DimensionName, Vec<String>> {
-    let mut limited: BTreeMap<DimensionName, Vec<String>> = BTreeMap::new();
+#[derive(Default)]
+struct Limited {
+    /// What they send is held to the grant.
+    held: BTreeMap<DimensionName, Vec<String>>,
+    /// What they are called with is, and no request of theirs says it.
+    asked: BTreeMap<DimensionName, Vec<String>>,
+}
+
+fn limited(manifest: &Manifest) -> Limited {
+    let contracts: Vec<&RequestContract> = manifest.upstream.values().flat_map(|upstream| &upstream.request).collect();
+    let mut limited = Limited::default();
     for (name, tool) in &manifest.tool {
+        let sent: BTreeSet<&DimensionName> = contracts
+            .iter()
+            .filter(|contract| tool.requests.contains(&contract.name))
+            .flat_map(|contract| contract.dimensions())
+            .collect();
         for dimension in manifest.dimensions(tool) {
-            limited.entry(dimension).or_default().push(format!("`{}`", manifest.served_name(name)));
+            let by = if sent.contains(&dimension) { &mut limited.held } else { &mut limited.asked };
+            by.entry(dimension).or_default().push(format!("`{}`", manifest.served_name(name)));
         }
     }
     limited

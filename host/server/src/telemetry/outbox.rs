@@ -137,7 +137,7 @@ pub(super) async fn deliver<T>(
         };
         tokio::select! {
             biased;
-            () = ended.cancelled(), if !ended.is_cancelled() => inbox.close(),
+            () = ended.cancelled(), if !inbox.is_closed() => inbox.close(),
             () = filled => {}
             () = sleep(LINGER) => {}
         }

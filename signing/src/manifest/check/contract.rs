@@ -323,12 +323,10 @@ fn body(contract: &RequestContract, at: &str, findings: &mut Findings) {
 
 /// Targets are found in a text by the one group that says where they are.
 fn targets(required: &TargetsRequirement) -> Option<Rule> {
-    let pattern = match pattern::compile(&required.pattern) {
-        Ok(pattern) => pattern,
-        Err(error) => return Some(error.into()),
-    };
-    let found = pattern.capture_names().flatten().any(|name| name == TARGETS);
-    (!found || required.targets.between.as_deref() == Some("")).then_some(Rule::RequirementTargets)
+    if let Err(error) = pattern::compile(&required.pattern) {
+        return Some(error.into());
+    }
+    (!pattern::is_once(&required.pattern, TARGETS) || required.targets.between.as_deref() == Some("")).then_some(Rule::RequirementTargets)
 }
 
 /// A contract that forbids what it binds or requires can never be met.

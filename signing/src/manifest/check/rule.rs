@@ -289,7 +289,7 @@ pub enum Rule {
     #[error("the required digest is not 64 lower-case hex digits")]
     RequirementDigest,
     /// Targets nowhere, or all in one.
-    #[error("the pattern has no group `(?<targets>…)`, or nothing stands between two targets")]
+    #[error("the pattern has no group `(?<targets>…)` that every match has once, or nothing stands between two targets")]
     RequirementTargets,
     /// Nothing can match.
     #[error("`{0}` is forbidden, but the contract needs it")]
