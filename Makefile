@@ -53,6 +53,7 @@ nextest:
 	@command -v cargo-nextest > /dev/null || cargo install --locked cargo-nextest
 	@tests/interop/debian.sh ssh-agent:openssh-client dbus-daemon:dbus-daemon dbus-send:dbus-bin gnome-keyring-daemon:gnome-keyring secret-tool:libsecret-tools nft:nftables ip:iproute2
 	@tests/interop/unpacked.sh $(CARGO_TARGET_DIR)/debian crowdsec crowdsec-firewall-bouncer libsqlite3-0
+	@tests/interop/postgresql.sh $(CARGO_TARGET_DIR)/debian
 
 # Independent implementations of the same protocols, pinned: they check us, and we check them.
 interop-setup: $(VENV)/.ready $(VENV)-mcp1/.ready $(VENV)-fastmcp/.ready $(VENV)-limacharlie/.ready $(VENV)-aws/.ready $(VENV)-mitmproxy/.ready $(NODE)/.ready $(NODE)/languages/.ready $(NODE)/oauth/.ready

@@ -12,6 +12,7 @@ mod state;
 mod upstream;
 mod world;
 
+use crate::postgres::any_statement;
 use {effect::*, headers::*, limits::*, network::*, output::*, scope::*, state::*, upstream::*, world::*};
 
 macro_rules! assert_test_exists {

@@ -457,6 +457,11 @@ fn every_tool_of_stratus_has_cases_and_they_pass() {
     every_tool_has_cases_and_they_pass("stratus");
 }
 
+#[test]
+fn every_tool_of_postgres_has_cases_and_they_pass() {
+    every_tool_has_cases_and_they_pass("postgres");
+}
+
 #[track_caller]
 fn every_tool_has_cases_and_they_pass(name: &str) {
     let (folder, component) = (plugin(name).display().to_string(), wasm(&format!("casemate_{name}")).display().to_string());

@@ -1,7 +1,6 @@
 //! In a real firewall: a bouncer that asks a real CrowdSec, and the kernel's own list of rules, in a network namespace of their own.
 
 use std::{
-    env,
     process::Command,
     thread::sleep,
     time::{Duration, Instant},
@@ -10,35 +9,10 @@ use std::{
 use serde_json::{Value, json};
 
 use super::{IP, beside};
-use crate::harness::CrowdSec;
+use crate::harness::{CrowdSec, alone};
 
-/// Set inside the namespace.
-const INSIDE: &str = "CASEMATE_TEST_NAMESPACE";
 /// A bouncer asks every second; a block of a minute is over then.
 const PATIENCE: Duration = Duration::from_secs(100);
-
-/// Run this test again in a namespace, where the firewall is nobody else's. The machine may not allow that: then it says so.
-fn inside(name: &str) {
-    let unshare = |arguments: &[&str]| {
-        let mut command = Command::new("unshare");
-        command.args(["--net", "--map-root-user", "--"]).args(arguments);
-        command
-    };
-    let allowed = unshare(&["ip", "link", "set", "lo", "up"]).output();
-    if let Some(why) = match &allowed {
-        Ok(ran) if ran.status.success() => None,
-        Ok(ran) => Some(String::from_utf8_lossy(&ran.stderr).into_owned()),
-        Err(error) => Some(error.to_string()),
-    } {
-        eprintln!("{name} is not tried: this machine allows no network namespaces: {}", why.trim());
-        return;
-    }
-    let this = env::current_exe().unwrap().display().to_string();
-    let script = "ip link set lo up && exec \"$@\"";
-    let ran = unshare(&["sh", "-c", script, "sh", &this, name, "--exact", "--nocapture"]).env(INSIDE, "1").output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr));
-    assert!(ran.status.success() && said.contains("1 passed"), "{said}");
-}
 
 /// Every address that a set of the firewall holds.
 fn in_firewall() -> Vec<String> {
@@ -63,9 +37,12 @@ fn until(what: &str, crowdsec: &CrowdSec, holds: impl Fn(&[String]) -> bool) {
 
 #[test]
 fn what_is_blocked_is_in_the_firewall_until_it_is_lifted_or_over() {
-    if env::var_os(INSIDE).is_none() {
-        return inside("firewall::enforced::what_is_blocked_is_in_the_firewall_until_it_is_lifted_or_over");
-    }
+    let name = "firewall::enforced::what_is_blocked_is_in_the_firewall_until_it_is_lifted_or_over";
+    // The firewall is nobody else's there.
+    alone(name, &["--net", "--map-root-user"], "ip link set lo up", enforced);
+}
+
+fn enforced() {
     let mut crowdsec = CrowdSec::start();
     crowdsec.enforce();
     let house = beside(&crowdsec).serve();

@@ -28,6 +28,8 @@ use super::program::{Ran, built_guest, packages, program};
 
 /// The manifest and the tools of every guest, but for those that have tools of their own.
 const SHARED: [&str; 2] = [include_str!("../../guests/plugin.toml"), include_str!("../../guests/tools.json")];
+const ANY_STATEMENT: [&str; 2] =
+    [include_str!("../../guests/any_statement.toml"), include_str!("../../guests/any_statement.json")];
 const ERRANDS: [&str; 2] = [include_str!("../../guests/errands.toml"), include_str!("../../guests/errands.json")];
 const EVERY_CREDENTIAL: [&str; 2] =
     [include_str!("../../guests/every_credential.toml"), include_str!("../../guests/every_credential.json")];
@@ -77,6 +79,7 @@ impl Guest {
     /// Any bytes at all as a component.
     pub(crate) fn of(name: &str, component: Vec<u8>) -> Self {
         let [manifest, tools] = match name {
+            "any_statement" => ANY_STATEMENT,
             "errands" | "echo_everywhere" => ERRANDS,
             "every_credential" => EVERY_CREDENTIAL,
             _ => SHARED,

@@ -34,7 +34,7 @@
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
 //! upstream, byte by byte, and a hostile upstream writes what no HTTP library would.
 //!
-//! A new fake is one module with one [`Upstream`] and a line in [`start`].
+//! A new fake is one module with one [`Upstream`] and a line in [`start`]. [`postgres`] is none: it is not HTTP, and stands before a real server.
 
 pub mod abuseipdb;
 pub mod burp;
@@ -56,6 +56,7 @@ pub mod misbehaviour;
 pub mod misp;
 pub mod mitmproxy;
 pub mod oauth;
+pub mod postgres;
 pub mod record;
 pub mod script;
 pub mod sentinel;
