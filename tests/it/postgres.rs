@@ -32,7 +32,7 @@ scope.database = ["shop", "closed", "nowhere"]
 scope.schema = ["public", "hr"]
 scope.table = [
   "public.orders", "public.people", "public.order_totals", "public.payroll", "public.entries", "public.order_days", "public.events", "public.documents",
-  "public.essays", "public.many", "public.kinds", "public.Mixed Case", "public.absent", "hr.staff", "private.salaries",
+  "public.essays", "public.many", "public.kinds", "public.MixedCase", "public.absent", "hr.staff", "private.salaries",
 ]
 "#;
 

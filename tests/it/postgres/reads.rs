@@ -27,7 +27,7 @@ fn rows_are_read_as_postgresql_writes_them() {
         ])
     );
     assert_eq!(found["more"], false);
-    assert!(desk.postgres.ran("public.orders"));
+    assert!(desk.postgres.ran("\"orders\""), "{}", desk.postgres.log());
     // Each call is a connection, which is over with it; and the host has spoken the extended protocol alone.
     assert_eq!(desk.postgres.authenticated(), 1);
     assert!(!desk.postgres.log().contains("LOG:  statement: "), "{}", desk.postgres.log());
@@ -69,7 +69,7 @@ fn every_type_is_told() {
     for name in ["int2", "int8", "float8", "varchar", "bytea", "interval", "uuid", "inet", "jsonb", "int4[]"] {
         assert!(types.contains(&name), "{name}: {types:?}");
     }
-    let own = desk.query("SELECT \"Some Column\", feels FROM public.\"Mixed Case\"", &["public.Mixed Case"]).done(&[]);
+    let own = desk.query("SELECT \"Some Column\", feels FROM public.\"MixedCase\"", &["public.MixedCase"]).done(&[]);
     assert_eq!(own.structured()["rows"], json!([["found", "fine"]]));
     assert!(own.structured()["columns"][1]["type"].as_str().unwrap().starts_with("oid "));
 }
@@ -191,7 +191,7 @@ fn tables_are_listed_and_described() {
         json!([{ "name": "id", "type": "integer", "nullable": false }, { "name": "name", "type": "text", "nullable": true }]),
         "what the role may not use is not shown"
     );
-    let mixed = json!({ "database": "shop", "table": "public.Mixed Case" });
+    let mixed = json!({ "database": "shop", "table": "public.MixedCase" });
     desk.house.call_fresh("describe_table", mixed).done(&["Some Column", "mood"]);
     desk.house.call_fresh("describe_table", json!({ "database": "shop", "table": "public.absent" })).ended(
         "error",

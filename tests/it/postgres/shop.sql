@@ -74,9 +74,9 @@ INSERT INTO public.kinds VALUES (
 
 CREATE TYPE public.mood AS ENUM ('fine', 'poor');
 
-CREATE TABLE public."Mixed Case" ("Some Column" text, feels public.mood);
+CREATE TABLE public."MixedCase" ("Some Column" text, feels public.mood);
 
-INSERT INTO public."Mixed Case" VALUES ('found', 'fine');
+INSERT INTO public."MixedCase" VALUES ('found', 'fine');
 
 CREATE SCHEMA hr;
 
@@ -127,7 +127,7 @@ GRANT SELECT (id, name) ON hr.staff TO casemate_reader;
 GRANT SELECT (id, name, email) ON public.people TO casemate_reader;
 
 GRANT SELECT ON public.orders, public.ledger, public.order_totals, public.payroll, public.entries, public.order_days, public.events,
-  public.documents, public.essays, public.many, public.kinds, public."Mixed Case" TO casemate_reader;
+  public.documents, public.essays, public.many, public.kinds, public."MixedCase" TO casemate_reader;
 
 GRANT ALL ON SCHEMA public, archive TO casemate_writer;
 
