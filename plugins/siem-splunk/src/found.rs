@@ -4,16 +4,21 @@ use std::fmt::Write as _;
 
 use casemate_plugin::{
     Readable, Timestamp,
-    tolerant::{Entries, Few, Object, Take, Text, take},
+    tolerant::{Few, Object, Take, Text, Verbatim, take},
 };
 use casemate_siem::table::{COLUMNS, Filling, Table};
 use schemars::JsonSchema;
-use serde::{Deserialize, Deserializer, Serialize, de::SeqAccess};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{IgnoredAny, MapAccess, SeqAccess},
+};
 
 use crate::search::Search;
 
 /// Rows of an answer that are read at most: one more than are told.
 const ROWS: usize = 501;
+/// Bytes of a field's name at most. The longest that an operator can keep back has 128 characters, in whatever case it comes.
+const NAME: usize = 512;
 /// Notes of Splunk's that are told.
 const NOTES: usize = 5;
 /// Rows that are in the text; all are in the structure.
@@ -24,14 +29,14 @@ const SHOWN: usize = 50;
 #[serde(default)]
 pub(crate) struct Page {
     fields: Few<Object<Field>, COLUMNS>,
-    results: Few<Entries<Cell, COLUMNS>, ROWS>,
+    results: Few<Row, ROWS>,
     messages: Few<Object<Message>, NOTES>,
 }
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(default)]
 struct Field {
-    name: Text<80>,
+    name: Verbatim<NAME>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -74,6 +79,30 @@ impl<'de> Deserialize<'de> for Cell {
     }
 }
 
+/// Fields by their names as they came: whoever compares a name that was cut with those that are kept back finds none.
+#[derive(Debug, Default)]
+struct Row(Vec<(Verbatim<NAME>, Cell)>);
+
+impl<'de> Take<'de> for Row {
+    fn map<A: MapAccess<'de>>(mut map: A) -> Result<Self, A::Error> {
+        let mut row = Vec::new();
+        while row.len() < COLUMNS {
+            match map.next_entry()? {
+                Some(field) => row.push(field),
+                None => return Ok(Self(row)),
+            }
+        }
+        while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+        Ok(Self(row))
+    }
+}
+
+impl<'de> Deserialize<'de> for Row {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        take(deserializer)
+    }
+}
+
 /// What a search found.
 #[derive(Debug, Serialize, JsonSchema)]
 pub struct Found {
@@ -99,12 +128,14 @@ impl Found {
         let rows = usize::try_from(search.rows).unwrap_or_default();
         let mut filling = Filling::new(&search.redaction, rows);
         for Object(Field { name }) in fields.0 {
-            name.0.filter(|name| is_told(name)).and_then(|name| filling.column(&name));
+            if is_told(name.as_str()) {
+                filling.column(name.as_str());
+            }
         }
-        for Entries(entries) in results.0 {
-            let told = entries.into_iter().filter(|(name, _)| is_told(name));
+        for Row(fields) in results.0 {
+            let told = fields.into_iter().filter(|(name, _)| is_told(name.as_str()));
             let held = told.filter_map(|(name, Cell(value))| Some((name, value?)));
-            let row: Vec<_> = held.filter_map(|(name, value)| Some((filling.column(&name)?, value))).collect();
+            let row: Vec<_> = held.filter_map(|(name, value)| Some((filling.column(name.as_str())?, value))).collect();
             filling.row(row);
         }
         // A note could quote an event.
@@ -115,9 +146,9 @@ impl Found {
     }
 }
 
-/// Where an event is kept and when it was indexed is of no use to a reader.
+/// Where an event is kept and when it was indexed is of no use to a reader; nor is a field whose name is longer than any.
 fn is_told(field: &str) -> bool {
-    !field.starts_with('_') || matches!(field, "_time" | "_raw")
+    !field.is_empty() && !field.starts_with('_') || matches!(field, "_time" | "_raw")
 }
 
 impl Readable for Found {

@@ -190,6 +190,14 @@ fn what_the_operator_keeps_back_is_not_told_and_not_computed_with() {
     let outcome = run(&upstream, &arguments("paid | table *"), &settings).unwrap();
     assert_eq!(structured(&outcome)["rows"], json!([["[redacted]", "[redacted]", "[redacted]", "web-01"]]));
     assert!(!outcome.text.contains("alice") && !outcome.structured.contains("alice"));
+    // A name that is longer than what is shown of others, one with two blanks, and one that nobody could keep back.
+    let long = "properties.targetResources{}.modifiedProperties{}.newValue.onBehalfOf.authenticationSecret";
+    let rows = json!([{ long: "alice", "Card  No": "alice", "x".repeat(600): "alice", "": "alice", "host": "web-01" }]);
+    let upstream = scripted(r#"search index IN ("web") (paid) | head 101"#, results(&[long, "Card  No", "host"], &rows));
+    let outcome = run(&upstream, &arguments("paid"), &json!({ "redact": [long, "Card  No"] })).unwrap();
+    assert_eq!(structured(&outcome)["columns"], json!([long, "Card No", "host"]));
+    assert_eq!(structured(&outcome)["rows"], json!([["[redacted]", "[redacted]", "web-01"]]));
+    assert!(!outcome.text.contains("alice") && !outcome.structured.contains("alice"));
     for query in [
         "user=alice",
         "USER=a*",

@@ -1,6 +1,6 @@
 //! What a search found: rows of texts, some of them redacted, not too many bytes of them.
 
-use casemate_plugin::{Failure, clip_lines};
+use casemate_plugin::{Failure, clip, clip_lines};
 use schemars::JsonSchema;
 use serde::Serialize;
 
@@ -61,20 +61,25 @@ impl<'r> Filling<'r> {
         Self { table: Table::default(), redacted: Vec::new(), redaction, rows, bytes: 0 }
     }
 
-    /// The place of a column, which is added if it is new; none where there are too many.
+    /// The place of a column, which is added if it is new; none where there are too many. The name is compared with what is kept back
+    /// as it came and as it is shown; of several that are shown as one, all are kept back.
     pub fn column(&mut self, name: &str) -> Option<usize> {
-        let name = clip_lines(name, 200);
-        let known = self.table.columns.iter().position(|column| *column == name);
-        if known.is_none() && self.table.columns.len() >= COLUMNS {
+        let shown = clip(name, 200);
+        let covered = self.redaction.covers(name) || self.redaction.covers(&shown);
+        if let Some(known) = self.table.columns.iter().position(|column| *column == shown) {
+            if let Some(redacted) = self.redacted.get_mut(known) {
+                *redacted |= covered;
+            }
+            return Some(known);
+        }
+        if self.table.columns.len() >= COLUMNS {
             self.table.cut = true;
             return None;
         }
-        known.or_else(|| {
-            self.bytes += name.len();
-            self.redacted.push(self.redaction.covers(&name));
-            self.table.columns.push(name);
-            Some(self.table.columns.len() - 1)
-        })
+        self.bytes += shown.len();
+        self.redacted.push(covered);
+        self.table.columns.push(shown);
+        Some(self.table.columns.len() - 1)
     }
 
     /// Add a row of values by their columns' places. Once a row has been left out, so is every later one.
@@ -118,8 +123,7 @@ impl Table {
     pub fn lines(&self, rows: usize) -> String {
         let line = |row: &Vec<Option<String>>| {
             let fields = self.columns.iter().zip(row);
-            let shown =
-                fields.filter_map(|(column, value)| Some(format!("{column}={}", casemate_plugin::clip(value.as_deref()?, 200))));
+            let shown = fields.filter_map(|(column, value)| Some(format!("{column}={}", clip(value.as_deref()?, 200))));
             shown.collect::<Vec<_>>().join(" ")
         };
         self.rows.iter().take(rows).map(line).collect::<Vec<_>>().join("\n")
@@ -134,7 +138,7 @@ pub fn unnamed<'f>(redaction: &Redaction, fields: impl IntoIterator<Item = &'f s
     match fields.into_iter().find(|field| redaction.covers(field)) {
         Some(field) => Err(Failure::invalid_arguments(format!(
             "the operator keeps `{}` back, so a query may not compute with it; leave it out",
-            casemate_plugin::clip(field, 80)
+            clip(field, 80)
         ))),
         None => Ok(()),
     }
@@ -167,6 +171,11 @@ mod tests {
     fn what_is_kept_back_is_not_in_it() {
         let table = filled(&Redaction::new(["User"]), 9, &[&[("user", "alice"), ("src", "192.0.2.1"), ("USER", "bob")]]);
         assert_eq!(table.lines(9), "user=[redacted] src=192.0.2.1 USER=[redacted]");
+        let long = "a".repeat(300);
+        let longer = long.clone() + "b";
+        let redaction = Redaction::new([long.as_str(), "two  blanks"]);
+        let table = filled(&redaction, 9, &[&[(&long, "1"), ("two  blanks", "2"), ("two blanks", "3"), (&longer, "4")]]);
+        assert_eq!(table.rows, [vec![Some(REDACTED.to_owned()); 2]], "{table:?}");
         let redaction = Redaction::new(["password"]);
         assert!(unnamed(&redaction, ["user"]).is_ok());
         assert!(unnamed(&redaction, ["user", "Password"]).is_err());

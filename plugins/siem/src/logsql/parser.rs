@@ -308,12 +308,15 @@ impl<'t> Parser<'t> {
                 parser.at += 1;
                 parser.expect(",", "`,` and a field follow the number")?;
             }
-            let fields = if parser.eat(")") {
-                Vec::new()
-            } else {
+            let fields = if !parser.eat(")") {
                 let fields = parser.list(Self::column)?;
                 parser.expect(")", "`,` or `)` follows a field")?;
                 fields
+            } else if function == "count" {
+                Vec::new()
+            } else {
+                // Of all fields, also those that the operator keeps back.
+                return parser.refuse_before(format!("`{function}` without a field reads every field; name each"));
             };
             let name = match parser.peek() {
                 Some(Kind::Word("as")) => {

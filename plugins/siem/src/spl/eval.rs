@@ -207,10 +207,10 @@ pub(super) fn assignments(reader: &mut Reader<'_>) -> Result<Vec<Piece>, Refused
 
 /// The field that is set. A name that is computed, as in `{name}`, is none.
 fn target(reader: &mut Reader<'_>) -> Result<Piece, Refused> {
-    if reader.is_next("'") {
-        return Ok(Piece::Field(format!("'{}'", reader.single_quoted()?)));
-    }
-    let piece = reader.field()?;
+    let piece = match reader.is_next("'") {
+        true => Piece::Field(format!("'{}'", reader.single_quoted()?)),
+        false => reader.field()?,
+    };
     match &piece {
         Piece::Field(name) | Piece::Quoted(name) if name.contains(['*', '{', '}']) => {
             reader.refuse("the field that is set has a name without `*` and braces")
