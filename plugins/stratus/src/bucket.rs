@@ -41,9 +41,10 @@ pub(crate) fn state(stage: &Stage<'_>) -> Result<State, Failure> {
     if policy == self::policy(stage) {
         return Ok(State::Detonated);
     }
-    let sids = policy.get("Statement").and_then(Value::as_array).into_iter().flatten();
-    if sids.filter_map(|statement| statement.get("Sid")).any(|sid| sid == SID) {
-        // Of another outsider, or written anew by S3: it is the backdoor all the same.
+    let statements = policy.get("Statement").and_then(Value::as_array).filter(|statements| !statements.is_empty());
+    let is_ours = |statement: &Value| statement.get("Sid").is_some_and(|sid| sid == SID);
+    if statements.is_some_and(|statements| statements.iter().all(is_ours)) {
+        // Of another outsider, or written anew by S3: it is the backdoor all the same. A statement besides would be lost with it.
         return Ok(State::Detonated);
     }
     Err(Failure::unauthorized(

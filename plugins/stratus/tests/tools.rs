@@ -143,7 +143,17 @@ fn what_is_not_known_to_be_ours_is_left_alone() {
     let failure = call("detonate", &on(STOP), vec![identity(), read]).unwrap_err();
     assert!(failure.message().contains("another trail"), "{failure}");
     let bucket = format!("/stratus-red-team-bdbp-{ACCOUNT}-eu-west-1");
-    for policy in [json!({}), json!({ "Statement": [] }), json!({ "Statement": [{ "Sid": "mine" }] }), json!([])] {
+    let (ours, deny) = (json!({ "Sid": "StratusRedTeam" }), json!({ "Sid": "DenyInsecureTransport", "Effect": "Deny" }));
+    for policy in [
+        json!({}),
+        json!({ "Statement": [] }),
+        json!({ "Statement": [{ "Sid": "mine" }] }),
+        json!([]),
+        json!({ "Statement": [ours, deny] }),
+        json!({ "Statement": [ours, { "Effect": "Deny" }] }),
+        json!({ "Statement": [ours, null] }),
+        json!({ "Statement": deny }),
+    ] {
         let script = vec![
             identity(),
             ("s3", head(&bucket).header("x-amz-expected-bucket-owner", ACCOUNT), answer(200)),
