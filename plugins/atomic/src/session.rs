@@ -1,6 +1,9 @@
 //! One test on one machine: a shell, one command in it, what that printed, and the end of both.
 
-use std::time::Duration;
+use std::{
+    thread,
+    time::{Duration, Instant},
+};
 
 use casemate_plugin::{
     Change, Context, Failure, Readable, Request, Response, SendError, clip_lines,
@@ -19,8 +22,13 @@ use crate::{
 
 /// The upstream's name in plugin.toml.
 const UPSTREAM: &str = "atomic";
-/// How often output is asked for. WinRM answers at once where there is some, and after [`WAIT`] seconds where there is none.
-const ASKED: usize = 9;
+/// How long output is asked for. WinRM answers at once where there is some, and after [`WAIT`] seconds where there is none: a test that
+/// prints nothing is asked about the last time after 32 seconds, until 36.
+const LONGEST: Duration = Duration::from_secs(34);
+/// Between an answer with output and the next question, so that what is printed line by line is not asked for line by line.
+const PAUSE: Duration = Duration::from_secs(1);
+/// Questions for output, of which there is at most one in [`PAUSE`]; with what begins and ends a test, as many requests as a call may make.
+const ASKED: usize = 35;
 /// Characters of each stream that are shown.
 const SHOWN: usize = 20_000;
 /// Bytes of each stream that are kept until then.
@@ -28,12 +36,18 @@ const KEPT: usize = 1 << 20;
 /// In a plan, where no machine was asked what it calls them.
 const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 
+/// How long the machine has to make a shell, or to begin a command.
+const PATIENCE: Duration = Duration::from_secs(7);
+
 /// The one change that matters: a command that is begun runs, whoever hears of it.
-const COMMAND: Change = Change {
-    service: "the machine",
-    unknown: "the test may have run, or may still run; look at the machine, and clean up",
-    patience: Duration::from_secs(7),
-};
+fn change(action: Action) -> Change {
+    let unknown = match action {
+        Action::CheckPrerequisites => "the check may have run, or may still run; it begins no test",
+        Action::Invoke => "the test may have run, or may still run; look at the machine, and clean up",
+        Action::Cleanup => "the cleanup may have run, or may still run; look at the machine, and clean up again",
+    };
+    Change { service: "the machine", unknown, patience: PATIENCE }
+}
 
 /// Arguments of `check_prerequisites`, `invoke_test` and `cleanup_test`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -135,12 +149,13 @@ impl Session<'_> {
             Err(Trouble::Unclear(why)) => return Err(Failure::upstream(format!("nothing was run: {why}"))),
         };
         let (command, planned) = self.begin(&shell)?;
-        let mut output = if planned { Output::default() } else { self.output(&shell, &command)? };
-        // What was printed is known by now, and a shell that nobody asks ends by itself.
+        let output = if planned { Ok(Output::default()) } else { self.output(&shell, &command) };
+        // What was printed is known by now or never, and a shell that nobody asks ends by itself.
         let ended = self.say("signal", &Message::Signal { shell: &shell, command: &command }, |request| request);
         let closed = self.say("delete", &Message::Delete { shell: &shell }, |request| request);
+        let mut output = output?;
         if !output.done && (ended.is_err() || closed.is_err()) {
-            return Err(COMMAND.unknown("it was still running, and the machine did not say that it ended it"));
+            return Err(change(self.action).unknown("it was still running, and the machine did not say that it ended it"));
         }
         output.stdout.truncate(KEPT);
         output.stderr.truncate(KEPT);
@@ -157,30 +172,35 @@ impl Session<'_> {
         });
         match said {
             Ok(Said::Answer(answer)) => {
-                let command =
-                    wsman::command(&answer).ok_or_else(|| COMMAND.unknown("the machine took the command and did not name it"))?;
+                let command = wsman::command(&answer)
+                    .ok_or_else(|| change(self.action).unknown("the machine took the command and did not name it"))?;
                 Ok((command, false))
             }
             Ok(Said::Assumed) => Ok((NOBODY.parse()?, true)),
             Err(Trouble::Refused(failure) | Trouble::Unsent(failure)) => Err(failure),
-            Err(Trouble::Unclear(why)) => Err(COMMAND.unknown(&why)),
+            Err(Trouble::Unclear(why)) => Err(change(self.action).unknown(&why)),
         }
     }
 
     /// What the command prints, until it ends or nobody waits any longer.
     fn output(&self, shell: &Id, command: &Id) -> Result<Output, Failure> {
         let mut all = Output::default();
+        let begun = Instant::now();
         for _ in 0..ASKED {
+            if begun.elapsed() >= LONGEST {
+                break;
+            }
             let answer = match self.say("receive", &Message::Receive { shell, command }, |request| request) {
                 Ok(Said::Answer(answer)) => answer,
-                Ok(Said::Assumed) => return Err(COMMAND.unknown("the machine's answer makes no sense")),
+                Ok(Said::Assumed) => return Err(change(self.action).unknown("the machine's answer makes no sense")),
                 Err(Trouble::Refused(failure)) if failure.code().is_some_and(wsman::is_waiting) => continue,
                 Err(Trouble::Refused(_) | Trouble::Unsent(_)) => {
-                    return Err(COMMAND.unknown("the machine does not give out what the test prints"));
+                    return Err(change(self.action).unknown("the machine does not give out what the test prints"));
                 }
-                Err(Trouble::Unclear(why)) => return Err(COMMAND.unknown(&why)),
+                Err(Trouble::Unclear(why)) => return Err(change(self.action).unknown(&why)),
             };
-            let output = wsman::output(&answer, command).ok_or_else(|| COMMAND.unknown("the machine's answer makes no sense"))?;
+            let output = wsman::output(&answer, command)
+                .ok_or_else(|| change(self.action).unknown("the machine's answer makes no sense"))?;
             all.stdout.extend(output.stdout);
             all.stderr.extend(output.stderr);
             all.stdout.truncate(KEPT);
@@ -188,6 +208,7 @@ impl Session<'_> {
             if output.done {
                 return Ok(Output { done: true, exit: output.exit, ..all });
             }
+            pause();
         }
         Ok(all)
     }
@@ -201,7 +222,7 @@ impl Session<'_> {
         let request = self.cx.upstream(UPSTREAM).post(path!("/wsman")).query("step", step).query("host", self.computer);
         let request = with(request).body("application/soap+xml; charset=utf-8", message.envelope(self.test).into_bytes());
         let patience = match message {
-            Message::Create | Message::Command { .. } => COMMAND.patience,
+            Message::Create | Message::Command { .. } => PATIENCE,
             Message::Receive { .. } => Duration::from_secs(u64::from(WAIT) + 2),
             Message::Signal { .. } | Message::Delete { .. } => Duration::from_secs(4),
         };
@@ -215,6 +236,13 @@ impl Session<'_> {
                 Err(Trouble::Unsent(error.into()))
             }
         }
+    }
+}
+
+/// In a native test there is nobody to wait for.
+fn pause() {
+    if cfg!(target_family = "wasm") {
+        thread::sleep(PAUSE);
     }
 }
 

@@ -208,16 +208,26 @@ fn a_test_is_one_command_in_one_shell() {
 #[test]
 fn a_test_that_does_not_end_is_ended() {
     let mut steps = vec![created(), begun("invoke"), printed("Executing\n", None)];
-    steps.extend((0..8).map(|_| waiting()));
+    steps.extend((0..34).map(|_| waiting()));
     steps.extend(closed());
     let outcome = run("invoke_test", steps).unwrap();
     assert!(outcome.text.contains("was ended before it was done") && outcome.text.contains("Executing"), "{}", outcome.text);
 
     let mut steps = vec![created(), begun("invoke")];
-    steps.extend((0..9).map(|_| waiting()));
+    steps.extend((0..35).map(|_| waiting()));
     steps.extend([(step("signal"), fault(SendError::TimedOut("atomic"))), (step("delete"), soap(""))]);
     let failure = run("invoke_test", steps).unwrap_err();
     assert_eq!(failure.code(), Some("outcome-unknown"), "{failure}");
+}
+
+#[test]
+fn a_test_that_prints_much_is_not_cut_off() {
+    let mut steps = vec![created(), begun("invoke")];
+    steps.extend((0..20).map(|_| printed("line\n", None)));
+    steps.push(printed("Done\n", Some(0)));
+    steps.extend(closed());
+    let report = structured(&run("invoke_test", steps).unwrap());
+    assert_eq!((&report["finished"], &report["stdout"]), (&json!(true), &json!("line\n".repeat(20) + "Done\n")));
 }
 
 #[test]
@@ -271,8 +281,16 @@ fn what_may_have_run_is_said_not_to_be_known() {
         answer(200).json(&json!({ "assumed": true })),
         fault(SendError::Broken("atomic")),
     ] {
-        let failure = run("invoke_test", vec![created(), begun("invoke"), (step("receive"), reply)]).unwrap_err();
+        // Whatever it is, it is not left running.
+        let mut steps = vec![created(), begun("invoke"), (step("receive"), reply)];
+        steps.extend(closed());
+        let failure = run("invoke_test", steps).unwrap_err();
         assert_eq!(failure.code(), Some("outcome-unknown"), "{failure}");
+    }
+    for (tool, name, part) in [("check_prerequisites", "check", "begins no test"), ("cleanup_test", "cleanup", "clean up again")]
+    {
+        let failure = run(tool, vec![created(), (begun(name).0, fault(SendError::Broken("atomic")))]).unwrap_err();
+        assert!(failure.code() == Some("outcome-unknown") && failure.message().contains(part), "{failure}");
     }
 }
 
