@@ -98,13 +98,16 @@ pub(crate) fn ask(cx: &Context, database: &DatabaseName, asked: &Asked<'_>) -> R
 fn declined(answer: &Response, database: &DatabaseName, statement: &str) -> Failure {
     let Declined { error: Object(Fault { code, position }) } = serde_json::from_slice(answer.bytes()).unwrap_or_default();
     let code = code.as_str();
-    let near = position.count().and_then(|position| near(statement, position)).map(|near| format!(" at `{near}`")).unwrap_or_default();
+    let near =
+        position.count().and_then(|position| near(statement, position)).map(|near| format!(" at `{near}`")).unwrap_or_default();
     let failure = match code {
         "no-columns" => Failure::invalid_arguments("the statement has no columns, so it is none that reads"),
         "table-not-named" => Failure::invalid_arguments(
             "the statement reads a table, or a table below a view, that `tables` does not name; name every one that it reads, as far as you may read it",
         ),
-        "invalid-request" => Failure::internal("the host does not take the statement as it was sent; tell the plugin's publisher"),
+        "invalid-request" => {
+            Failure::internal("the host does not take the statement as it was sent; tell the plugin's publisher")
+        }
         "3D000" => Failure::not_found(format!("there is no database `{database}`")),
         "42P01" => Failure::not_found(format!(
             "there is no such table{near}; a table is written with its schema, as in `public.orders`, in the statement and in `tables`"
@@ -114,25 +117,35 @@ fn declined(answer: &Response, database: &DatabaseName, statement: &str) -> Fail
         ),
         "42703" => Failure::invalid_arguments(format!("there is no such column{near}; `describe_table` says which there are")),
         "42883" => Failure::invalid_arguments(format!("no function or operator takes these types{near}; cast with `::`")),
-        "42702" => Failure::invalid_arguments(format!("this column is in several tables{near}; write it with its table, as in `o.id`")),
+        "42702" => {
+            Failure::invalid_arguments(format!("this column is in several tables{near}; write it with its table, as in `o.id`"))
+        }
         "42803" => Failure::invalid_arguments(format!("this stands neither in GROUP BY nor in an aggregate{near}")),
-        "42P18" | "42P08" => Failure::invalid_arguments(format!("the type of a parameter is not known{near}; cast it, as in `$1::int`")),
+        "42P18" | "42P08" => {
+            Failure::invalid_arguments(format!("the type of a parameter is not known{near}; cast it, as in `$1::int`"))
+        }
         "42804" | "42846" => Failure::invalid_arguments(format!("the types do not fit{near}; cast with `::`")),
         "42601" => Failure::invalid_arguments(format!("this is no statement of SQL{near}")),
-        "57014" => Failure::unavailable("the statement took longer than 10 seconds; ask for less: filter, count, or read fewer tables"),
+        "57014" => {
+            Failure::unavailable("the statement took longer than 10 seconds; ask for less: filter, count, or read fewer tables")
+        }
         "55P03" => Failure::unavailable("a table is locked; try again later"),
         "53300" => Failure::unavailable("the server or the role has as many connections as it may have; try again later"),
         code if code.starts_with("28") => {
             Failure::unauthorized("the server refused the user or the password, or the role may not connect to this database")
         }
-        code if code.starts_with("42") => Failure::invalid_arguments(format!("the statement does not fit the tables, or is not SQL{near}")),
+        code if code.starts_with("42") => {
+            Failure::invalid_arguments(format!("the statement does not fit the tables, or is not SQL{near}"))
+        }
         code if code.starts_with("22") => Failure::invalid_arguments(format!(
             "a value does not fit{near}: a parameter or a string is not of its type, or a result is out of range"
         )),
         "21000" => Failure::invalid_arguments("a query in parentheses has more rows than one"),
         "25006" => Failure::invalid_arguments("the statement would write, and it may only read"),
         code if code.starts_with("0A") => Failure::invalid_arguments(format!("the server does not know how to do this{near}")),
-        code if code.starts_with("53") => Failure::unavailable("the server has no room for this statement; ask for less, or later"),
+        code if code.starts_with("53") => {
+            Failure::unavailable("the server has no room for this statement; ask for less, or later")
+        }
         code if code.starts_with("57") => Failure::unavailable("the server is starting or stopping; try again later"),
         _ => return answer.failure().with_code(code),
     };

@@ -29,9 +29,8 @@ fn is_name(text: &str) -> bool {
 }
 
 fn is_table(text: &str) -> bool {
-    text.split_once('.').is_some_and(|(schema, table)| {
-        is_name(schema) && (1..=63).contains(&table.len()) && table.bytes().all(is_letter)
-    })
+    text.split_once('.')
+        .is_some_and(|(schema, table)| is_name(schema) && (1..=63).contains(&table.len()) && table.bytes().all(is_letter))
 }
 
 /// Whether a schema is PostgreSQL's own.
@@ -59,7 +58,21 @@ mod tests {
         check::<DatabaseName>(&["app", "App-2", "0_x"], &bad, true);
         check::<SchemaName>(&["public", "sales"], &bad, true);
         let long = format!("a.{long}");
-        let bad = ["", "orders", "public.", ".orders", "a.b.c", "public.or ders", "\"public\".\"orders\"", "a.*", "*", "a.b\n", "a.b,c.d", "аa.b", &long];
+        let bad = [
+            "",
+            "orders",
+            "public.",
+            ".orders",
+            "a.b.c",
+            "public.or ders",
+            "\"public\".\"orders\"",
+            "a.*",
+            "*",
+            "a.b\n",
+            "a.b,c.d",
+            "аa.b",
+            &long,
+        ];
         check::<TableName>(&["public.orders", "Sales.Order-2", "public._prisma"], &bad, true);
     }
 

@@ -45,7 +45,9 @@ impl Found {
     pub(crate) fn new(answer: Answer, limit: usize, withheld: &Withheld) -> Result<Self, Failure> {
         let Answer { columns, rows, more } = answer;
         if columns.0.len() > COLUMNS {
-            return Err(Failure::invalid_arguments(format!("an answer has at most {COLUMNS} columns; name those that are needed")));
+            return Err(Failure::invalid_arguments(format!(
+                "an answer has at most {COLUMNS} columns; name those that are needed"
+            )));
         }
         let columns: Vec<Column> = columns.0.into_iter().map(|Object(column)| Column::new(column, withheld)).collect();
         let mut found = Self { columns, rows: Vec::new(), more: more.0.unwrap_or_default() || rows.0.len() > limit };
@@ -54,7 +56,8 @@ impl Found {
             if row.0.len() != found.columns.len() {
                 return Err(Failure::upstream("a row of the answer has other columns than the answer says"));
             }
-            let row: Vec<Option<String>> = row.0.into_iter().zip(&found.columns).map(|(cell, column)| column.value(cell)).collect();
+            let row: Vec<Option<String>> =
+                row.0.into_iter().zip(&found.columns).map(|(cell, column)| column.value(cell)).collect();
             bytes += row.iter().map(|value| 5 + value.as_ref().map_or(0, String::len)).sum::<usize>();
             if bytes > BYTES {
                 found.more = true;

@@ -172,11 +172,16 @@ impl<'w> Writer<'w> {
     fn ended(self) -> Result<Statement, Refused> {
         let parameters = self.used.last().copied().unwrap_or_default();
         if let Some(missing) = (1..=parameters).find(|number| !self.used.contains(number)) {
-            return Err(Refused::new(0, format!("there is a `${parameters}` and no `${missing}`; parameters are counted from 1")));
+            return Err(Refused::new(
+                0,
+                format!("there is a `${parameters}` and no `${missing}`; parameters are counted from 1"),
+            ));
         }
         if !self.withheld.is_empty() {
             if let Some((at, name)) = self.alone.iter().find(|(_, name)| self.rows.contains(name)) {
-                let why = format!("`{name}` may stand for a whole row, of which the operator keeps something back; write `{name}.column`");
+                let why = format!(
+                    "`{name}` may stand for a whole row, of which the operator keeps something back; write `{name}.column`"
+                );
                 return Err(Refused::new(*at, why));
             }
             if let Some(at) = self.star.filter(|_| self.combines) {

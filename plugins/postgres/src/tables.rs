@@ -13,8 +13,7 @@ use crate::{
 };
 
 /// As it is in the contract `list-tables`.
-pub const LIST: &str =
-    "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = $1 ORDER BY table_name";
+pub const LIST: &str = "SELECT table_name, table_type FROM information_schema.tables WHERE table_schema = $1 ORDER BY table_name";
 /// As it is in the contract `describe-table`.
 pub const DESCRIBE: &str = "SELECT column_name, data_type, udt_name, is_nullable FROM information_schema.columns \
                             WHERE table_schema = split_part($1, '.', 1) AND table_name = split_part($1, '.', 2) \

@@ -40,7 +40,12 @@ mod tests {
         let withheld = Withheld::new(["Password"]);
         assert!(withheld.covers("password") && withheld.covers("PASSWORD"));
         assert!(!withheld.covers("password_hint") && !withheld.covers("pass"));
-        assert!(withheld.hides("password", 25) && withheld.hides("doc", 3802) && withheld.hides("x", 99_999) && !withheld.hides("id", 23));
+        assert!(
+            withheld.hides("password", 25)
+                && withheld.hides("doc", 3802)
+                && withheld.hides("x", 99_999)
+                && !withheld.hides("id", 23)
+        );
         assert!(!Withheld::default().hides("doc", 3802));
     }
 }

@@ -81,7 +81,13 @@ fn what_does_something_else_is_refused_for_its_reason() {
 fn an_escape_is_one_wherever_it_stands() {
     for (_, escape) in cases(ESCAPES) {
         let Some(inner) = escape.strip_prefix("SELECT ") else { continue };
-        for around in ["SELECT id, @", "SELECT 1 UNION SELECT @", "WITH a AS (SELECT @) SELECT 1", "SELECT (SELECT @)", "SELECT lower((SELECT @))"] {
+        for around in [
+            "SELECT id, @",
+            "SELECT 1 UNION SELECT @",
+            "WITH a AS (SELECT @) SELECT 1",
+            "SELECT (SELECT @)",
+            "SELECT lower((SELECT @))",
+        ] {
             let statement = around.replace('@', inner);
             // What is cut short is closed by what is around it, and another escape by then.
             let Ok(read) = read(&statement) else { continue };

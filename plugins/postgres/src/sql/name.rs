@@ -30,7 +30,12 @@ impl Writer<'_> {
         if behind_dot && let Some(why) = words::called_by_dot(&folded) {
             return self.refuse(why);
         }
-        if behind_dot && !before_dot && !self.withheld.is_empty() && words::shows_rows(&folded) && self.frame().clause != Clause::From {
+        if behind_dot
+            && !before_dot
+            && !self.withheld.is_empty()
+            && words::shows_rows(&folded)
+            && self.frame().clause != Clause::From
+        {
             return self.refuse(WHOLE_ROWS);
         }
         if before_dot && !behind_dot && (folded == "information_schema" || folded.starts_with("pg_")) {
@@ -39,7 +44,8 @@ impl Writer<'_> {
         if before_dot {
             return Ok(());
         }
-        let defines = matches!(self.last, Last::Name | Last::Value | Last::Type | Last::Sign(")" | "]") | Last::Keyword("AS" | "END"));
+        let defines =
+            matches!(self.last, Last::Name | Last::Value | Last::Type | Last::Sign(")" | "]") | Last::Keyword("AS" | "END"));
         if self.frame().clause == Clause::From {
             self.rows.insert(name.to_owned());
         } else if !behind_dot && !defines {
@@ -53,7 +59,8 @@ impl Writer<'_> {
         if self.last == Last::Sign(".") {
             return self.refuse("a function is called by its name alone, without a schema");
         }
-        let is_query = self.frame().clause == Clause::With && matches!(self.last, Last::Keyword("WITH" | "RECURSIVE") | Last::Sign(","));
+        let is_query =
+            self.frame().clause == Clause::With && matches!(self.last, Last::Keyword("WITH" | "RECURSIVE") | Last::Sign(","));
         if self.last == Last::Keyword("AS") || is_query {
             return self.columns(name, is_query);
         }
@@ -66,7 +73,9 @@ impl Writer<'_> {
     /// `AS t (id, name)`, and `t (id, name) AS (SELECT` behind WITH.
     fn columns(&mut self, name: &str, is_query: bool) -> Result<(), Refused> {
         if !self.withheld.is_empty() {
-            return self.refuse("the operator keeps columns back, so columns are not renamed in a list; name each with `AS` where it is read");
+            return self.refuse(
+                "the operator keeps columns back, so columns are not renamed in a list; name each with `AS` where it is read",
+            );
         }
         self.seen(name)?;
         self.put(format!("\"{name}\""), Last::Name);

@@ -2,7 +2,11 @@
 
 use casemate_siem::Refused;
 
-use super::{Clause, Frame, Last, Opener, WHOLE_ROWS, Writer, token::{BOUNDS, Token}, words};
+use super::{
+    Clause, Frame, Last, Opener, WHOLE_ROWS, Writer,
+    token::{BOUNDS, Token},
+    words,
+};
 
 impl Writer<'_> {
     pub(super) fn sign(&mut self, sign: &'static str) -> Result<(), Refused> {
@@ -146,7 +150,8 @@ impl Writer<'_> {
     /// All columns, or a multiplication.
     fn star(&mut self) -> Result<(), Refused> {
         let is_all = matches!(self.last, Last::Sign("." | "," | "(") | Last::Keyword("SELECT" | "DISTINCT" | "ALL"));
-        let is_counted = matches!(self.frame().opener, Opener::Function(_)) && self.last == Last::Sign("(") && self.is_sign(1, ")");
+        let is_counted =
+            matches!(self.frame().opener, Opener::Function(_)) && self.last == Last::Sign("(") && self.is_sign(1, ")");
         if is_all && !is_counted && !self.withheld.is_empty() {
             let ends = self.token(1).is_none() || self.is_sign(1, ",") || self.is_word(1, &["from"]);
             if self.frames.len() > 1 || self.frame().clause != Clause::Select || !ends {

@@ -55,7 +55,10 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed<'_>>, Refused> {
                 if cursor.is_done() {
                     return Ok(tokens);
                 }
-                return Err(Refused::new(at, "`;` ends a statement, and there is one in a call; ask for the next in another call"));
+                return Err(Refused::new(
+                    at,
+                    "`;` ends a statement, and there is one in a call; ask for the next in another call",
+                ));
             }
             '\'' => text_token(&mut cursor)?,
             '"' => quoted(&mut cursor)?,
@@ -90,7 +93,10 @@ fn text_token<'t>(cursor: &mut Cursor<'t>) -> Result<Token<'t>, Refused> {
             }
             Some('\'') => return Ok(Token::Text(from.rest().get(..inner).unwrap_or_default())),
             Some('\\') => {
-                return Err(Refused::new(begin.at() + 1 + inner, "a backslash stands in a string; give the string as a parameter, `$1`"));
+                return Err(Refused::new(
+                    begin.at() + 1 + inner,
+                    "a backslash stands in a string; give the string as a parameter, `$1`",
+                ));
             }
             Some(_) => {}
             None => return begin.refuse("this quote is not closed"),
@@ -160,7 +166,8 @@ fn word(cursor: &mut Cursor<'_>) -> Result<Token<'static>, Refused> {
     }
     let word = word.to_ascii_lowercase();
     if matches!(word.as_str(), "e" | "b" | "x" | "n") && cursor.peek() == Some('\'') {
-        return begin.refuse("a string stands in plain single quotes, with no letter before it; give what needs one as a parameter");
+        return begin
+            .refuse("a string stands in plain single quotes, with no letter before it; give what needs one as a parameter");
     }
     if word == "u" && (cursor.rest().starts_with("&'") || cursor.rest().starts_with("&\"")) {
         return begin.refuse("`U&` writes letters by their numbers; write them as they are, or give the string as a parameter");
@@ -188,7 +195,9 @@ fn sign(cursor: &mut Cursor<'_>) -> Result<&'static str, Refused> {
     // The end of an operator as PostgreSQL finds it: a sign before a number is none of it, unless the operator has one of these letters.
     let mut end = run.len();
     while end > 1
-        && run.get(..end).is_some_and(|run| run.ends_with(['+', '-']) && !run.contains(['~', '!', '@', '#', '%', '^', '&', '|', '`', '?']))
+        && run
+            .get(..end)
+            .is_some_and(|run| run.ends_with(['+', '-']) && !run.contains(['~', '!', '@', '#', '%', '^', '&', '|', '`', '?']))
     {
         end -= 1;
     }
@@ -207,7 +216,9 @@ fn sign(cursor: &mut Cursor<'_>) -> Result<&'static str, Refused> {
         _ if !run.is_empty() => begin.refuse(format!("`{}` is no operator that is known here", casemate_plugin::clip(run, 40))),
         Some('\\') => begin.refuse("a backslash stands outside of quotes; there are no commands of psql"),
         Some(':') => begin.refuse("a single `:` is not read: there are no slices, and parameters are `$1`"),
-        Some(letter) if !letter.is_ascii() => begin.refuse(format!("`{letter}` is not ASCII; put it in quotes if it belongs to a name or a string")),
+        Some(letter) if !letter.is_ascii() => {
+            begin.refuse(format!("`{letter}` is not ASCII; put it in quotes if it belongs to a name or a string"))
+        }
         Some(letter) => begin.refuse(format!("`{letter}` has no place in a statement")),
         None => begin.refuse("the statement ends here"),
     }
