@@ -41,6 +41,6 @@ impl JsonSchema for Parameter {
     }
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "anyOf": [{ "type": "string", "maxLength": MAX, "pattern": "^[^\\u0000]*$" }, { "type": "null" }] })
+        json_schema!({ "anyOf": [{ "type": "string", "maxLength": MAX, "pattern": "^[^\\u0000]*$" }, { "const": null }] })
     }
 }

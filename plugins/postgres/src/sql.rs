@@ -229,10 +229,10 @@ impl<'w> Writer<'w> {
         self.next += 1;
     }
 
-    /// Nothing that is a value, or has one in parentheses, follows a name: that would be a function or a type.
+    /// Between a name and a value stands something: a name before a parenthesis would be a function, and before a string a type.
     fn begins_value(&self) -> Result<(), Refused> {
-        if self.last == Last::Name {
-            return self.refuse("an operator, a comma or a keyword stands between a name and a value");
+        if matches!(self.last, Last::Name | Last::Value | Last::Type) {
+            return self.refuse("an operator, a comma or a keyword stands between a name and a value, or two values");
         }
         Ok(())
     }

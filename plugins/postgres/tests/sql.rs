@@ -70,16 +70,21 @@ fn what_does_something_else_is_refused_for_its_reason() {
             Err(refused) if !refused.why.contains(why) => wrong.push(format!("{statement}\n  {refused}\n  and not for `{why}`")),
             Err(refused) => assert!(refused.at <= statement.len(), "{statement}: {refused}"),
         }
-        // The gate lets none of them through as it is, either.
-        assert!(!pattern.is_match(statement), "{statement}");
+        // What the gate would let through as it is is none of PostgreSQL's statements.
+        let is_broken = ["parameters are", "no `$1`", "two strings stand", "is not seen", "a digit follows"].contains(why);
+        assert!(is_broken || !pattern.is_match(statement), "{statement}");
     }
     assert!(wrong.is_empty(), "{} of {}:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
 }
 
-/// What is written from an escape that is put into a statement that is legitimate, if it is.
+/// An escape that is put into a statement that is legitimate is refused as well.
 #[test]
 fn an_escape_is_one_wherever_it_stands() {
-    for (_, escape) in cases(ESCAPES) {
+    for (why, escape) in cases(ESCAPES) {
+        // What opens or closes too much does it with what is around it.
+        if ["is not closed", "was not opened"].contains(&why) {
+            continue;
+        }
         let Some(inner) = escape.strip_prefix("SELECT ") else { continue };
         for around in [
             "SELECT id, @",
@@ -89,9 +94,7 @@ fn an_escape_is_one_wherever_it_stands() {
             "SELECT lower((SELECT @))",
         ] {
             let statement = around.replace('@', inner);
-            // What is cut short is closed by what is around it, and another escape by then.
-            let Ok(read) = read(&statement) else { continue };
-            panic!("{statement}\n  is sent as {}", read.text());
+            assert!(read(&statement).is_err(), "{statement}");
         }
     }
 }
@@ -245,6 +248,9 @@ fn what_is_withheld_is_not_reached_by_another_name() {
         "SELECT * FROM public.users EXCEPT SELECT 1, 'a', 'b'",
         "SELECT u FROM public.users u",
         "SELECT users FROM public.users",
+        "SELECT DISTINCT ON (id) u::text FROM public.users u",
+        "SELECT ARRAY[u]::text FROM public.users u",
+        "SELECT a.x FROM public.users u CROSS JOIN LATERAL (VALUES (u)) AS a",
         "SELECT u::text FROM public.users AS u",
         "SELECT u.*::text FROM public.users u",
         "SELECT row_to_json(u) FROM public.users u",

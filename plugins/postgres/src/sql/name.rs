@@ -44,12 +44,15 @@ impl Writer<'_> {
         if before_dot {
             return Ok(());
         }
-        let defines =
-            matches!(self.last, Last::Name | Last::Value | Last::Type | Last::Sign(")" | "]") | Last::Keyword("AS" | "END"));
-        if self.frame().clause == Clause::From {
-            self.rows.insert(name.to_owned());
-        } else if !behind_dot && !defines {
-            self.alone.push((self.at(), name.to_owned()));
+        // An alias. Behind a parenthesis may be one, and may be a value: `DISTINCT ON (id) o`.
+        let defines = matches!(self.last, Last::Name | Last::Value | Last::Type | Last::Keyword("AS"));
+        match self.frame().clause {
+            Clause::From => {
+                self.rows.insert(name.to_owned());
+            }
+            Clause::With => {}
+            _ if behind_dot || defines => {}
+            _ => self.alone.push((self.at(), name.to_owned())),
         }
         Ok(())
     }
