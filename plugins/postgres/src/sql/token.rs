@@ -64,7 +64,7 @@ pub(super) fn tokens(text: &str) -> Result<Vec<Placed<'_>>, Refused> {
             '"' => quoted(&mut cursor)?,
             '$' => parameter(&mut cursor)?,
             '0'..='9' => number(&mut cursor)?,
-            '.' if cursor.rest().starts_with(|first: char| first == '.') && follows_digit(&cursor) => number(&mut cursor)?,
+            '.' if follows_digit(&cursor) => number(&mut cursor)?,
             'a'..='z' | 'A'..='Z' | '_' => word(&mut cursor)?,
             _ => Token::Sign(sign(&mut cursor)?),
         };
