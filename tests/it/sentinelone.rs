@@ -3,7 +3,10 @@
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::harness::{BAD, House};
+use crate::{
+    harness::{BAD, House},
+    siem::held,
+};
 
 const THREATS: &str = "GET /web/api/v2.1/threats";
 const AGENTS: &str = "GET /web/api/v2.1/agents";
@@ -194,6 +197,23 @@ fn nothing_gets_a_query_out_of_its_site() {
     let month = with(&query("a = 1"), "interval", json!("2026-10-20T00:00:00Z/2026-11-19T00:00:00Z"));
     house.call("create_power_query", month).ended("error", "invalid-arguments", &["longer than 7 days"]);
     assert!(house.reached().is_empty());
+}
+
+/// What the gate holds against the grant is the site in the filter with which a query begins, whatever is behind it.
+#[test]
+fn the_site_that_is_queried_is_what_the_gate_holds_against_the_grant() {
+    for (sent, site) in [
+        ("(site.id = '1001') | limit 100", Some("1001")),
+        ("(site.id = '1002') and (site.id = '1001') | limit 100", Some("1002")),
+        ("(site.id = '1002') and (a = '(site.id = \\'1001\\')') | limit 100", None),
+        ("(site.id = '1002') and (a = \"(site.id = '1001')\") | limit 100", Some("1002")),
+        ("(site.id = '1001' or site.id = '1002') | limit 100", None),
+        ("(site.id = '1001') or (site.id = '1002') | limit 100", None),
+        ("(site.id = '*') | limit 100", None),
+        (" (site.id = '1001') | limit 100", None),
+    ] {
+        assert_eq!(held("sentinelone", "datalake", "/pq/query", "site", sent).as_deref(), site, "{sent}");
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_signing::manifest::pattern;
 use serde_json::{Value, json};
 
+use super::held;
 use crate::harness::{House, Upstreams};
 
 const WORKSPACE: &str = "b438b3f6-912a-46d5-9cb1-b44069212ab4";
@@ -170,6 +171,22 @@ fn the_gate_lets_no_query_through_that_is_not_of_the_shape() {
             assert!(other != *query && !gate.is_match(&other), "{other}");
         }
         assert!(!gate.is_match(&format!("let x = 1;\n{query}")) && !gate.is_match(&format!(".show tables\n{query}")));
+    }
+}
+
+/// What the gate holds against the grant is the table with which a query begins, whatever is behind it.
+#[test]
+fn the_table_that_is_read_is_what_the_gate_holds_against_the_grant() {
+    let window = "| where TimeGenerated between (datetime(2026-11-21T00:00:00Z) .. datetime(2026-11-22T00:00:00Z))";
+    for (sent, table) in [
+        (format!("SecurityEvent\n{window}\n| take 101"), Some("SecurityEvent")),
+        (format!("Secrets\n{window}\n| where Account == \"SecurityEvent\"\n| take 101"), Some("Secrets")),
+        (format!("Secrets\n{window}\n| where a == \"\\nSecurityEvent\\n\"\n| take 101"), Some("Secrets")),
+        (format!("SecurityEvent, Secrets\n{window}\n| take 101"), None),
+        (format!("\nSecurityEvent\n{window}\n| take 101"), None),
+        (format!("SecurityEvent | union Secrets\n{window}\n| take 101"), None),
+    ] {
+        assert_eq!(held("siem-sentinel", "siem-sentinel", "/query", "table", &sent).as_deref(), table, "{sent}");
     }
 }
 

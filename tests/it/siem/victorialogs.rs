@@ -6,6 +6,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use casemate_signing::manifest::pattern;
 use serde_json::{Value, json};
 
+use super::held;
 use crate::harness::House;
 
 const QUERY: &str = "POST /select/logsql/query";
@@ -75,8 +76,15 @@ fn a_stream_is_searched_as_its_tenant() {
 fn entries_are_bounded_and_what_is_kept_back_is_nowhere() {
     let house = house().serve();
     house.call("search_logs", whole()).done(&["100 entries; there are more"]).silent(&["pw-", "_stream_id", SECRET]);
-    for query in ["password:~\"pw\"", "* | fields password", "* | rename password as x", "* | stats max(password) as x"] {
-        house.call_fresh("search_logs", arguments(query)).ended("error", "invalid-arguments", &["keeps"]);
+    for (query, part) in [
+        ("password:~\"pw\"", "keeps"),
+        ("* | fields password", "keeps"),
+        ("* | rename password as x", "keeps"),
+        ("* | stats max(password) as x", "keeps"),
+        ("* | stats uniq_values() as x", "reads every field"),
+        ("* | unpack_json | stats values() as x", "reads every field"),
+    ] {
+        house.call_fresh("search_logs", arguments(query)).ended("error", "invalid-arguments", &[part]);
         assert!(house.reached().is_empty(), "{query}");
     }
     // Nothing outside of the span is looked at.
@@ -141,6 +149,23 @@ fn the_gate_lets_no_form_through_without_one_stream_and_a_plain_query() {
         let gate = gate(field);
         assert!(gate.is_match(good), "{field}");
         assert!(bad.iter().all(|bad| !gate.is_match(bad)), "{field}");
+    }
+}
+
+/// What the gate holds against the grant is the one stream that the server puts into the query, whatever is around it.
+#[test]
+fn the_stream_that_is_sent_is_what_the_gate_holds_against_the_grant() {
+    for (sent, stream) in [
+        (r#"{"app":"nginx"}"#, Some("nginx")),
+        (r#"{"nginx":"secrets"}"#, Some("secrets")),
+        (r#"{"kubernetes.namespace":"a-b_c.d"}"#, Some("a-b_c.d")),
+        (r#"{"app":"secrets","x":"nginx"}"#, None),
+        (r#"{"app":"nginx\",\"x\":\"secrets"}"#, None),
+        (r#"{"app":["nginx"]}"#, None),
+        (r#"{"app":"nginx"} "#, None),
+    ] {
+        let held = held("siem-victorialogs", "siem-victorialogs", "extra_stream_filters", "stream", sent);
+        assert_eq!(held.as_deref(), stream, "{sent}");
     }
 }
 
