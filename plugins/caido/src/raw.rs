@@ -11,6 +11,10 @@ pub(crate) fn changed(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_
     let query = changes.query()?;
     let (head, body) = traffic::parts(raw);
     let Ok(head) = std::str::from_utf8(head) else { return Err(refusal("its head is not text")) };
+    // To some servers it is the end of a line, and what is behind it another header.
+    if head.lines().any(|line| line.contains('\r')) {
+        return Err(refusal("its head has half of the end of a line"));
+    }
     let mut lines = head.lines();
     let first: Vec<&str> = lines.next().unwrap_or_default().split(' ').collect();
     let [method, target, version] = first.as_slice() else { return Err(refusal("its first line is none of HTTP/1.1")) };
@@ -43,9 +47,14 @@ pub(crate) fn changed(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_
     let target = if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") };
     let mut text = format!("{method} {target} {version}\r\n");
     let new: Vec<(&str, &str)> = changes.headers.into_iter().flat_map(traffic::Headers::pairs).collect();
-    let is_new = |name: &str| new.iter().any(|(other, _)| other.eq_ignore_ascii_case(name));
+    // How long the old body was. What a server reads behind the end of a body is another request to it.
+    let framing: &[&str] = if changes.body.is_some() { &["content-length", "transfer-encoding"] } else { &[] };
+    let is_new = |name: &str| new.iter().map(|(other, _)| other).chain(framing).any(|other| other.eq_ignore_ascii_case(name));
     for (name, value) in headers.into_iter().filter(|(name, _)| !is_new(name)).chain(new.iter().copied()) {
         text.push_str(&format!("{name}: {value}\r\n"));
+    }
+    if let Some(body) = changes.body {
+        text.push_str(&format!("content-length: {}\r\n", body.len()));
     }
     text.push_str("\r\n");
     let mut bytes = text.into_bytes();
@@ -119,8 +128,29 @@ mod tests {
         let (bytes, _) = changed(RAW.as_bytes(), TO, changes).unwrap();
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
-            "POST /b?id=2%26x=%23%20%25&key=s3cr3t&n= HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\naccept: y\r\norigin: https://app.test\r\n\r\nnew"
+            "POST /b?id=2%26x=%23%20%25&key=s3cr3t&n= HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\naccept: y\r\norigin: https://app.test\r\ncontent-length: 3\r\n\r\nnew"
         );
+    }
+
+    /// Of a length that is recorded, the rest of a longer body would be a request of its own.
+    #[test]
+    fn a_changed_body_is_as_long_as_it_is() {
+        let to = |framing: &str| RAW.replace("Accept: x", framing);
+        let body = "a=1GET /admin HTTP/1.1\r\nHost: app.test\r\n\r\n";
+        let same = "POST /a?id=1&key=s3cr3t&id=9 HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\n";
+        for framing in [
+            "Content-Length: 3",
+            "content-length: 3\r\nCONTENT-LENGTH: 3",
+            "Transfer-Encoding: chunked",
+            "TRANSFER-encoding: x\r\nContent-Length: 3",
+        ] {
+            let (bytes, _) = changed(to(framing).as_bytes(), TO, Changes { body: Some(body), ..NONE }).unwrap();
+            assert_eq!(String::from_utf8(bytes).unwrap(), format!("{same}content-length: 42\r\n\r\n{body}"), "{framing}");
+            // What stays is sent as it was.
+            assert_eq!(changed(to(framing).as_bytes(), TO, NONE).unwrap().0, to(framing).as_bytes());
+        }
+        let (bytes, _) = changed(to("Content-Length: 3").as_bytes(), TO, Changes { body: Some(""), ..NONE }).unwrap();
+        assert_eq!(String::from_utf8(bytes).unwrap(), format!("{same}content-length: 0\r\n\r\n"));
     }
 
     #[test]
@@ -135,6 +165,8 @@ mod tests {
             (RAW.replace(" /a", " bank.example:443"), "names a host"),
             (RAW.replace("Accept: x", " Accept: x"), "is none"),
             (RAW.replace("Accept: x", "Host : bank.example"), "is none"),
+            (RAW.replace("Accept: x", "Accept: x\rHost: bank.example"), "half of the end of a line"),
+            (RAW.replace(" HTTP/1.1", " HTTP/1.1\rHost: bank.example"), "half of the end of a line"),
             (RAW.replace(" HTTP/1.1", ""), "first line"),
             (String::new(), "first line"),
         ] {

@@ -5,13 +5,15 @@
 
 /// What in `text` looks like a credential, in words that fit behind "it holds"; nothing where nothing does. What it is is not said.
 pub fn found(text: &str) -> Option<&'static str> {
-    if private_key(text) {
-        return Some("a private key");
-    }
-    if text.split(|letter: char| letter.is_whitespace() || "<>\"'`()|".contains(letter)).any(has_password) {
-        return Some("a URL with a password");
-    }
-    text.split(|letter: char| !is_word(letter)).find_map(token)
+    (0..text.len()).filter_map(|at| text.split_at_checked(at)).find_map(|(before, rest)| {
+        if private_key(rest) {
+            Some("a private key")
+        } else if has_password(rest) {
+            Some("a URL with a password")
+        } else {
+            token(before, rest)
+        }
+    })
 }
 
 /// Prefixes that are reserved for credentials, how many letters and digits follow at least, and what they are.
@@ -47,37 +49,46 @@ const TOKENS: [(&str, usize, &str); 28] = [
 ];
 
 /// What tokens are made of; a dot too, between the parts of some.
-fn is_word(letter: char) -> bool {
-    letter.is_ascii_alphanumeric() || "_-.".contains(letter)
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_-.".contains(&byte)
 }
 
-fn token(word: &str) -> Option<&'static str> {
+/// What begins between these two.
+fn token(before: &str, rest: &str) -> Option<&'static str> {
+    match before.as_bytes() {
+        // Escapes, of JSON and of URLs.
+        [] | [.., b'\\', _] | [.., b'\\', b'u', _, _, _, _] | [.., b'%', _, _] => {}
+        [.., last] if last.is_ascii_alphanumeric() => return None,
+        _ => {}
+    }
     let follows = |prefix: &str, least: usize| {
-        let rest = word.strip_prefix(prefix)?;
-        (rest.bytes().filter(u8::is_ascii_alphanumeric).count() >= least).then_some(())
+        let word = rest.strip_prefix(prefix)?.bytes().take_while(|byte| is_word(*byte));
+        (word.filter(u8::is_ascii_alphanumeric).take(least).count() == least).then_some(())
     };
     let known = TOKENS.iter().find(|(prefix, least, _)| follows(prefix, *least).is_some());
-    known.map(|(_, _, what)| *what).or_else(|| is_jwt(word).then_some("a signed token (JWT)"))
+    known.map(|(_, _, what)| *what).or_else(|| is_jwt(before, rest).then_some("a signed token (JWT)"))
 }
 
-/// Three parts in base64url, of which two are JSON objects: `{"` is `eyJ`.
-fn is_jwt(word: &str) -> bool {
-    let mut parts = word.split('.');
-    let long = |part: Option<&str>, start: &str| part.is_some_and(|part| part.len() >= 10 && part.starts_with(start));
-    long(parts.next(), "eyJ") && long(parts.next(), "eyJ") && long(parts.next(), "")
+/// Three parts in base64url, of which two are JSON objects: `{"` is `eyJ`. The second one is where `rest` begins.
+fn is_jwt(before: &str, rest: &str) -> bool {
+    let is_other = |letter: char| !letter.is_ascii_alphanumeric() && letter != '_' && letter != '-';
+    let Some(before) = before.strip_suffix('.').filter(|_| rest.starts_with("eyJ")) else { return false };
+    let header = before.rsplit(is_other).next().and_then(|part| part.split_once("eyJ"));
+    let mut parts = rest.split('.');
+    let mut long = || parts.next().and_then(|part| part.split(is_other).next()).is_some_and(|part| part.len() >= 10);
+    header.is_some_and(|(_, part)| part.len() >= 7) && long() && long()
 }
 
-fn private_key(text: &str) -> bool {
-    text.match_indices("-----BEGIN ").any(|(at, begin)| {
-        let line = text.get(at + begin.len()..).and_then(|rest| rest.lines().next()).unwrap_or_default();
-        line.contains("PRIVATE KEY")
-    })
+/// The first line of one, to the end of its label.
+fn private_key(rest: &str) -> bool {
+    let label = rest.strip_prefix("-----BEGIN ").and_then(|rest| rest.split(['-', '\n']).next());
+    label.is_some_and(|label| label.contains("PRIVATE KEY"))
 }
 
-/// `scheme://user:password@host`
-fn has_password(word: &str) -> bool {
-    let Some((_, rest)) = word.split_once("://") else { return false };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+/// `://user:password@host`
+fn has_password(rest: &str) -> bool {
+    let is_end = |letter: char| letter.is_whitespace() || "/?#<>\"'`()|".contains(letter);
+    let authority = rest.strip_prefix("://").and_then(|rest| rest.split(is_end).next()).unwrap_or_default();
     authority.rsplit_once('@').and_then(|(user, _)| user.split_once(':')).is_some_and(|(_, password)| !password.is_empty())
 }
 
@@ -110,6 +121,43 @@ mod tests {
             (format!("Authorization: Bearer {jwt}"), "a signed token (JWT)"),
         ] {
             assert_eq!(found(&text), Some(what), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_token_is_known_behind_an_escape_and_in_the_middle_of_a_word() {
+        let jwt = format!("{}.{}.{}", key("eyJ", 20), key("eyJ", 30), key("", 30));
+        for before in ["", "x-", "key_", "-", "a.", "é", r"first\n", r"\t", r"x\u000a", "x%20"] {
+            assert_eq!(found(&format!("{before}{}", key("ghp_", 36))), Some("a GitHub token"), "{before}");
+            assert_eq!(found(&format!("{before}{}", key("AKIA", 16))), Some("an AWS access key"), "{before}");
+            assert_eq!(found(&format!("{before}{jwt}")), Some("a signed token (JWT)"), "{before}");
+        }
+        // A letter before it makes it another word.
+        for before in ["x", "7", "x-y", r"\nx", "%20x"] {
+            assert_eq!(found(&format!("{before}{}", key("AKIA", 16))), None, "{before}");
+        }
+    }
+
+    #[test]
+    fn each_url_of_a_word_is_looked_at() {
+        for text in [
+            "https://a.example/?next=postgres://app:hunter2@db/x",
+            "amqp://h1,amqp://u:p@h2",
+            "https://a.example/https://b.example/ftp://u:p@c.example",
+        ] {
+            assert_eq!(found(text), Some("a URL with a password"), "{text}");
+        }
+        assert_eq!(found("https://a.example/?next=https://b.example:8443/x,https://c.example/@d:e"), None);
+    }
+
+    /// Whoever writes the text decides how it goes on.
+    #[test]
+    fn a_long_text_is_looked_at_in_one_go() {
+        for part in ["-----BEGIN ", "eyJ-", "eyJ.", ".eyJ", "://", "ghp_-", "a:@", r"\u00"] {
+            let text = part.repeat((256 << 10) / part.len());
+            let begun = std::time::Instant::now();
+            found(&text);
+            assert!(begun.elapsed().as_secs() < 5, "{part}");
         }
     }
 

@@ -86,7 +86,7 @@ pub fn url(url: &str) -> String {
         }
         None => segments(place),
     };
-    match rest {
+    let shown = match rest {
         Some(rest) => match rest.split_once('#') {
             Some((query, _)) => format!("{place}?{}#{REDACTED}", pairs(query, true)),
             None => format!("{place}?{}", pairs(rest, true)),
@@ -96,7 +96,9 @@ pub fn url(url: &str) -> String {
             Some((place, _)) => format!("{place}#{REDACTED}"),
             None => place,
         },
-    }
+    };
+    // Such as one behind a comma.
+    if is_credential_itself(&shown) { REDACTED.to_owned() } else { shown }
 }
 
 fn segments(path: &str) -> String {
@@ -209,12 +211,18 @@ fn first_line(line: &str) -> String {
 }
 
 /// Text of any form. Where a credential's name is followed by `=` or `:`, what comes next is taken out: a quoted text, a list or object
-/// to its end, or a word. So are words that have a credential's own form, and private keys.
+/// to its end, or a word. So is what an element of XML holds that is called like one, words that have a credential's own form, and
+/// private keys.
 pub fn text(text: &str) -> String {
     let text = without_keys(text);
     let mut out = String::with_capacity(text.len());
     let mut rest = text.as_str();
     let mut follows = Follows::Nothing;
+    // The name of the tag that is being read, where it is a credential's.
+    let mut element = "";
+    let last_closing = text.as_bytes().windows(2).rposition(|pair| pair == b"</").unwrap_or_default();
+    // How much is left behind what was last looked at as a URL.
+    let mut behind_url = text.len();
     while let Some(letter) = rest.chars().next() {
         if is_gap(letter) {
             let taken = match follows {
@@ -228,37 +236,55 @@ pub fn text(text: &str) -> String {
                 continue;
             }
             follows = follows.after(letter);
+            let closes = letter == '>' && !out.ends_with('/');
             out.push(letter);
             rest = rest.get(letter.len_utf8()..).unwrap_or_default();
+            if letter == '<' {
+                let end = rest.find(|letter| is_gap(letter) && letter != ':').unwrap_or(rest.len());
+                element = rest.get(..end).filter(|name| is_credential(local(name))).unwrap_or_default();
+            } else if closes && !element.is_empty() {
+                if text.len() - rest.len() > last_closing {
+                    follows = Follows::Value;
+                } else {
+                    let end = rest.find(&format!("</{element}>")).unwrap_or(rest.len());
+                    out.push_str(if end == 0 { "" } else { REDACTED });
+                    rest = rest.get(end..).unwrap_or_default();
+                }
+                element = "";
+            }
             continue;
         }
         let end = rest.find(is_gap).unwrap_or(rest.len());
         let (word, behind) = rest.split_at_checked(end).unwrap_or((rest, ""));
         // A URL is one word, however many gaps it has.
-        let whole = rest.find(|letter: char| letter.is_whitespace() || "\"'<>`".contains(letter)).unwrap_or(rest.len());
-        let chunk = rest.get(..whole).unwrap_or(word);
-        if chunk.contains("://") && is_credential_itself(chunk) {
-            out.push_str(&url(chunk));
-            follows = Follows::Nothing;
-            rest = rest.get(whole..).unwrap_or_default();
-            continue;
+        if rest.len() <= behind_url {
+            let whole = rest.find(|letter: char| letter.is_whitespace() || "\"'<>`".contains(letter)).unwrap_or(rest.len());
+            let (url, behind) = rest.split_at_checked(whole).unwrap_or((word, behind));
+            behind_url = behind.len();
+            if url.contains("://") && is_credential_itself(url) {
+                out.push_str(&self::url(url));
+                follows = Follows::Nothing;
+                rest = behind;
+                continue;
+            }
         }
+        let plain = if out.ends_with('\\') { behind_escape(word) } else { word };
         match follows {
             // `Bearer` and its like say what kind of credential follows.
-            Follows::Value if ["basic", "bearer"].contains(&word.to_ascii_lowercase().as_str()) => out.push_str(word),
+            Follows::Value if ["basic", "bearer"].contains(&plain.to_ascii_lowercase().as_str()) => out.push_str(word),
             Follows::Value => {
                 out.push_str(REDACTED);
                 follows = Follows::Nothing;
             }
             // `<input name="csrf_token" value="…">`
-            Follows::Name if ["value", "content"].contains(&word) => out.push_str(word),
-            _ if is_credential_itself(word) => {
+            Follows::Name if ["value", "content"].contains(&plain) => out.push_str(word),
+            _ if is_credential_itself(word) || is_credential_itself(plain) => {
                 out.push_str(REDACTED);
                 follows = Follows::Nothing;
             }
             _ => {
                 out.push_str(word);
-                follows = if is_credential(word) { Follows::Name } else { Follows::Nothing };
+                follows = if is_credential(word) || is_credential(plain) { Follows::Name } else { Follows::Nothing };
             }
         }
         rest = behind;
@@ -289,6 +315,18 @@ impl Follows {
 /// What separates words. Tokens are made of what does not.
 fn is_gap(letter: char) -> bool {
     letter.is_whitespace() || "=:\"'<>`()|,;&?{}[]\\/".contains(letter)
+}
+
+/// A word behind `\`, without what belongs to that: `n`, or `u000a`.
+fn behind_escape(word: &str) -> &str {
+    let is_hex = |digits: &str| digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let number = word.strip_prefix('u').and_then(|rest| rest.split_at_checked(4)).filter(|(digits, _)| is_hex(digits));
+    number.map(|(_, rest)| rest).or_else(|| word.strip_prefix(['b', 'f', 'n', 'r', 't'])).unwrap_or(word)
+}
+
+/// An element's name without its prefix.
+fn local(name: &str) -> &str {
+    name.rsplit(':').next().unwrap_or_default()
 }
 
 /// How long the quoted text, list or object is that begins here; 0 where none does.
@@ -458,6 +496,75 @@ mod tests {
         assert_eq!(text(&format!("a {token}.")), "a ‹redacted›");
         let escaped = r#"{"raw": "{\"password\": \"s3cr3t\"}"}"#;
         assert!(!text(escaped).contains("s3cr3t"), "{}", text(escaped));
+    }
+
+    #[test]
+    fn an_element_that_is_called_like_a_credential_loses_what_it_holds() {
+        for (given, shown) in [
+            ("<password>s3cr3t</password>", "<password>‹redacted›</password>"),
+            (
+                r#"<wsse:Password Type="x">two s3cr3t words</wsse:Password><n>1</n>"#,
+                r#"<wsse:Password Type="x">‹redacted›</wsse:Password><n>1</n>"#,
+            ),
+            ("<a:key>s3cr3t</a:key>", "<a:key>‹redacted›</a:key>"),
+            ("<pin\n>1234</pin>", "<pin\n>‹redacted›</pin>"),
+            ("<token><![CDATA[s3cr3t]]></token> x", "<token>‹redacted›</token> x"),
+            ("<session><id>s3cr3t</id><x/></session><z/>", "<session>‹redacted›</session><z/>"),
+            (r#"<Password Type="a>b">s3cr3t</Password>"#, r#"<Password Type="a>‹redacted›</Password>"#),
+            // Whatever else closes, it does not.
+            ("<token>s3cr3t<b>s3cr3t</b>", "<token>‹redacted›"),
+            ("<b></b><token>s3cr3t", "<b></b><token>‹redacted›"),
+            // Nothing is held, or not by it.
+            ("<token></token><token/>x</a>", "<token></token><token/>x</a>"),
+            ("<user>bob</user></token>x", "<user>bob</user></token>x"),
+        ] {
+            assert_eq!(text(given), shown, "{given}");
+        }
+        assert_eq!(
+            body("application/soap+xml", b"<a><password>s3cr3t</password></a>").as_deref(),
+            Some("<a><password>‹redacted›</password></a>")
+        );
+    }
+
+    #[test]
+    fn an_escape_hides_neither_a_token_nor_a_name() {
+        let token = token();
+        for (given, shown) in [
+            (format!(r#"{{"log":"first\n{token}"}}"#), r#"{"log":"first\‹redacted›"}"#),
+            (format!(r#"{{"log":"first\u000a{token}"}}"#), r#"{"log":"first\‹redacted›"}"#),
+            (format!("x-{token}, key_{token} %20{token}"), "‹redacted›, ‹redacted› ‹redacted›"),
+            (r#"{"log":"first\nkey=s3cr3t"}"#.to_owned(), r#"{"log":"first\nkey=‹redacted›"}"#),
+            (r#"{"log":"Authorization:\tBearer s3cr3t"}"#.to_owned(), r#"{"log":"Authorization:\tBearer ‹redacted›"}"#),
+            (r"C:\token=s3cr3t".to_owned(), r"C:\token=‹redacted›"),
+        ] {
+            assert_eq!(text(&given), shown);
+        }
+    }
+
+    #[test]
+    fn a_password_in_a_later_url_of_a_word_is_taken_out() {
+        for (given, shown) in [
+            ("see https://a.test/?next=postgres://app:s3cr3t@db/x now", "see https://a.test/?next=‹redacted› now"),
+            ("amqp://h1,amqp://u:s3cr3t@h2 x", "‹redacted› x"),
+        ] {
+            assert_eq!(text(given), shown);
+        }
+        assert_eq!(url("https://a.test/ftp://u:s3cr3t@b.test/x"), REDACTED);
+    }
+
+    /// Whoever answers a request that is recorded decides what its body is.
+    #[test]
+    fn a_long_body_is_read_in_one_go() {
+        for part in
+            ["a,", "a://", "<", "<token>", "<token><a></a>", "token>", "token=[", "-----BEGIN ", r"\n", "key=x,", "eyJ-", "/a@"]
+        {
+            let long = part.repeat((64 << 10) / part.len());
+            for end in ["", "://", "</"] {
+                let begun = std::time::Instant::now();
+                text(&format!("{long}{end}"));
+                assert!(begun.elapsed().as_secs() < 5, "{part}{end}");
+            }
+        }
     }
 
     #[test]
