@@ -74,7 +74,7 @@ struct Made {
 }
 
 pub(crate) fn add(args: Arguments, cx: &Context) -> Result<Added, Failure> {
-    for text in [Some(&args.value.to_string()), args.comment.as_ref().map(|it| it.to_string()).as_ref()].into_iter().flatten() {
+    for text in [Some(args.value.as_str()), args.comment.as_ref().map(Line::as_str)].into_iter().flatten() {
         if let Some(what) = leak::found(text) {
             return Err(Failure::invalid_arguments(format!(
                 "nothing was added: the text holds {what}, and the whole organisation reads it"
