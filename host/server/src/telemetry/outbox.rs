@@ -127,6 +127,7 @@ pub(super) async fn deliver<T>(
     let signal = losses.signal;
     loop {
         let mut batch = Vec::new();
+        let open = !inbox.is_closed();
         let filled = async {
             while batch.len() < BATCH {
                 match inbox.recv().await {
@@ -137,7 +138,7 @@ pub(super) async fn deliver<T>(
         };
         tokio::select! {
             biased;
-            () = ended.cancelled(), if !inbox.is_closed() => inbox.close(),
+            () = ended.cancelled(), if open => inbox.close(),
             () = filled => {}
             () = sleep(LINGER) => {}
         }
