@@ -20,10 +20,16 @@ setup: ## What the build needs: the wasm target
 # for, so that a build of less in between would compile wasmtime a second time.
 WHAT := -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo -p casemate-rmcp-client
 ALL := --workspace --exclude casemate-guests
-test console-test interop ci: export WHAT := $(ALL) --lib --bins --tests --examples
+test console-test interop ci: export WHAT := $(ALL) --all-targets
+
+# In CI, clippy compiles what is ours: it looks at everything while it is built, and nothing is compiled for it alone. CLIPPY_ARGS is what
+# `cargo clippy` gives to it.
+LOOK ?=
+ci: export LOOK := --config 'build.rustc-workspace-wrapper="clippy-driver"'
+ci: export CLIPPY_ARGS := -Dwarnings
 
 build: setup ## The programs
-	cargo build --locked $(WHAT)
+	cargo build --locked $(LOOK) $(WHAT)
 
 demo: build ## A publisher, an operator and an agent on one terminal
 	@$(BIN)/casemate-demo
@@ -45,8 +51,8 @@ plugins: build ## Every plugin, packed and not signed, under target/packages; a 
 	done
 
 test: build guests plugins nextest interop-setup ## Every test
-	cargo nextest run --locked $(ALL)
-	cargo test --locked --doc $(ALL)
+	cargo nextest run --locked $(LOOK) $(ALL)
+	cargo test --locked --doc $(LOOK) $(ALL)
 	$(MAKE) --no-print-directory interop
 
 nextest:
@@ -96,16 +102,18 @@ $(NODE)-console/.ready: tests/console/package.json tests/console/package-lock.js
 
 console-test: build guests plugins nextest $(NODE)-console/.ready ## The console in Chromium; what its pages look like is left in target/console-screenshots
 	@tests/interop/debian.sh chromium:chromium node:nodejs
-	cargo nextest run --locked $(ALL) --run-ignored only -E 'test(console::chromium)'
+	cargo nextest run --locked $(LOOK) $(ALL) --run-ignored only -E 'test(console::chromium)'
 
 interop: build interop-setup ## What the tests did not write: the MCP conformance suite, every promised client, vt-py, oras; plugins in other languages
 	tests/interop/run.sh $(BIN) $(VENV) $(NODE)
 
-lint: setup ## Formatting, clippy, the WIT against its users, the wrong arrows between crates
+lint: style ## Formatting, clippy, the WIT against its users, the wrong arrows between crates
+	cargo clippy --locked $(ALL) --all-targets -- -D warnings
+
+style: setup
 	cargo fmt --all --check
 	cargo fmt --manifest-path fuzz/Cargo.toml --check
 	cargo fmt --manifest-path fuzz/server/Cargo.toml --check
-	cargo clippy --locked $(ALL) --all-targets -- -D warnings
 	tests/lint/wit.sh
 	tests/lint/arrows.sh
 	tests/lint/threats.sh
@@ -140,9 +148,9 @@ load: setup ## 1,000 connections, 8 principals with 64 calls in flight each: no 
 	cargo build --locked --release -p casemate -p casemate-bench
 	$(CARGO_TARGET_DIR)/release/casemate-bench load --seconds $(LOAD_SECONDS)
 
-ci: setup lint test console-test demo fuzz-short ## What the gate runs
+ci: style test console-test demo fuzz-short ## What the gate runs
 
 install: ## The program, optimised, into ~/.cargo/bin
 	cargo install --locked --path host/server
 
-.PHONY: help setup build demo redteam guests plugins test console-test nextest interop-setup interop lint deny fuzz fuzz-short fuzz-server bench load ci install
+.PHONY: help setup build demo redteam guests plugins test console-test nextest interop-setup interop lint style deny fuzz fuzz-short fuzz-server bench load ci install

@@ -161,7 +161,6 @@ fn nothing_is_written_and_nothing_but_one_statement_is_run() {
         "SELECT \u{0}",
         "",
         " ; ",
-        "sELECT",
     ] {
         let reply = desk.query(sql, &["public.orders"]).silent(&CANARIES);
         assert!(reply.is_error(), "{sql}: {reply:#?}");

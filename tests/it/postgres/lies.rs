@@ -12,7 +12,7 @@ use crate::harness::Postgres;
 const MARK: &str = "customer";
 const STATEMENT: &str = "SELECT customer FROM public.orders ORDER BY id";
 /// Milliseconds of a call.
-const DEADLINE: i64 = 5_000;
+const DEADLINE: i64 = 3_000;
 /// A call is over by then, on a busy machine, too.
 const OVER: Duration = Duration::from_secs(20);
 /// What a terminal obeys, what turns a text around, and what nobody sees.
@@ -32,7 +32,17 @@ fn proves(liar: &Liar) -> bool {
 }
 
 #[test]
-fn a_server_that_lies_gets_nothing_past() {
+fn a_server_that_lies_before_it_is_told_anything_is_told_nothing() {
+    let desk = gets_nothing_past(Lie::is_at_the_door);
+    assert!(desk.audit().contains("SCRAM-SHA-256"), "the operator is told why");
+}
+
+#[test]
+fn a_server_that_lies_of_a_statement_gets_nothing_past() {
+    gets_nothing_past(|lie| !lie.is_at_the_door());
+}
+
+fn gets_nothing_past(of: impl Fn(Lie) -> bool) -> Desk {
     let mut told = None;
     let limits = [("deadline_ms", DEADLINE), ("response_kib", 256)];
     let desk = Desk::of_anything("casemate_reader", &limits, |house, postgres| {
@@ -44,19 +54,19 @@ fn a_server_that_lies_gets_nothing_past() {
     // Fewer than there are.
     asked["rows"] = json!(2);
     let honest = desk.send(&asked).done(&["200", "[\"Ada\"],[\"Grace\"]", "\"more\":true"]);
-    for lie in Lie::ALL {
+    for lie in Lie::ALL.into_iter().filter(|lie| of(*lie)) {
         liar.tells(Some(lie));
         let began = Instant::now();
         let reply = desk.send(&asked);
         assert!(began.elapsed() < OVER, "{lie:?}: {:?}", began.elapsed());
         assert!(liar.told() > 0, "{lie:?} was not told: {reply:#?}");
-        let (all, text) = (reply.0.to_string(), reply.text());
+        let all = reply.0.to_string();
         assert!(!all.contains(HIDDEN), "{lie:?}: {all}");
         assert!(!all.contains("smuggled") && !all.contains("evil.example"), "{lie:?}: {all}");
         assert!(!heard(&liar, desk.house.secret().value()), "{lie:?}");
         match lie {
             // What says nothing of the statement is passed over.
-            Lie::Notification | Lie::HostileNotice => assert_eq!(text, honest.text(), "{lie:?}"),
+            Lie::Notification | Lie::HostileNotice => assert_eq!(Desk::words(&reply), Desk::words(&honest), "{lie:?}"),
             // Its own words of what was not run are told as data, and their code is one or none.
             Lie::ErrorOfReading => drop(reply.done(&["untrusted", "400", "42601", "IGNORE ALL"])),
             Lie::CodeThatIsNone => drop(reply.done(&["untrusted", "400", "\"code\":\"\""])),
@@ -75,11 +85,12 @@ fn a_server_that_lies_gets_nothing_past() {
             [Lie::NoPassword, Lie::PlainPassword, Lie::Md5Password, Lie::Kerberos, Lie::OtherMechanism, Lie::NoMechanism];
         assert!(!before.contains(&lie) || !proves(&liar), "{lie:?}");
         liar.tells(None);
-        assert_eq!(desk.send(&asked).done(&[]).text(), honest.text(), "after {lie:?}");
+        assert_eq!(Desk::words(&desk.send(&asked)), Desk::words(&honest), "after {lie:?}");
     }
     let audit = desk.audit();
-    assert!(audit.contains("SCRAM-SHA-256"), "the operator is told why");
-    assert!(!audit.contains(HIDDEN) && !audit.contains(desk.house.secret().value()));
+    assert!(!audit.contains(HIDDEN), "{}", audit.escape_unicode());
+    assert!(!audit.contains(desk.house.secret().value()));
+    desk
 }
 
 /// The same for the plugin, where what is said reaches a model.

@@ -115,9 +115,8 @@ fn what_finds_nothing_is_not_run() {
         "CREATE DATABASE made",
     ] {
         desk.comes_to(statement, 400, "no-columns");
-        let words = statement.trim_matches(';');
-        assert!(words.is_empty() || !desk.postgres.ran(&format!(": {words}")), "{statement}: {}", desk.postgres.log());
     }
+    assert!(!desk.postgres.ran("asked"), "{}", desk.postgres.log());
     desk.postgres.is_unchanged();
 }
 
@@ -354,7 +353,7 @@ fn what_a_request_may_ask_for_has_bounds() {
     desk.send(&with("rows", json!(2_500))).done(&["\"more\":false"]);
     desk.send(&with("rows", json!(2_499))).done(&["\"more\":true"]);
     // As many values as the statement has places, and of their types.
-    let mut given = with("statement", json!("SELECT n FROM public.many WHERE n = $1 OR $2 IS NULL AND n < 0"));
+    let mut given = with("statement", json!("SELECT n FROM public.many WHERE n = $1 OR n = $2"));
     given["parameters"] = json!(["7", null]);
     desk.send(&given).done(&["200 {", "[[\"7\"]]"]);
     for parameters in [json!([]), json!(["7"]), json!(["7", null, "x"]), json!(["x", null])] {

@@ -560,7 +560,7 @@ mod tests {
     fn told(liar: &Liar, lie: Option<Lie>, statement: &str) -> Vec<u8> {
         liar.tells(lie);
         let mut stream = TcpStream::connect(liar.address).unwrap();
-        stream.set_read_timeout(Some(Duration::from_millis(500))).unwrap();
+        stream.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
         stream.write_all(&SSL_REQUEST).unwrap();
         let mut told = vec![0];
         stream.read_exact(&mut told).unwrap();
