@@ -1,6 +1,10 @@
 //! A PostgreSQL that lies, one lie after another: nothing of it gets past, no call hangs, and the next one is served.
 
-use std::time::{Duration, Instant};
+use std::{
+    fs,
+    thread::sleep,
+    time::{Duration, Instant},
+};
 
 use casemate_upstreams::postgres::{HOSTILE, Liar, Lie};
 use serde_json::json;
@@ -29,6 +33,20 @@ fn heard(liar: &Liar, words: &str) -> bool {
 /// Whether the client has said which way of SCRAM it wants, or anything else that is a part of a password.
 fn proves(liar: &Liar) -> bool {
     heard(liar, "SCRAM-SHA-256")
+}
+
+/// Whether a process does next to nothing for a second.
+fn idle(process: u32) -> bool {
+    let ticks = || {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
+        // After its name, which ends in a parenthesis: the time in its own code and in the kernel's.
+        let fields: Vec<&str> = stat.rsplit_once(") ").unwrap().1.split(' ').collect();
+        fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+    };
+    sleep(Duration::from_millis(500));
+    let before = ticks();
+    sleep(Duration::from_secs(1));
+    ticks() - before < 30
 }
 
 #[test]
@@ -78,6 +96,8 @@ fn gets_nothing_past(of: impl Fn(Lie) -> bool) -> Desk {
                 reply.silent(&["IGNORE", "Ada"]);
             }
         }
+        // A server says how much work it is to prove the password: nobody works on it once the call is over.
+        assert!(lie != Lie::SlowHash || idle(desk.house.server().id()), "{lie:?}: the host is at work still");
         if lie.is_at_the_door() {
             assert!(!heard(&liar, MARK), "{lie:?}: it was told the statement");
         }

@@ -391,9 +391,11 @@ impl Inside {
         let mut first = startup(&mut client)?;
         if first == SSL_REQUEST {
             let answer = lie.map_or(&b"N"[..], Lie::of_tls);
-            client.write_all(answer)?;
             if answer != b"N" {
                 self.tell();
+            }
+            client.write_all(answer)?;
+            if answer != b"N" {
                 // Whatever the client makes of that.
                 let mut rest = Vec::new();
                 client.set_read_timeout(Some(Duration::from_secs(2)))?;
