@@ -34,8 +34,8 @@ pub use name::{
 };
 pub use prompt::{Attachment, Piece, Prompt, PromptArgument, PromptDocument, PromptPicture, StrayBrace, pieces};
 pub use upstream::{
-    BasicCredential, Body, Credential, Exchange, ExchangeCredential, HeaderCredential, Origin, PathCredential, QueryCredential,
-    Protocol, SECRET_SEGMENT, SchemeCredential, SigV4, SigV4Credential, Supplied, Upstream,
+    BasicCredential, Body, Credential, Exchange, ExchangeCredential, HeaderCredential, Origin, PathCredential, Protocol,
+    QueryCredential, SECRET_SEGMENT, SchemeCredential, SigV4, SigV4Credential, Supplied, Upstream,
 };
 
 /// The in-toto predicate type of a Casemate manifest.

@@ -96,10 +96,9 @@ async fn run(session: &mut Session, ask: &Ask, cap: usize) -> Result<Vec<u8>, Fa
     let columns = session.prepare(&ask.statement).await?;
     session.bind(&ask.parameters).await?;
     // Parsed and planned, and nothing of it run but what the planner runs.
-    named.hold(session).await?;
+    named.hold_plan(session).await?;
     let found = session.rows(columns, ask.rows, cap).await?;
-    // A function that was called may have read what no plan names.
-    named.hold(session).await?;
+    named.hold_run(session).await?;
     session.end().await;
     let body = serde_json::to_vec(&found).map_err(|error| Fault::Lied(error.to_string()))?;
     if body.len() > cap { Err(Fault::TooLarge) } else { Ok(body) }

@@ -137,7 +137,8 @@ impl Upstreams {
         let name = &exchange.name;
         let target = exchange.upstream.as_ref().unwrap_or(upstream);
         let failed = |why: &str| SendError::Token(format!("the token exchange `{name}` {why}"));
-        let (Some(Asking::Http(client)), Some((origin, allow_private))) = (self.clients.get(target), self.gate.place(target)) else {
+        let (Some(Asking::Http(client)), Some((origin, allow_private))) = (self.clients.get(target), self.gate.place(target))
+        else {
             return Err(failed("has no upstream"));
         };
         transport::permitted(origin.host_str().as_ref(), allow_private)?;

@@ -21,7 +21,8 @@ use ipnet::IpNet;
 use reqwest::{
     Client, Method, RequestBuilder,
     header::{
-        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE, TRANSFER_ENCODING, UPGRADE,
+        CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
+        TRANSFER_ENCODING, UPGRADE,
     },
 };
 
@@ -141,9 +142,7 @@ impl Upstreams {
                     Protocol::Http => client(allow.into()).map(Asking::Http).map_err(|error| chain(&error)),
                     Protocol::Postgresql => Databases::new().map(Asking::Postgresql).map_err(|error| chain(&error)),
                 };
-                asking
-                    .map(|asking| (name.clone(), asking))
-                    .map_err(|reason| TransportError { upstream: name.clone(), reason })
+                asking.map(|asking| (name.clone(), asking)).map_err(|reason| TransportError { upstream: name.clone(), reason })
             })
             .collect::<Result<_, _>>()?;
         Ok(Self { clients, gate, secrets, settings, tokens: Tokens::of(manifest), traced: BTreeSet::new() })

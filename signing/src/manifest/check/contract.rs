@@ -326,7 +326,8 @@ fn targets(required: &TargetsRequirement) -> Option<Rule> {
     if let Err(error) = pattern::compile(&required.pattern) {
         return Some(error.into());
     }
-    (!pattern::is_once(&required.pattern, TARGETS) || required.targets.between.as_deref() == Some("")).then_some(Rule::RequirementTargets)
+    (!pattern::is_once(&required.pattern, TARGETS) || required.targets.between.as_deref() == Some(""))
+        .then_some(Rule::RequirementTargets)
 }
 
 /// A contract that forbids what it binds or requires can never be met.

@@ -1,4 +1,5 @@
-//! Which tables a transaction touched, by the server's own list of locks: it takes one on whatever it reads, by whichever way.
+//! Which tables a transaction touched, by the server's own list of locks, of which it takes one on whatever it reads, by whichever way; and by
+//! its counts.
 
 use std::collections::BTreeSet;
 
@@ -43,6 +44,11 @@ const BELOW: &str = "WITH RECURSIVE below(oid) AS ( \
 const LOCKED: &str = "SELECT DISTINCT l.relation FROM pg_catalog.pg_lock_status() AS l \
     WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.relation IS NOT NULL";
 
+/// Every table that this transaction has read, by what the server counts. A part of it that was undone has let its locks go, and is counted
+/// all the same. The catalogs are left out: the server reads those for itself.
+const COUNTED: &str = "SELECT t.relid FROM pg_catalog.pg_stat_xact_user_tables AS t \
+    WHERE t.seq_scan > 0 OR t.seq_tup_read > 0 OR t.idx_scan > 0 OR t.idx_tup_fetch > 0";
+
 /// What they are called, those first that people name.
 const CALLED: &str = "SELECT s.nspname, c.relname FROM pg_catalog.pg_class AS c \
     JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace \
@@ -71,10 +77,21 @@ impl Named {
         Ok(Self(below.into_iter().flatten().flatten().collect()))
     }
 
-    /// Whether the transaction has touched nothing else.
-    pub(super) async fn hold(&self, session: &mut Session) -> Result<(), Fault> {
-        let locked = session.own(LOCKED, &[]).await?.into_iter().flatten().flatten();
-        let other: Vec<String> = locked.filter(|oid| !self.0.contains(oid)).collect();
+    /// Whether what is to be run touches nothing else.
+    pub(super) async fn hold_plan(&self, session: &mut Session) -> Result<(), Fault> {
+        self.hold(LOCKED, session).await
+    }
+
+    /// Whether nothing else was touched by what has been run: a function that was called may have read what no plan names.
+    pub(super) async fn hold_run(&self, session: &mut Session) -> Result<(), Fault> {
+        self.hold(LOCKED, session).await?;
+        // Asked last: to read a view of the catalog is to touch it.
+        self.hold(COUNTED, session).await
+    }
+
+    async fn hold(&self, touched: &str, session: &mut Session) -> Result<(), Fault> {
+        let touched = session.own(touched, &[]).await?.into_iter().flatten().flatten();
+        let other: Vec<String> = touched.filter(|oid| !self.0.contains(oid)).collect();
         if other.is_empty() {
             return Ok(());
         }

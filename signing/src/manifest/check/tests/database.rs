@@ -41,7 +41,12 @@ fn a_database_is_asked_one_way() {
         ("/request/0/effect", json!("write"), "upstream.db.request.ask-db", Rule::DatabaseRequest),
         ("/request/0/path", json!("/{database}/x"), "upstream.db.request.ask-db", Rule::DatabaseRequest),
         ("/request/0/method", json!("PUT"), "upstream.db.request.ask-db", Rule::DatabaseRequest),
-        ("/request/0/content_type", json!("application/x-www-form-urlencoded"), "upstream.db.request.ask-db", Rule::DatabaseRequest),
+        (
+            "/request/0/content_type",
+            json!("application/x-www-form-urlencoded"),
+            "upstream.db.request.ask-db",
+            Rule::DatabaseRequest,
+        ),
     ] {
         assert!(database(place, value.clone()).contains(&RuleError { at: at.to_owned(), rule }), "{place} {value}");
     }
