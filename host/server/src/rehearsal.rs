@@ -14,7 +14,7 @@ use casemate_signing::{
     approval::Approval,
     bundle::Bundle,
     key::PrivateKey,
-    manifest::{Manifest, Origin},
+    manifest::{Manifest, Origin, Protocol},
     statement,
     trust::{Enrolment, Namespace},
 };
@@ -177,7 +177,11 @@ impl Rehearsal {
                     binding.insert("allow_private".to_owned(), vec!["0.0.0.0/0", "::/0"].into());
                 }
                 (None, Origin::Operator, None) => {
-                    binding.insert("origin".to_owned(), format!("https://{name}.invalid").into());
+                    let scheme = match upstream.protocol {
+                        Protocol::Http => "https",
+                        Protocol::Postgresql => "postgresql",
+                    };
+                    binding.insert("origin".to_owned(), format!("{scheme}://{name}.invalid").into());
                 }
                 (None, ..) => return None,
             }

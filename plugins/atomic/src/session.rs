@@ -26,9 +26,9 @@ const UPSTREAM: &str = "atomic";
 /// prints nothing is asked about the last time after 32 seconds, until 36.
 const LONGEST: Duration = Duration::from_secs(34);
 /// Between an answer with output and the next question, so that what is printed line by line is not asked for line by line.
-const PAUSE: Duration = Duration::from_secs(1);
+const PAUSE: Duration = Duration::from_millis(1_300);
 /// Questions for output, of which there is at most one in [`PAUSE`]; with what begins and ends a test, as many requests as a call may make.
-const ASKED: usize = 35;
+const ASKED: usize = 28;
 /// Characters of each stream that are shown.
 const SHOWN: usize = 20_000;
 /// Bytes of each stream that are kept until then.

@@ -27,14 +27,14 @@ const NEAR: usize = 40;
 #[derive(Debug, Serialize)]
 pub(crate) struct Asked<'a> {
     pub(crate) statement: &'a str,
-    pub(crate) parameters: Vec<Option<&'a str>>,
+    pub(crate) parameters: Vec<&'a str>,
     pub(crate) tables: Vec<&'a str>,
     pub(crate) rows: usize,
     milliseconds: u32,
 }
 
 impl<'a> Asked<'a> {
-    pub(crate) fn new(statement: &'a str, parameters: Vec<Option<&'a str>>, tables: Vec<&'a str>, rows: usize) -> Self {
+    pub(crate) fn new(statement: &'a str, parameters: Vec<&'a str>, tables: Vec<&'a str>, rows: usize) -> Self {
         Self { statement, parameters, tables, rows, milliseconds: MILLISECONDS }
     }
 }

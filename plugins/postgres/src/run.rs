@@ -27,7 +27,7 @@ pub struct Arguments {
     database: DatabaseName,
     /// One statement: SELECT, WITH, VALUES or TABLE. Tables are written with their schema; values from outside are parameters, `$1`
     sql: Passage<4096>,
-    /// The values of `$1`, `$2` and so on, as PostgreSQL writes them in text; null where there is none
+    /// The values of `$1`, `$2` and so on, as PostgreSQL writes them in text; NULL is written in the statement
     #[serde(default)]
     parameters: List<Parameter, 32>,
     /// Every table and view that the statement reads, with its schema, as the catalog spells them, such as public.orders; 1 to 20

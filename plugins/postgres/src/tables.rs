@@ -89,7 +89,7 @@ pub struct Description {
 pub(crate) fn list(args: ListArguments, cx: &Context) -> Result<Tables, Failure> {
     let ListArguments { database, schema } = args;
     no_catalog(schema.as_str())?;
-    let asked = Asked::new(LIST, vec![Some(schema.as_str())], vec!["information_schema.tables"], ROWS);
+    let asked = Asked::new(LIST, vec![schema.as_str()], vec!["information_schema.tables"], ROWS);
     let Answer { rows, more, .. } = api::ask(cx, &database, &asked)?;
     let table = |row: Vec<Cell>| {
         let [name, kind] = texts(row)?;
@@ -109,7 +109,7 @@ pub(crate) fn describe(args: DescribeArguments, cx: &Context) -> Result<Descript
     let DescribeArguments { database, table } = args;
     no_catalog(table.schema())?;
     let withheld = settings::withheld(cx)?;
-    let asked = Asked::new(DESCRIBE, vec![Some(table.as_str())], vec!["information_schema.columns"], ROWS);
+    let asked = Asked::new(DESCRIBE, vec![table.as_str()], vec!["information_schema.columns"], ROWS);
     let Answer { rows, .. } = api::ask(cx, &database, &asked)?;
     let column = |row: Vec<Cell>| {
         let [name, data, own, nullable] = texts(row)?;

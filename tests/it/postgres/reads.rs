@@ -78,13 +78,12 @@ fn every_type_is_told() {
 #[test]
 fn values_from_outside_are_parameters() {
     let desk = Desk::new();
-    let sql = "SELECT id FROM public.orders WHERE customer = $1 AND (amount > $2 OR $2 IS NULL) ORDER BY id";
+    let sql = "SELECT id FROM public.orders WHERE customer = $1 AND amount > $2 ORDER BY id";
     for (parameters, rows) in [
         (json!(["Ada", "1"]), json!([["1"]])),
-        (json!(["Ada", null]), json!([["1"], ["3"]])),
         (json!(["Edsger O'Brien", "0"]), json!([["4"]])),
         (json!(["x' OR '1'='1", "0"]), json!([])),
-        (json!(["'; DROP TABLE public.orders; --", null]), json!([])),
+        (json!(["'; DROP TABLE public.orders; --", "0"]), json!([])),
     ] {
         let mut arguments = query(sql, &["public.orders"]);
         arguments["parameters"] = parameters.clone();

@@ -6,7 +6,7 @@ use std::{
 };
 
 use bytes::BytesMut;
-use casemate_policy::egress::Checked;
+use casemate_policy::{egress::Checked, text::visible};
 use postgres_protocol::message::{
     backend::{Header, Message},
     frontend,
@@ -68,10 +68,10 @@ impl Fault {
     }
 }
 
-/// Whatever the connection broke by.
+/// Whatever the connection broke by. A server may have chosen the words.
 impl From<std::io::Error> for Fault {
     fn from(error: std::io::Error) -> Self {
-        Self::Lied(error.to_string())
+        Self::Lied(visible(&error.to_string()).into_owned())
     }
 }
 
