@@ -214,7 +214,7 @@ fn a_test_that_does_not_end_is_ended() {
     assert!(outcome.text.contains("was ended before it was done") && outcome.text.contains("Executing"), "{}", outcome.text);
 
     let mut steps = vec![created(), begun("invoke")];
-    steps.extend((0..35).map(|_| waiting()));
+    steps.extend((0..28).map(|_| waiting()));
     steps.extend([(step("signal"), fault(SendError::TimedOut("atomic"))), (step("delete"), soap(""))]);
     let failure = run("invoke_test", steps).unwrap_err();
     assert_eq!(failure.code(), Some("outcome-unknown"), "{failure}");
