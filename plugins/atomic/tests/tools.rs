@@ -208,7 +208,7 @@ fn a_test_is_one_command_in_one_shell() {
 #[test]
 fn a_test_that_does_not_end_is_ended() {
     let mut steps = vec![created(), begun("invoke"), printed("Executing\n", None)];
-    steps.extend((0..34).map(|_| waiting()));
+    steps.extend((0..27).map(|_| waiting()));
     steps.extend(closed());
     let outcome = run("invoke_test", steps).unwrap();
     assert!(outcome.text.contains("was ended before it was done") && outcome.text.contains("Executing"), "{}", outcome.text);
