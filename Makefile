@@ -24,12 +24,12 @@ test console-test interop ci: export WHAT := $(ALL) --all-targets
 
 # In CI, clippy compiles what is ours: it looks at everything while it is built, and nothing is compiled for it alone. CLIPPY_ARGS is what
 # `cargo clippy` gives to it.
-LOOK ?=
-ci: export LOOK := --config 'build.rustc-workspace-wrapper="clippy-driver"'
+CLIPPY ?=
+ci: export CLIPPY := --config 'build.rustc-workspace-wrapper="clippy-driver"'
 ci: export CLIPPY_ARGS := -Dwarnings
 
 build: setup ## The programs
-	cargo build --locked $(LOOK) $(WHAT)
+	cargo build --locked $(CLIPPY) $(WHAT)
 
 demo: build ## A publisher, an operator and an agent on one terminal
 	@$(BIN)/casemate-demo
@@ -51,8 +51,8 @@ plugins: build ## Every plugin, packed and not signed, under target/packages; a 
 	done
 
 test: build guests plugins nextest interop-setup ## Every test
-	cargo nextest run --locked $(LOOK) $(ALL)
-	cargo test --locked --doc $(LOOK) $(ALL)
+	cargo nextest run --locked $(CLIPPY) $(ALL)
+	cargo test --locked --doc $(CLIPPY) $(ALL)
 	$(MAKE) --no-print-directory interop
 
 nextest:
@@ -102,7 +102,7 @@ $(NODE)-console/.ready: tests/console/package.json tests/console/package-lock.js
 
 console-test: build guests plugins nextest $(NODE)-console/.ready ## The console in Chromium; what its pages look like is left in target/console-screenshots
 	@tests/interop/debian.sh chromium:chromium node:nodejs
-	cargo nextest run --locked $(LOOK) $(ALL) --run-ignored only -E 'test(console::chromium)'
+	cargo nextest run --locked $(CLIPPY) $(ALL) --run-ignored only -E 'test(console::chromium)'
 
 interop: build interop-setup ## What the tests did not write: the MCP conformance suite, every promised client, vt-py, oras; plugins in other languages
 	tests/interop/run.sh $(BIN) $(VENV) $(NODE)

@@ -4,7 +4,7 @@ use regex_syntax::hir::{Class, Hir, HirKind};
 
 use super::{Lint, Warnings};
 use crate::manifest::{
-    Effect, Manifest, NoScope, Origin, RequestContract, ScopeBindings, Tool,
+    Effect, Manifest, NoScope, Origin, Protocol, RequestContract, ScopeBindings, Tool,
     check::{FORM, JSON},
 };
 
@@ -40,7 +40,9 @@ pub(super) fn check(manifest: &Manifest, warnings: &mut Warnings) {
     for (name, upstream) in &manifest.upstream {
         let at = format!("upstream.{name}");
         let anywhere = upstream.origin == Origin::Operator && upstream.default_origin.is_none();
-        if anywhere && upstream.request.iter().any(|contract| starts_open(&contract.path)) {
+        // The path of a request to a database is the database's name.
+        let is_open = |contract: &RequestContract| upstream.protocol == Protocol::Http && starts_open(&contract.path);
+        if anywhere && upstream.request.iter().any(is_open) {
             warnings.add(
                 Lint::OpenUpstream,
                 format!("{at}.origin"),
@@ -48,7 +50,11 @@ pub(super) fn check(manifest: &Manifest, warnings: &mut Warnings) {
             );
         }
         for contract in &upstream.request {
-            request(contract, &format!("{at}.request.{}", contract.name), warnings);
+            let at = format!("{at}.request.{}", contract.name);
+            if is_open(contract) {
+                warnings.add(Lint::OpenPath, format!("{at}.path"), format!("`{}` begins with a parameter", contract.path));
+            }
+            request(contract, &at, warnings);
         }
     }
     for (name, tool) in &manifest.tool {
@@ -70,9 +76,6 @@ pub(super) fn check(manifest: &Manifest, warnings: &mut Warnings) {
 }
 
 fn request(contract: &RequestContract, at: &str, warnings: &mut Warnings) {
-    if starts_open(&contract.path) {
-        warnings.add(Lint::OpenPath, format!("{at}.path"), format!("`{}` begins with a parameter", contract.path));
-    }
     for (place, fields, always) in
         [("parameters", &contract.parameters, true), ("query", &contract.query, false), ("headers", &contract.headers, false)]
     {

@@ -232,6 +232,8 @@ fn what_requests_reach() {
     let found = warnings(changed(&[(&format!("{REQUEST}/0/path"), json!("/{paw}"))]), &[]);
     assert_eq!(found.iter().map(|it| it.lint).collect::<Vec<_>>(), [Lint::OpenUpstream, Lint::OpenPath]);
     assert_eq!(found[0].culprit, source("upstream.server.origin"));
+    let database = [(&*format!("{REQUEST}/0/path"), json!("/{paw}")), ("/upstream/server/protocol", json!("postgresql"))];
+    assert!(!warnings(changed(&database), &[]).iter().any(|it| [Lint::OpenUpstream, Lint::OpenPath].contains(&it.lint)));
 }
 
 #[test]

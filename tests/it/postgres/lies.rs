@@ -72,7 +72,7 @@ fn gets_nothing_past(of: impl Fn(Lie) -> bool) -> Desk {
     // Fewer than there are.
     asked["rows"] = json!(2);
     let honest = desk.send(&asked).done(&["200", "[\"Ada\"],[\"Grace\"]", "\"more\":true"]);
-    for lie in Lie::ALL.into_iter().filter(|lie| of(*lie)) {
+    for lie in Lie::ALL.iter().copied().filter(|lie| of(*lie)) {
         liar.tells(Some(lie));
         let began = Instant::now();
         let reply = desk.send(&asked);

@@ -113,6 +113,9 @@ CREATE FUNCTION public.by_path() RETURNS bigint LANGUAGE plpgsql STABLE AS 'BEGI
 CREATE FUNCTION public.smuggle() RETURNS text LANGUAGE plpgsql STABLE
   AS 'DECLARE found text; BEGIN BEGIN SELECT entry INTO found FROM public.ledger LIMIT 1; RAISE EXCEPTION ''undone''; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN found; END';
 
+CREATE FUNCTION public.smuggle_by_place() RETURNS text LANGUAGE plpgsql STABLE
+  AS 'DECLARE found text; BEGIN BEGIN SELECT entry INTO found FROM public.ledger WHERE ctid = ''(0,1)''; RAISE EXCEPTION ''undone''; EXCEPTION WHEN OTHERS THEN NULL; END; RETURN found; END';
+
 CREATE SEQUENCE public.numbers;
 
 CREATE PROCEDURE public.proceed() LANGUAGE plpgsql AS 'BEGIN COMMIT; INSERT INTO public.ledger VALUES (''proceeded''); COMMIT; END';

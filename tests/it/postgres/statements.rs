@@ -238,6 +238,7 @@ fn no_row_of_what_is_not_named_is_handed_over() {
 fn a_read_that_is_undone_is_a_read() {
     let desk = desk();
     desk.comes_to("SELECT public.smuggle()", 403, "table-not-named");
+    desk.comes_to("SELECT public.smuggle_by_place()", 403, "table-not-named");
     assert_eq!(desk.finds("SELECT public.smuggle()", &["public.ledger"]), json!([["canary of the ledger"]]));
 }
 

@@ -21,10 +21,23 @@ const LARGE: usize = 64 << 20;
 /// More iterations than a client makes in an hour.
 const ITERATIONS: &str = "i=2147483647";
 
-/// A lie, by when it is told.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "each is said beside the bytes that it is made of")]
-pub enum Lie {
+macro_rules! lies {
+    ($($lie:ident,)*) => {
+        /// A lie, by when it is told.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+        #[expect(missing_docs, reason = "each is said beside the bytes that it is made of")]
+        pub enum Lie {
+            $($lie,)*
+        }
+
+        impl Lie {
+            /// Every one.
+            pub const ALL: &[Self] = &[$(Self::$lie,)*];
+        }
+    };
+}
+
+lies! {
     // Where TLS is asked for.
     NoAnswerToTls,
     ErrorInsteadOfTls,
@@ -80,61 +93,6 @@ pub enum Lie {
 }
 
 impl Lie {
-    /// Every one.
-    pub const ALL: [Self; 48] = {
-        use Lie::*;
-        [
-            NoAnswerToTls,
-            ErrorInsteadOfTls,
-            TlsThatIsNone,
-            StuffedRefusal,
-            NoPassword,
-            PlainPassword,
-            Md5Password,
-            Kerberos,
-            OtherMechanism,
-            NoMechanism,
-            OtherNonce,
-            SlowHash,
-            WrongSignature,
-            NoSignature,
-            RefusedSignature,
-            ErrorAtTheDoor,
-            OtherProtocol,
-            EndlessNoticesAtTheDoor,
-            EndlessSettings,
-            LongMessageAtTheDoor,
-            RowsUnasked,
-            ErrorOfReading,
-            CodeThatIsNone,
-            HostileColumn,
-            OutOfTransaction,
-            LongMessage,
-            NegativeMessage,
-            ShortMessage,
-            UnknownMessage,
-            LargeRow,
-            EndlessRows,
-            RowsAboveTheLimit,
-            FewerValues,
-            MoreValues,
-            BrokenRow,
-            NotText,
-            EndlessNotices,
-            EndlessNotifications,
-            Notification,
-            HostileNotice,
-            CopyIn,
-            CopyOut,
-            CopyBoth,
-            ErrorOfRunning,
-            HalfAMessage,
-            Gone,
-            Silence,
-            Drip,
-        ]
-    };
-
     /// Whether it is told before a statement is.
     #[must_use]
     pub fn is_at_the_door(self) -> bool {
@@ -615,7 +573,7 @@ mod tests {
         let liar = Liar::start(simple(), "marked").unwrap();
         let honest = told(&liar, None, "SELECT marked");
         assert!(has(&honest, b"honest"));
-        for lie in Lie::ALL.into_iter().filter(|lie| !lie.is_at_the_door()) {
+        for lie in Lie::ALL.iter().copied().filter(|lie| !lie.is_at_the_door()) {
             assert_eq!(told(&liar, Some(lie), "SELECT other"), honest, "{lie:?}");
             assert_eq!(liar.told(), 0, "{lie:?}");
         }

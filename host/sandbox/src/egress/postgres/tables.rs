@@ -44,10 +44,12 @@ const BELOW: &str = "WITH RECURSIVE below(oid) AS ( \
 const LOCKED: &str = "SELECT DISTINCT l.relation FROM pg_catalog.pg_lock_status() AS l \
     WHERE l.pid = pg_catalog.pg_backend_pid() AND l.locktype = 'relation' AND l.relation IS NOT NULL";
 
-/// Every table that this transaction has read, by what the server counts. A part of it that was undone has let its locks go, and is counted
-/// all the same. The catalogs are left out: the server reads those for itself.
-const COUNTED: &str = "SELECT t.relid FROM pg_catalog.pg_stat_xact_user_tables AS t \
-    WHERE t.seq_scan > 0 OR t.seq_tup_read > 0 OR t.idx_scan > 0 OR t.idx_tup_fetch > 0";
+/// Every relation that this transaction has read, by what the server counts. A part of it that was undone has let its locks go, and is counted
+/// all the same; blocks are counted where rows are fetched by their place, which is no scan. The catalogs are left out: the server reads
+/// those for itself.
+const COUNTED: &str = "SELECT c.oid FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS s ON s.oid = c.relnamespace \
+    WHERE s.nspname NOT IN ('information_schema', 'pg_catalog', 'pg_toast') \
+      AND (pg_catalog.pg_stat_get_xact_numscans(c.oid) > 0 OR pg_catalog.pg_stat_get_xact_blocks_fetched(c.oid) > 0)";
 
 /// What they are called, those first that people name.
 const CALLED: &str = "SELECT s.nspname, c.relname FROM pg_catalog.pg_class AS c \
@@ -85,7 +87,7 @@ impl Named {
     /// Whether nothing else was touched by what has been run: a function that was called may have read what no plan names.
     pub(super) async fn hold_run(&self, session: &mut Session) -> Result<(), Fault> {
         self.hold(LOCKED, session).await?;
-        // Asked last: to read a view of the catalog is to touch it.
+        // Asked last: to ask the catalog is to touch it.
         self.hold(COUNTED, session).await
     }
 
