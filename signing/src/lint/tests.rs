@@ -232,8 +232,16 @@ fn what_requests_reach() {
     let found = warnings(changed(&[(&format!("{REQUEST}/0/path"), json!("/{paw}"))]), &[]);
     assert_eq!(found.iter().map(|it| it.lint).collect::<Vec<_>>(), [Lint::OpenUpstream, Lint::OpenPath]);
     assert_eq!(found[0].culprit, source("upstream.server.origin"));
-    let database = [(&*format!("{REQUEST}/0/path"), json!("/{paw}")), ("/upstream/server/protocol", json!("postgresql"))];
-    assert!(!warnings(changed(&database), &[]).iter().any(|it| [Lint::OpenUpstream, Lint::OpenPath].contains(&it.lint)));
+    let database = json!({
+        "protocol": "postgresql", "origin": "operator", "credential": { "username": "user", "secret": "password" },
+        "request": [
+            { "name": "ask", "method": "POST", "path": "/{database}", "parameters": { "database": "^[a-z]{1,16}$" }, "effect": "read",
+              "reason": "a statement is posted because it is long", "content_type": "application/json", "closed": true }
+        ]
+    });
+    let secrets = json!({ "user": { "description": "Role" }, "password": { "description": "Its password" } });
+    let asked = [("/upstream/db", database), ("/secrets", secrets), ("/tool/agent_report/requests", json!(["agent", "ask"]))];
+    check(&asked, Lint::ReadByPost, source("upstream.db.request.ask.effect"), "POST");
 }
 
 #[test]
