@@ -14,12 +14,6 @@ word! {
     |text| text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=_-".contains(&byte)), str::to_owned
 }
 
-word! {
-    /// Where a request goes: a name or an IPv4 address, in lower case.
-    pub(crate) HostName, "a host name or an IPv4 address, in lower case", 1..=253, "^[a-z0-9._-]{1,253}$",
-    |text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)), str::to_owned
-}
-
 #[cfg(test)]
 mod tests {
     use casemate_plugin::testing::check_field as check;
@@ -27,9 +21,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn ids_cursors_and_hosts() {
+    fn ids_and_cursors() {
         check::<RequestId>(&["0", "17", &"9".repeat(18)], &["", "a", "-1", "1.0", "1\n", &"9".repeat(19)], true);
         check::<Cursor>(&["YToxNw==", "a_b-c/+"], &["", "a b", "\"", &"a".repeat(201)], true);
-        check::<HostName>(&["app.test", "127.0.0.1", "a_b"], &["", "App.test", "app.test:80", "a/b", "[::1]", "é", "a b"], true);
     }
 }

@@ -8,7 +8,6 @@ mod document;
 mod field;
 mod finding;
 mod history;
-mod raw;
 mod replay;
 mod request;
 mod stored;

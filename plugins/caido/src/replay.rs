@@ -7,7 +7,7 @@ use casemate_plugin::{
     Change, Context, Failure, Readable, clip,
     field::{List, Passage, Whole},
     tolerant::{Object, Text, Verbatim},
-    traffic::{self, Changes, Headers, Parameter, RequestPath},
+    traffic::{self, Changes, Headers, HostName, Parameter, RequestPath},
 };
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,8 +16,7 @@ use serde_json::{Value, json};
 use crate::{
     api::{self, Declined},
     document,
-    field::{HostName, RequestId},
-    raw,
+    field::RequestId,
     request::shown,
     stored::{self, Request, Schema},
 };
@@ -160,7 +159,7 @@ pub(crate) fn replay(args: Arguments, cx: &Context) -> Result<Report, Failure> {
     let Some(recorded) = stored.bytes() else {
         return Err(Failure::upstream("Caido has this request, and not what was sent; nothing was sent"));
     };
-    let (bytes, words) = raw::changed(&recorded, (host.as_str(), port), changes)?;
+    let (bytes, words) = traffic::copy(&recorded, (host.as_str(), port), changes)?;
     let tls = stored.is_tls.0 == Some(true);
     let scheme = if tls { "https" } else { "http" };
     let sent = clip(&format!("casemate: {words} to {scheme}://{host}:{port}, copy of {request_id}{}", parts(changes)), 400);

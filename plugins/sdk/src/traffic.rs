@@ -4,8 +4,10 @@
 //! form ([`leak`]). What is none of these stays, so what is left is still somebody's traffic, and for few eyes.
 
 mod change;
+mod copy;
 
 pub use change::{Changes, Headers, Parameter, ParameterName, RequestPath, Value};
+pub use copy::{HostName, copy};
 
 use crate::leak;
 

@@ -1,15 +1,21 @@
 //! A recorded request, made into what is sent again.
 
-use casemate_plugin::traffic::Changes;
-use casemate_plugin::{Failure, clip, traffic};
+use super::{Changes, Headers, RequestPath, parts, url};
+use crate::{Failure, text::clip};
+
+crate::word! {
+    /// Where a recorded request went: a name or an IPv4 address, in lower case.
+    pub HostName, "a host name or an IPv4 address, in lower case", 1..=253, "^[a-z0-9._-]{1,253}$",
+    |text| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte)), str::to_owned
+}
 
 /// The bytes to send, where `host` and `port` are where the connection goes, and how they are called in front of people.
 ///
 /// # Errors
 /// When it is no request to there: its first line or its `Host` names somebody else, or it has several.
-pub(crate) fn changed(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_>) -> Result<(Vec<u8>, String), Failure> {
+pub fn copy(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_>) -> Result<(Vec<u8>, String), Failure> {
     let query = changes.query()?;
-    let (head, body) = traffic::parts(raw);
+    let (head, body) = parts(raw);
     let Ok(head) = std::str::from_utf8(head) else { return Err(refusal("its head is not text")) };
     // To some servers it is the end of a line, and what is behind it another header.
     if head.lines().any(|line| line.contains('\r')) {
@@ -42,11 +48,11 @@ pub(crate) fn changed(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_
     }
 
     let (path, old_query) = target.split_once('?').map_or((*target, None), |(path, query)| (path, Some(query)));
-    let path = changes.path.map_or(path, traffic::RequestPath::as_str);
+    let path = changes.path.map_or(path, RequestPath::as_str);
     let pairs = replaced(old_query.unwrap_or_default(), &query);
     let target = if pairs.is_empty() { path.to_owned() } else { format!("{path}?{pairs}") };
     let mut text = format!("{method} {target} {version}\r\n");
-    let new: Vec<(&str, &str)> = changes.headers.into_iter().flat_map(traffic::Headers::pairs).collect();
+    let new: Vec<(&str, &str)> = changes.headers.into_iter().flat_map(Headers::pairs).collect();
     // How long the old body was. What a server reads behind the end of a body is another request to it.
     let framing: &[&str] = if changes.body.is_some() { &["content-length", "transfer-encoding"] } else { &[] };
     let is_new = |name: &str| new.iter().map(|(other, _)| other).chain(framing).any(|other| other.eq_ignore_ascii_case(name));
@@ -59,7 +65,7 @@ pub(crate) fn changed(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_
     text.push_str("\r\n");
     let mut bytes = text.into_bytes();
     bytes.extend_from_slice(changes.body.map_or(body, str::as_bytes));
-    Ok((bytes, clip(&format!("{method} {}", traffic::url(&target)), 200)))
+    Ok((bytes, clip(&format!("{method} {}", url(&target)), 200)))
 }
 
 /// The query with these parameters replaced where they are, or put behind the others.
@@ -97,25 +103,27 @@ fn refusal(why: &str) -> Failure {
 #[cfg(test)]
 #[expect(clippy::unwrap_used, reason = "tests")]
 mod tests {
-    use casemate_plugin::traffic::{Headers, Parameter, RequestPath};
     use serde_json::json;
 
     use super::*;
+    use crate::{testing::check_field as check, traffic::Parameter};
 
     const TO: (&str, u32) = ("app.test", 8443);
     const RAW: &str = "POST /a?id=1&key=s3cr3t&id=9 HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\nAccept: x\r\n\r\nold";
     const NONE: Changes<'static> = Changes { path: None, query: &[], headers: None, body: None };
 
     fn refused(raw: &str) -> String {
-        changed(raw.as_bytes(), TO, NONE).unwrap_err().message().to_owned()
+        copy(raw.as_bytes(), TO, NONE).unwrap_err().message().to_owned()
+    }
+
+    #[test]
+    fn a_host_is_a_name_and_nothing_else() {
+        check::<HostName>(&["app.test", "127.0.0.1", "a_b"], &["", "App.test", "app.test:80", "a/b", "[::1]", "é", "a b"], true);
     }
 
     #[test]
     fn nothing_is_changed_but_what_was_asked_for() {
-        assert_eq!(
-            changed(RAW.as_bytes(), TO, NONE).unwrap(),
-            (RAW.as_bytes().to_vec(), "POST /a?id=1&key=‹redacted›&id=9".into())
-        );
+        assert_eq!(copy(RAW.as_bytes(), TO, NONE).unwrap(), (RAW.as_bytes().to_vec(), "POST /a?id=1&key=‹redacted›&id=9".into()));
         let path: RequestPath = "/b".parse().unwrap();
         let query: Vec<Parameter> =
             serde_json::from_value(json!([{ "name": "id", "value": "2&x=#\r" }, { "name": "new", "value": "é" }]))
@@ -125,7 +133,7 @@ mod tests {
             serde_json::from_value(json!([{ "name": "id", "value": "2&x=# %" }, { "name": "n", "value": "" }])).unwrap();
         let headers: Headers = serde_json::from_value(json!({ "accept": "y", "origin": "https://app.test" })).unwrap();
         let changes = Changes { path: Some(&path), query: &query, headers: Some(&headers), body: Some("new") };
-        let (bytes, _) = changed(RAW.as_bytes(), TO, changes).unwrap();
+        let (bytes, _) = copy(RAW.as_bytes(), TO, changes).unwrap();
         assert_eq!(
             String::from_utf8(bytes).unwrap(),
             "POST /b?id=2%26x=%23%20%25&key=s3cr3t&n= HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\naccept: y\r\norigin: https://app.test\r\ncontent-length: 3\r\n\r\nnew"
@@ -144,12 +152,12 @@ mod tests {
             "Transfer-Encoding: chunked",
             "TRANSFER-encoding: x\r\nContent-Length: 3",
         ] {
-            let (bytes, _) = changed(to(framing).as_bytes(), TO, Changes { body: Some(body), ..NONE }).unwrap();
+            let (bytes, _) = copy(to(framing).as_bytes(), TO, Changes { body: Some(body), ..NONE }).unwrap();
             assert_eq!(String::from_utf8(bytes).unwrap(), format!("{same}content-length: 42\r\n\r\n{body}"), "{framing}");
             // What stays is sent as it was.
-            assert_eq!(changed(to(framing).as_bytes(), TO, NONE).unwrap().0, to(framing).as_bytes());
+            assert_eq!(copy(to(framing).as_bytes(), TO, NONE).unwrap().0, to(framing).as_bytes());
         }
-        let (bytes, _) = changed(to("Content-Length: 3").as_bytes(), TO, Changes { body: Some(""), ..NONE }).unwrap();
+        let (bytes, _) = copy(to("Content-Length: 3").as_bytes(), TO, Changes { body: Some(""), ..NONE }).unwrap();
         assert_eq!(String::from_utf8(bytes).unwrap(), format!("{same}content-length: 0\r\n\r\n"));
     }
 
@@ -173,9 +181,9 @@ mod tests {
             assert!(refused(&raw).contains(why), "{raw}: {}", refused(&raw));
         }
         let host = RAW.replace("app.test:8443", "APP.test");
-        assert!(changed(host.as_bytes(), TO, NONE).is_ok());
-        assert!(changed(b"\xff /", TO, NONE).is_err());
+        assert!(copy(host.as_bytes(), TO, NONE).is_ok());
+        assert!(copy(b"\xff /", TO, NONE).is_err());
         let get = "GET / HTTP/1.1\r\nHost: app.test\r\n\r\n";
-        assert!(changed(get.as_bytes(), TO, Changes { body: Some("x"), ..NONE }).is_err());
+        assert!(copy(get.as_bytes(), TO, Changes { body: Some("x"), ..NONE }).is_err());
     }
 }
