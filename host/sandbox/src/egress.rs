@@ -1,5 +1,6 @@
 //! Behind the gate: checked requests become connections, and credentials are added where no guest can see them.
 
+mod mcp_sse;
 mod postgres;
 mod probe;
 mod resolve;

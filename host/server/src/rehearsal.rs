@@ -7,14 +7,14 @@
 use std::{collections::BTreeSet, fs, io, os::unix::fs::OpenOptionsExt, path::Path, sync::Arc};
 
 use casemate_audit::{Entry, Filter, read};
-use casemate_policy::Call;
+use casemate_policy::{Call, egress::Scheme};
 use casemate_sandbox::{CallSettings, Replay, Transport};
 use casemate_signing::{
     Environment, TrustStore,
     approval::Approval,
     bundle::Bundle,
     key::PrivateKey,
-    manifest::{Manifest, Origin, Protocol},
+    manifest::{Manifest, Origin},
     statement,
     trust::{Enrolment, Namespace},
 };
@@ -177,10 +177,7 @@ impl Rehearsal {
                     binding.insert("allow_private".to_owned(), vec!["0.0.0.0/0", "::/0"].into());
                 }
                 (None, Origin::Operator, None) => {
-                    let scheme = match upstream.protocol {
-                        Protocol::Http => "https",
-                        Protocol::Postgresql => "postgresql",
-                    };
+                    let scheme = Scheme::encrypted(upstream.protocol).as_str();
                     binding.insert("origin".to_owned(), format!("{scheme}://{name}.invalid").into());
                 }
                 (None, ..) => return None,

@@ -106,6 +106,9 @@ impl Page {
                 Protocol::Postgresql => self.line(
                     "    PostgreSQL: each request is one statement, which the host runs in a transaction that only reads, and holds to the tables it names",
                 ),
+                Protocol::McpSse => {
+                    self.line("    MCP over SSE: each request is one call of one tool, which the host makes in a session of its own");
+                }
             }
             self.line(format_args!("    credential  {}", credential(upstream)));
             if let Some(Credential::Exchange(credential)) = &upstream.credential {

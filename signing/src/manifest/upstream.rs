@@ -35,13 +35,16 @@ pub struct Upstream {
 
 /// What the host speaks to an upstream.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "kebab-case")]
 pub enum Protocol {
     /// HTTP: requests go out as they passed the gate.
     #[default]
     Http,
     /// PostgreSQL: the path of a request is a database, and its body one statement that the host runs in a transaction which only reads.
     Postgresql,
+    /// MCP over HTTP with SSE, as of revision 2024-11-05: the path of a request is where the stream of events is, and its body one call of a
+    /// tool, which the host makes in a session of its own.
+    McpSse,
 }
 
 impl Protocol {

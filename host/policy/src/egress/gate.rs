@@ -357,7 +357,7 @@ fn origin(
         })?,
     };
     let origin = Origin::parse(&text).map_err(|fault| GateError::Origin { upstream: name.clone(), protocol, fault })?;
-    match origin.scheme().protocol() == protocol {
+    match origin.scheme().carries(protocol) {
         true => Ok(origin),
         false => Err(GateError::Protocol { upstream: name.clone(), protocol, origin }),
     }

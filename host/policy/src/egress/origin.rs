@@ -30,18 +30,18 @@ impl Scheme {
         }
     }
 
-    /// What is spoken.
-    pub fn protocol(self) -> Protocol {
-        match self {
-            Self::Http | Self::Https => Protocol::Http,
-            Self::Postgresql => Protocol::Postgresql,
+    /// Whether this is spoken over it.
+    pub(super) fn carries(self, protocol: Protocol) -> bool {
+        match protocol {
+            Protocol::Http | Protocol::McpSse => matches!(self, Self::Http | Self::Https),
+            Protocol::Postgresql => self == Self::Postgresql,
         }
     }
 
     /// The one with TLS.
-    pub(super) fn encrypted(protocol: Protocol) -> Self {
+    pub fn encrypted(protocol: Protocol) -> Self {
         match protocol {
-            Protocol::Http => Self::Https,
+            Protocol::Http | Protocol::McpSse => Self::Https,
             Protocol::Postgresql => Self::Postgresql,
         }
     }

@@ -19,7 +19,7 @@ use casemate_signing::{
 };
 use ipnet::IpNet;
 use reqwest::{
-    Client, Method, RequestBuilder,
+    Client, Method, RequestBuilder, Response,
     header::{
         CONNECTION, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, SET_COOKIE,
         TRANSFER_ENCODING, UPGRADE,
@@ -27,6 +27,7 @@ use reqwest::{
 };
 
 use super::{
+    mcp_sse,
     postgres::Databases,
     resolve::{CheckedResolver, Prohibited},
     secrets::{LiveSecrets, UnusableSecret},
@@ -94,6 +95,7 @@ impl Raw {
 /// What an upstream is asked with.
 pub(super) enum Asking {
     Http(Client),
+    McpSse(Client),
     Postgresql(Databases),
 }
 
@@ -140,6 +142,7 @@ impl Upstreams {
                 let allow = bindings.get(name).map(|binding| binding.allow_private.as_slice()).unwrap_or_default();
                 let asking = match upstream.protocol {
                     Protocol::Http => client(allow.into()).map(Asking::Http).map_err(|error| chain(&error)),
+                    Protocol::McpSse => client(allow.into()).map(Asking::McpSse).map_err(|error| chain(&error)),
                     Protocol::Postgresql => Databases::new().map(Asking::Postgresql).map_err(|error| chain(&error)),
                 };
                 asking.map(|asking| (name.clone(), asking)).map_err(|reason| TransportError { upstream: name.clone(), reason })
@@ -184,6 +187,13 @@ impl Upstreams {
         let network = async || {
             let client = match asking {
                 Asking::Http(client) => client,
+                Asking::McpSse(client) => {
+                    let mut headers = HeaderMap::new();
+                    let url = self.secrets.now().0.inject(request, &mut headers).map_err(SendError::Secret)?.into_owned();
+                    trace_under(trace, &mut headers);
+                    let session = mcp_sse::Session { client, url: &url, headers: &headers, cap, redactor: &self.redactor() };
+                    return session.call(request.body()).await;
+                }
                 Asking::Postgresql(databases) => {
                     let raw = databases.send(request, &self.secrets.now().0, cap).await;
                     return raw.map_err(|error| without_secrets(error, &self.redactor()));
@@ -238,9 +248,7 @@ impl Upstreams {
             sigv4::sign(&signed.sigv4, request, &mut headers, &secrets, &self.settings, now()).map_err(SendError::Secret)?;
         }
         // Not signed: whatever stands between may begin a span of its own.
-        if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(trace).ok()) {
-            headers.insert(TRACEPARENT, trace);
-        }
+        trace_under(trace, &mut headers);
         let method =
             Method::from_bytes(request.method().as_str().as_bytes()).map_err(|error| SendError::Connect(error.to_string()))?;
         let sent = client.request(method, url.as_ref()).headers(headers).body(request.body().to_vec());
@@ -321,6 +329,12 @@ pub(super) fn permitted(host: &str, allow_private: &[IpNet]) -> Result<(), SendE
         .map_err(|class| SendError::Prohibited(Prohibited { host: ip.to_string(), address: ip, class }))
 }
 
+fn trace_under(trace: Option<&str>, headers: &mut HeaderMap) {
+    if let Some(trace) = trace.and_then(|trace| HeaderValue::from_str(trace).ok()) {
+        headers.insert(TRACEPARENT, trace);
+    }
+}
+
 /// What the guest set, as it passed the gate.
 fn plain(request: &Checked) -> Result<HeaderMap, SendError> {
     let mut headers = HeaderMap::new();
@@ -341,7 +355,12 @@ pub(super) fn now() -> Timestamp {
 
 /// Send it over the network and read the whole answer.
 pub(super) async fn exchange(request: RequestBuilder, cap: usize, redactor: &Redactor) -> Result<Raw, SendError> {
-    let mut response = request.send().await.map_err(|error| classify(error, redactor))?;
+    let response = request.send().await.map_err(|error| classify(error, redactor))?;
+    whole(response, cap, redactor).await
+}
+
+/// Read what has begun to come, whole.
+pub(super) async fn whole(mut response: Response, cap: usize, redactor: &Redactor) -> Result<Raw, SendError> {
     let status = response.status().as_u16();
     let address = response.remote_addr().map(|address| address.ip());
     let headers = std::mem::take(response.headers_mut());
@@ -406,7 +425,7 @@ fn without_secrets(error: SendError, redactor: &Redactor) -> SendError {
 }
 
 /// Whose fault a failed request is. The URL is taken out of the text: it may carry a credential.
-fn classify(error: reqwest::Error, redactor: &Redactor) -> SendError {
+pub(super) fn classify(error: reqwest::Error, redactor: &Redactor) -> SendError {
     let error = error.without_url();
     let mut source: Option<&(dyn Error + 'static)> = Some(&error);
     while let Some(cause) = source {
@@ -419,7 +438,7 @@ fn classify(error: reqwest::Error, redactor: &Redactor) -> SendError {
     if error.is_connect() || error.is_builder() { SendError::Connect(text) } else { SendError::Broken(text) }
 }
 
-fn chain(error: &(dyn Error + 'static)) -> String {
+pub(super) fn chain(error: &(dyn Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut source = error.source();
     while let Some(cause) = source {

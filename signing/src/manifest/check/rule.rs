@@ -120,6 +120,16 @@ pub enum Rule {
         "this is no request to a database\nhelp: it is a POST with effect `read` to `/{{database}}`, with a closed body of `application/json`, and without query and headers"
     )]
     DatabaseRequest,
+    /// A session has no place for what is signed, exchanged, or in a URL.
+    #[error(
+        "a session of MCP cannot send this credential\nhelp: use one that stands in a header: `header`, `scheme`, or `username` and `secret`"
+    )]
+    McpCredential,
+    /// Not one call of one tool.
+    #[error(
+        "this is no call of a tool over MCP\nhelp: it is a POST to a path without parameters, with a closed body of `application/json` which requires `/jsonrpc` = \"2.0\", `/id`, `/method` = \"tools/call\" and `/params/name`, and without query and headers"
+    )]
+    McpRequest,
     /// A credential needs a secret that is not declared.
     #[error("the secret `{0}` is not declared")]
     UnknownSecret(SecretName),

@@ -5,6 +5,7 @@
 mod credential;
 mod database;
 mod established;
+mod mcp_sse;
 mod picture;
 mod planned;
 mod prompt;

@@ -2,13 +2,14 @@
 
 use std::net::IpAddr;
 
+use serde_json::Value;
 use url::{Host, Url};
 
 use super::{
     Contracts, Findings, MAX_CONTRACTS, Manifest, Placed, Rule, UpstreamName, contract, credential, established,
     identity::shorten, overlap,
 };
-use crate::manifest::{Credential, Effect, Method, Origin, Protocol, RequestContract, Upstream};
+use crate::manifest::{Credential, Effect, Method, Origin, Protocol, RequestContract, Requirement, Upstream};
 
 /// Upstreams of one plugin.
 const MAX_UPSTREAMS: usize = 32;
@@ -23,8 +24,10 @@ pub(super) fn check<'a>(manifest: &'a Manifest, findings: &mut Findings) -> Cont
     for (name, upstream) in &manifest.upstream {
         let at = format!("upstream.{name}");
         origins(upstream, &at, findings);
-        if upstream.protocol == Protocol::Postgresql {
-            database(upstream, &at, findings);
+        match upstream.protocol {
+            Protocol::Http => {}
+            Protocol::Postgresql => database(upstream, &at, findings),
+            Protocol::McpSse => calls(upstream, &at, findings),
         }
         credential::check(manifest, name, upstream, &at, findings);
         match upstream.request.len() {
@@ -110,6 +113,31 @@ fn database(upstream: &Upstream, at: &str, findings: &mut Findings) {
     };
     for request in upstream.request.iter().filter(|request| !is_statement(request)) {
         findings.add(format!("{at}.request.{}", request.name), Rule::DatabaseRequest);
+    }
+}
+
+/// What the host makes a call of a tool of: the tool is the contract's to say, so that a server's other tools are out of reach.
+fn calls(upstream: &Upstream, at: &str, findings: &mut Findings) {
+    let in_a_header =
+        |credential: &Credential| matches!(credential, Credential::Header(_) | Credential::Scheme(_) | Credential::Basic(_));
+    if !upstream.credential.as_ref().is_none_or(in_a_header) {
+        findings.add(format!("{at}.credential"), Rule::McpCredential);
+    }
+    let is_call = |request: &RequestContract| {
+        let bare = request.query.is_empty() && request.require.query.is_empty() && request.headers.is_empty();
+        let posted = request.method == Method::Post && request.closed && request.content_type.as_deref() == Some(contract::JSON);
+        let exactly = |place: &str| match request.require.body.get(place) {
+            Some(Requirement::Exactly(value)) => Some(value),
+            _ => None,
+        };
+        let one_tool = exactly("/jsonrpc").is_some_and(|value| value == "2.0")
+            && exactly("/id").is_some_and(|value| value.is_u64() || value.is_string())
+            && exactly("/method").is_some_and(|value| value == "tools/call")
+            && exactly("/params/name").is_some_and(Value::is_string);
+        bare && posted && one_tool && !request.path.contains('{')
+    };
+    for request in upstream.request.iter().filter(|request| !is_call(request)) {
+        findings.add(format!("{at}.request.{}", request.name), Rule::McpRequest);
     }
 }
 
