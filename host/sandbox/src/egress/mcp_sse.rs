@@ -128,7 +128,11 @@ impl Session<'_> {
         tokio::pin!(posted, heard);
         tokio::select! {
             biased;
-            answer = &mut heard => Ok(answer?),
+            answer = &mut heard => match answer {
+                Ok(answer) => Ok(answer),
+                // A refusal says more than that the stream has ended.
+                Err(lost) => posted.await.and(Err(lost.into())),
+            },
             taken = &mut posted => {
                 taken?;
                 Ok(heard.await?)
