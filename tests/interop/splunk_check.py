@@ -60,6 +60,12 @@ def main() -> None:
 
     about = json.loads(service.get("data/indexes/web", output_mode="json").body.read())
     checks.equal("an index is told of", about["entry"][0]["content"]["totalEventCount"], "120")
+    named = service.indexes.list(search='name="auth" OR name="web"')
+    checks.equal("a list has the indexes that its filter names", [index.name for index in named], ["auth", "web"])
+    checks.equal("and tells what is in them", (named[1]["totalEventCount"], named[1]["disabled"]), ("120", "0"))
+    checks.equal("a filter can leave out those of Splunk's own", len(service.indexes.list(search="isInternal=0")), 3)
+    checks.equal("and one that fits none has none", service.indexes.list(search='name="nothing"'), [])
+    checks.equal("a page is as long as is asked", [index.name for index in service.indexes.list(count=1, offset=1)], ["auth"])
     for what, call, expected in [
         ("an unknown index", lambda: service.get("data/indexes/nothing", output_mode="json"), 404),
         ("an unknown job", lambda: client.Job(service, "1.1").refresh(), 404),

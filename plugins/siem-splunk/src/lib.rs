@@ -26,4 +26,11 @@ pub fn index_info(args: index::Arguments, cx: &Context) -> Result<index::Index, 
     index::info(args, cx)
 }
 
-plugin!(index_info, search_logs);
+/// Tell which of several granted indexes there are, and what is in each: how many events, from when to when, and how large it is. Name
+/// the indexes in index; one that is not granted is refused, and none that is not named is told.
+#[tool(effect = read, idempotent, title = "Splunk's indexes")]
+pub fn list_indexes(args: index::ListArguments, cx: &Context) -> Result<index::Indexes, Failure> {
+    index::list(args, cx)
+}
+
+plugin!(index_info, list_indexes, search_logs);

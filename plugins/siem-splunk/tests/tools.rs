@@ -179,6 +179,14 @@ fn what_is_no_argument_is_refused() {
     for arguments in [json!({ "index": "*" }), json!({ "index": "../jobs" }), json!({ "index": "_internal" }), json!({})] {
         assert_eq!(refuse("index_info", &arguments, &json!({})).kind(), FailureKind::InvalidArguments, "{arguments}");
     }
+    for index in
+        [json!([]), json!(["*"]), json!(["_internal"]), json!(["web\" OR name=\"hr"]), json!("web"), json!(vec!["web"; 11])]
+    {
+        let failure = refuse("list_indexes", &json!({ "index": index }), &json!({}));
+        assert_eq!(failure.kind(), FailureKind::InvalidArguments, "{index}");
+    }
+    assert!(refuse("list_indexes", &json!({ "index": [] }), &json!({})).message().contains("in `index`"));
+    assert_eq!(refuse("list_indexes", &json!({}), &json!({})).kind(), FailureKind::InvalidArguments);
 }
 
 #[test]
@@ -308,5 +316,42 @@ fn an_index_is_told_if_it_is_the_one_that_was_asked_for() {
     assert_eq!(told, expected);
     for body in [json!({ "entry": [{ "name": "secret", "content": content }] }), json!({ "entry": [] }), json!([])] {
         assert_eq!(ask(body).unwrap_err().kind(), FailureKind::Upstream);
+    }
+}
+
+fn list(index: &Value, search: &str, found: Answer) -> Result<Outcome, Failure> {
+    let request = get("/services/data/indexes").query("output_mode", "json").query("count", "0").query("search", search);
+    let upstream = ScriptedUpstream::new("siem-splunk").expect(request.timeout(PATIENCE), found);
+    casemate_plugin::testing::call(TOOLS, "list_indexes", &json!({ "index": index }), &Context::scripted([&upstream]))
+}
+
+#[test]
+fn a_list_is_of_the_indexes_that_were_asked_for_and_of_no_other() {
+    let entry =
+        |name: &str, events: u32| json!({ "name": name, "content": { "totalEventCount": events, "disabled": name == "os" } });
+    // What Splunk should not have answered: another index, a name that begins alike, one with what is not seen, and the same one again.
+    let entries =
+        json!([entry("hr", 7), entry("web2", 8), entry("web\u{200b}", 9), entry("web", 3), entry("web", 4), entry("os", 5)]);
+    let outcome = list(
+        &json!(["web", "os", "web", "auth-2"]),
+        r#"name="auth-2" OR name="os" OR name="web""#,
+        answer(200).json(&json!({ "entry": entries })),
+    )
+    .unwrap();
+    let expected = json!({ "indexes": [{ "index": "os", "disabled": true, "events": 5 }, { "index": "web", "disabled": false, "events": 3 }],
+        "missing": ["auth-2"] });
+    assert_eq!(structured(&outcome), expected);
+    let text = "2 indexes\nindex os, switched off, 5 events\nindex web, 3 events\nno index auth-2 that the token's role may see";
+    assert_eq!(outcome.text, text);
+    for body in [json!({}), json!([]), json!("web"), json!({ "messages": [] })] {
+        let failure = list(&json!(["web"]), r#"name="web""#, answer(200).json(&body)).unwrap_err();
+        assert_eq!(failure.kind(), FailureKind::Upstream, "{body}");
+    }
+    for body in [json!({ "entry": [] }), json!({ "entry": [entry("hr", 7)] })] {
+        let outcome = list(&json!(["web"]), r#"name="web""#, answer(200).json(&body)).unwrap();
+        assert_eq!(structured(&outcome), json!({ "indexes": [], "missing": ["web"] }), "{body}");
+    }
+    for (status, kind) in [(401, FailureKind::Unauthorized), (404, FailureKind::NotFound), (503, FailureKind::Unavailable)] {
+        assert_eq!(list(&json!(["web"]), r#"name="web""#, answer(status)).unwrap_err().kind(), kind, "{status}");
     }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 
+use super::held;
 use crate::harness::House;
 
 const DAY: &str = "2026-11-21T00:00:00Z/2026-11-22T00:00:00Z";
@@ -89,6 +90,81 @@ fn what_was_not_granted_reaches_nobody() {
     assert!(house.reached().is_empty() && ungranted.reached().is_empty());
 }
 
+/// Splunk shows every index to whoever may search one: what is not named, and granted, is not asked for and not told.
+#[test]
+fn indexes_are_listed_by_their_names_and_no_others_are_told() {
+    const LIST: &str = "/services/data/indexes";
+    let house = house().serve();
+    let listed = house.call("list_indexes", json!({ "index": ["web", "auth"] })).done(&["2 indexes", "index web, 120 events"]);
+    assert_eq!(listed.structured()["indexes"][0]["events"], 40);
+    assert_eq!(listed.structured()["indexes"].as_array().unwrap().len(), 2);
+    let sent = house.upstreams().received_by("siem-splunk");
+    let filter = "search=name%3D%22auth%22%20OR%20name%3D%22web%22";
+    assert_eq!(sent.last().unwrap().target(), format!("{LIST}?output_mode=json&count=0&{filter}"));
+    house.reached();
+    for (arguments, reason) in [
+        (json!({ "index": ["hr"] }), "out-of-scope"),
+        (json!({ "index": ["web", "hr"] }), "out-of-scope"),
+        (json!({ "index": [] }), "scope-missing"),
+        (json!({}), "arguments-invalid"),
+        (json!({ "index": "web" }), "arguments-invalid"),
+        (json!({ "index": ["*"] }), "arguments-invalid"),
+        (json!({ "index": ["we*"] }), "arguments-invalid"),
+        (json!({ "index": ["_internal"] }), "arguments-invalid"),
+        (json!({ "index": ["web\" OR name=\"hr"] }), "arguments-invalid"),
+        (json!({ "index": ["web"], "count": 0 }), "arguments-invalid"),
+    ] {
+        house.call_fresh("list_indexes", arguments.clone()).ended("denied", reason, &[]);
+        assert!(house.reached().is_empty(), "{arguments}");
+    }
+    // One that is granted and is not there.
+    let with_more = self::house().with("[grants.tester]\nscope.index = [\"web\", \"dns\"]").serve();
+    with_more.call("list_indexes", json!({ "index": ["dns", "web"] })).done(&["1 indexes", "no index dns"]);
+    // A Splunk that tells more than it is asked for, and one that says no.
+    let entry = |name: &str| json!({ "name": name, "content": { "totalEventCount": 7 } });
+    house.answers(
+        &format!("GET {LIST}"),
+        &json!({ "status": 200, "body": { "entry": [entry("hr"), entry("web"), entry("web_hr")] } }),
+    );
+    let told = house.call_fresh("list_indexes", json!({ "index": ["web"] })).done(&["1 indexes", "7 events"]);
+    assert_eq!(told.structured(), &json!({ "indexes": [{ "index": "web", "disabled": false, "events": 7 }] }));
+    for (error, reason) in [("capability", "unauthorized"), ("token", "unauthorized"), ("quota", "unavailable")] {
+        house.scripted(&format!("GET {LIST}"), json!({ "error": error }));
+        house.call_fresh("list_indexes", json!({ "index": ["web"] })).ended("error", reason, &[]);
+    }
+}
+
+/// The gate's own view of the filter, whatever the component writes.
+#[test]
+fn the_filter_of_a_list_has_one_form() {
+    let filter = |text: &str| held("siem-splunk", "siem-splunk", "?search", "index", text);
+    assert_eq!(filter(r#"name="web""#).as_deref(), Some("web"));
+    assert_eq!(filter(r#"name="web" OR name="auth-2""#).as_deref(), Some(r#"web" OR name="auth-2"#));
+    let many = [r#"name="web""#; 11].join(" OR ");
+    for text in [
+        "",
+        "*",
+        "name=*",
+        r#"name="*""#,
+        r#"name="we*""#,
+        r#"name="_internal""#,
+        "name=web",
+        r#"name!="web""#,
+        r#"NOT name="web""#,
+        r#"name="web" AND name="auth""#,
+        r#"name="web" OR "#,
+        r#"name="web" OR disabled="0""#,
+        r#"name="web" OR isInternal=1"#,
+        r#"(name="web")"#,
+        "name=\"web\"\n",
+        r#" name="web""#,
+        r#"name="web" or name="auth""#,
+        &many,
+    ] {
+        assert_eq!(filter(text), None, "{text:?}");
+    }
+}
+
 /// A query as the corpus has it, in which `␤` is a line break, `␀` nothing's character, and `<U+0085>` that character.
 fn spelled(case: &str) -> String {
     let mut query = case.replace('␀', "\0").replace('␤', "\n");
@@ -159,4 +235,5 @@ fn what_splunk_declines_is_told() {
 fn a_hostile_splunk_is_borne() {
     let house = house().serve();
     house.bears("index_info", &json!({ "index": "web" }), "GET /services/data/indexes/web");
+    house.bears("list_indexes", &json!({ "index": ["web"] }), "GET /services/data/indexes");
 }

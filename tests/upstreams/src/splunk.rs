@@ -170,7 +170,7 @@ impl Splunk {
             ("eventCount", count.to_string()),
             ("resultCount", count.to_string()),
         ];
-        xml(200, &entry(&job.search, &keys))
+        xml(200, &entry(&job.search, &format!("/services/search/v2/jobs/{sid}"), &keys))
     }
 
     fn results(&self, request: &Request, sid: &str) -> Response {
@@ -199,21 +199,37 @@ impl Splunk {
         for event in &kept.events {
             *counts.entry(event.get("index").and_then(Value::as_str).unwrap_or_default()).or_default() += 1;
         }
-        let entries: Vec<Value> = counts
-            .iter()
-            .filter(|(index, _)| name.is_none_or(|name| name == **index))
-            .map(|(index, count)| {
-                json!({ "name": index, "content": { "disabled": false, "totalEventCount": count.to_string(), "currentDBSizeMB": 1,
-                    "minTime": "2026-11-21T00:00:00+0000", "maxTime": "2026-11-21T19:50:00+0000", "homePath": "/opt/splunk/var" } })
-            })
-            .collect();
-        match (name, entries.is_empty()) {
-            (Some(name), true) => declined(request, 404, "ERROR", &format!("Could not find object id={name}")),
-            _ => Response::json(
-                200,
-                &json!({ "entry": entries, "paging": { "total": entries.len(), "perPage": 30, "offset": 0 } }),
-            ),
+        let filter = argument(request, "search").filter(|_| name.is_none()).unwrap_or_default();
+        let mut entries = Vec::new();
+        for (index, count) in counts.into_iter().filter(|(index, _)| name.is_none_or(|name| name == *index)) {
+            let content = json!({ "disabled": false, "isInternal": index.starts_with('_'), "totalEventCount": count.to_string(),
+                "currentDBSizeMB": 1, "minTime": "2026-11-21T00:00:00+0000", "maxTime": "2026-11-21T19:50:00+0000",
+                "homePath": "/opt/splunk/var" });
+            let mut texts: Event = keys(&content).into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect();
+            texts.insert("name".to_owned(), json!(index));
+            match search::is_shown(&filter, texts) {
+                Ok(true) => entries.push((index, content)),
+                Ok(false) => {}
+                Err(text) => return declined(request, 400, "ERROR", &text),
+            }
         }
+        if let (Some(name), true) = (name, entries.is_empty()) {
+            return declined(request, 404, "ERROR", &format!("Could not find object id={name}"));
+        }
+        // Without a count there are 30, and with 0 or less all of them.
+        let number = |name: &str| argument(request, name).and_then(|text| text.parse::<i64>().ok());
+        let (per_page, total) = (number("count").unwrap_or(30), entries.len());
+        let offset = number("offset").and_then(|offset| usize::try_from(offset).ok()).unwrap_or_default();
+        let most = usize::try_from(per_page).ok().filter(|most| *most > 0).unwrap_or(usize::MAX);
+        let page = entries.into_iter().skip(offset).take(most);
+        if wants_json(request) {
+            let entries: Vec<Value> = page.map(|(name, content)| json!({ "name": name, "content": content })).collect();
+            let paging = json!({ "total": total, "perPage": per_page, "offset": offset });
+            return Response::json(200, &json!({ "entry": entries, "paging": paging, "messages": [] }));
+        }
+        let path = |name: &str| format!("/services/data/indexes/{name}");
+        let entries: String = page.map(|(name, content)| entry(name, &path(name), &keys(&content))).collect();
+        feed(total, &entries)
     }
 
     fn respond(&self, request: &Request) -> Response {
@@ -232,13 +248,9 @@ impl Splunk {
             return declined(request, 401, "WARN", "call not properly authenticated");
         }
         match (request.method.as_str(), rest) {
-            ("GET", ["server", "info"]) => xml(
-                200,
-                &format!(
-                    "<feed xmlns=\"http://www.w3.org/2005/Atom\">{}</feed>",
-                    entry("server-info", &[("version", "9.4.1".to_owned())])
-                ),
-            ),
+            ("GET", ["server", "info"]) => {
+                feed(1, &entry("server-info", "/services/server/info/server-info", &[("version", "9.4.1".to_owned())]))
+            }
             ("POST", ["search", "v2", "jobs"]) => self.begin(request),
             ("GET", ["search", "v2", "jobs", sid]) => self.look(request, sid),
             ("GET" | "POST", ["search", "v2", "jobs", sid, "results"]) => self.results(request, sid),
@@ -340,10 +352,30 @@ fn xml(status: u16, body: &str) -> Response {
         .with_header("content-type", "text/xml; charset=UTF-8")
 }
 
-fn entry(title: &str, keys: &[(&str, String)]) -> String {
+/// Members of JSON as keys of XML, in which yes is 1.
+fn keys(content: &Value) -> Vec<(&str, String)> {
+    content.as_object().into_iter().flatten().map(|(name, value)| (name.as_str(), plain(value))).collect()
+}
+
+fn plain(value: &Value) -> String {
+    match value {
+        Value::Bool(flag) => u8::from(*flag).to_string(),
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    }
+}
+
+fn feed(total: usize, entries: &str) -> Response {
+    let total = format!(
+        "<opensearch:totalResults xmlns:opensearch=\"http://a9.com/-/spec/opensearch/1.1/\">{total}</opensearch:totalResults>"
+    );
+    xml(200, &format!("<feed xmlns=\"http://www.w3.org/2005/Atom\">{total}{entries}</feed>"))
+}
+
+fn entry(title: &str, path: &str, keys: &[(&str, String)]) -> String {
     let keys: String = keys.iter().map(|(name, value)| format!("<s:key name=\"{name}\">{}</s:key>", escaped(value))).collect();
     format!(
-        "<entry xmlns=\"http://www.w3.org/2005/Atom\" xmlns:s=\"http://dev.splunk.com/ns/rest\"><title>{}</title><updated>2026-11-22T00:00:00+00:00</updated>\
+        "<entry xmlns=\"http://www.w3.org/2005/Atom\" xmlns:s=\"http://dev.splunk.com/ns/rest\"><title>{}</title><updated>2026-11-22T00:00:00+00:00</updated><link href=\"{path}\" rel=\"alternate\"/>\
          <content type=\"text/xml\"><s:dict>{keys}<s:key name=\"eai:acl\"><s:dict><s:key name=\"owner\">casemate</s:key>\
          <s:key name=\"app\">search</s:key><s:key name=\"sharing\">global</s:key></s:dict></s:key></s:dict></content></entry>",
         escaped(title)

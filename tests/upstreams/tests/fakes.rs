@@ -698,4 +698,15 @@ fn splunk_runs_a_search_as_a_job_and_reads_whatever_index_is_named() {
     assert!(send("GET", "/search/v2/jobs/1.1", "").body.starts_with(b"<?xml"));
     assert_eq!(send("GET", "/data/indexes/web?output_mode=json", "").json()["entry"][0]["content"]["totalEventCount"], "120");
     assert_eq!(send("GET", "/data/indexes/nothing?output_mode=json", "").status, 404);
+    let listed = |filter: &str| {
+        let path = format!("/data/indexes?output_mode=json&{filter}");
+        let names = |answer: Value| answer["entry"].as_array().unwrap().iter().map(|it| it["name"].clone()).collect::<Vec<_>>();
+        names(send("GET", &path, "").json())
+    };
+    assert_eq!(listed("count=0"), ["_internal", "auth", "hr", "web"]);
+    assert_eq!(listed("search=name%3D%22web%22+OR+name%3D%22auth%22"), ["auth", "web"]);
+    assert_eq!(listed("search=isInternal%3D0&count=1&offset=1"), ["hr"]);
+    assert_eq!(listed("search=%2A"), listed(""));
+    assert!(listed("search=name%3D%22nothing%22").is_empty());
+    assert_eq!(send("GET", "/data/indexes?output_mode=json&search=%22", "").status, 400);
 }

@@ -79,6 +79,14 @@ pub(super) fn run(query: &str, window: (i64, i64), events: &mut Vec<Event>) -> R
     Ok(found)
 }
 
+/// Whether the filter of a list lets an entry through: a word is looked for in every field, and nothing to look for is in all of them.
+pub(super) fn is_shown(filter: &str, mut entry: Event) -> Result<bool, String> {
+    let Ok(tokens) = tokens(filter) else { return Err(format!("Unable to parse the filter '{filter}'.")) };
+    let texts: Vec<&str> = entry.values().filter_map(Value::as_str).collect();
+    entry.insert("_raw".to_owned(), json!(texts.join(" ")));
+    Ok(Filter { tokens: &tokens, at: 0 }.any(&entry))
+}
+
 fn one(name: &str, value: &str) -> Event {
     Event::from_iter([(name.to_owned(), json!(value))])
 }
