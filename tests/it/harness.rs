@@ -23,7 +23,7 @@ pub(crate) use console::{Browser, Console, Page};
 pub(crate) use crowdsec::CrowdSec;
 pub(crate) use desktop::Desktop;
 pub(crate) use guest::{Guest, LIST, Package, list, zlib};
-pub(crate) use house::{House, merge, only_json_rpc};
+pub(crate) use house::{House, only_json_rpc};
 pub(crate) use http::{Http, Messages};
 pub(crate) use namespace::alone;
 pub(crate) use plugin::{BAD, MEANT, plugins};

@@ -1,23 +1,14 @@
 //! The pages of the plugins in this repository, and what their manifests say.
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::{env, fs, process::Command};
 
-use toml::{Table, Value};
+use casemate_pages::{of, to_copy};
 
-use crate::harness::{House, Ran, merge, packages, plugins, program, wasm};
+use crate::harness::{House, Ran, packages, plugins, program, wasm};
 
 /// Around what `casemate inspect --never` says, in a plugin's README.
 const BEGIN: &str = "<!-- casemate inspect --never -->\n";
 const END: &str = "<!-- end -->\n";
-
-/// A file of a plugin.
-fn of(plugin: &str, file: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("../plugins").join(plugin).join(file)
-}
 
 /// Every page says what the plugin can never do as its manifest has it. `PAGES=overwrite` writes it.
 #[test]
@@ -61,7 +52,7 @@ fn a_component_is_small() {
 #[test]
 fn what_a_page_has_to_copy_works() {
     for name in plugins() {
-        let house = House::of_plugin(&name, |_| to_copy(&fs::read_to_string(of(&name, "README.md")).unwrap()));
+        let house = House::of_plugin(&name, |_| to_copy(&fs::read_to_string(of(&name, "README.md")).unwrap()).unwrap());
         house.install().done();
         let checked = house.casemate(&["check"]);
         assert_eq!(checked.code, 0, "{name}: {checked:#?}");
@@ -70,27 +61,4 @@ fn what_a_page_has_to_copy_works() {
         let served = tools.iter().filter(|tool| tool["name"].as_str().unwrap().starts_with(&format!("{name}_"))).count();
         assert!(served > 0, "{name}: {tools:?}");
     }
-}
-
-/// The configuration in a page: its examples, one after the other, with a file of the house wherever they name one.
-fn to_copy(page: &str) -> Table {
-    let mut config: Table = "environment = \"dev\"".parse().unwrap();
-    for block in page.split("\n```toml\n").skip(1) {
-        merge(&mut config, block.split_once("\n```").unwrap().0.parse().unwrap());
-    }
-    let put = |table: Option<&mut Value>, key: &str, value: Value| {
-        let each = table.and_then(Value::as_table_mut).into_iter().flat_map(Table::iter_mut);
-        each.filter_map(|(_, entry)| entry.as_table_mut()).for_each(|entry| drop(entry.insert(key.to_owned(), value.clone())));
-    };
-    for (_, plugin) in config["plugins"].as_table_mut().unwrap() {
-        if let Some(secrets) = plugin.get_mut("secret").and_then(Value::as_table_mut) {
-            let file = Table::from_iter([("file".to_owned(), "secrets/api_key".into())]);
-            secrets.iter_mut().for_each(|(_, from)| *from = file.clone().into());
-        }
-        put(plugin.get_mut("source"), "file", "trust.toml".into());
-    }
-    put(config.get_mut("sources"), "path", "trust.toml".into());
-    // Its grants are for whoever the operator has; here they are for whoever asks.
-    put(config.get_mut("grants"), "principals", Value::Array(vec!["local".into()]));
-    config
 }

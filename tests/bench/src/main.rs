@@ -5,6 +5,7 @@
 //! figures are read by people, and mean something on a machine that does nothing else.
 
 mod call;
+mod collector;
 mod http;
 mod load;
 mod native;
@@ -15,7 +16,7 @@ mod stdio;
 
 use std::{
     env,
-    path::PathBuf,
+    path::{Path, PathBuf},
     process::{Command, ExitCode},
     thread,
     time::{Duration, Instant},
@@ -25,6 +26,7 @@ use call::{Client, Result, Revision, Work};
 use clap::{Parser, ValueEnum};
 use process::Process;
 use report::{Report, Sample, Unit};
+use serde_json::Value;
 use stage::{BUDGETED, PLAIN, Stage};
 use stdio::Pipes;
 
@@ -64,6 +66,8 @@ enum Transport {
 const TURNS: usize = 10;
 /// How many plugins a house has that is in use.
 const PLUGINS: usize = 10;
+/// How often a server is started.
+const STARTS: usize = 20;
 /// Calls at the same time, where more than one.
 const DEPTH: usize = 16;
 /// Bytes of a short argument, and of a long one.
@@ -97,6 +101,7 @@ fn measure(args: &Args) -> Result<()> {
     bench.start_and_memory(&stage, "start and memory, 1 plugin", (None, None))?;
     stage.grow(PLUGINS)?;
     bench.start_and_memory(&stage, "start and memory, 10 plugins", (Some("≤ 25 ms"), Some("≤ 30 MiB")))?;
+    bench.every_plugin(&casemate)?;
     bench.stdio(&stage)?;
     bench.http(&stage)?;
     bench.report.print()?;
@@ -123,27 +128,57 @@ impl Bench {
         group: &'static str,
         (start, memory): (Option<&'static str>, Option<&'static str>),
     ) -> Result<()> {
-        let times = 20_usize.div_ceil(self.scale).max(5);
         let (mut native, mut ours) = (Vec::new(), Vec::new());
-        for _ in 0..times {
-            native.push(start_once(self.native("stdio"), &Work::new("echo", SHORT))?);
-            ours.push(start_once(stage.serve(&[]), &Work::new(PLAIN, SHORT))?);
+        for _ in 0..self.starts() {
+            native.push(start_once(self.native("stdio"), |client| client.call(&Work::new("echo", SHORT)).map(drop))?);
+            ours.push(start_once(stage.serve(&[]), |client| client.call(&Work::new(PLAIN, SHORT)).map(drop))?);
         }
-        let median = |starts: &[Start], of: fn(&Start) -> Duration| {
-            let mut sample = Sample { took: starts.iter().map(of).collect(), ..Sample::default() };
-            sample.percentile(50) / 1e3
-        };
         for (what, of, target) in [
             ("handshake done, p50", (|start| start.ready) as fn(&Start) -> Duration, None),
             ("first call answered, p50", |start| start.answered, start),
         ] {
-            self.report.add(group, what, Unit::Milliseconds, (Some(median(&native, of)), median(&ours, of)), target);
+            let figures = (Some(milliseconds(&native, of, 50)), milliseconds(&ours, of, 50));
+            self.report.add(group, what, Unit::Milliseconds, figures, target);
         }
-        let last = |starts: &[Start]| starts.last().map(|start| start.resident).ok_or("nothing was started");
-        let ((native_all, native_own), (all, own)) = (last(&native)?, last(&ours)?);
+        let ((native_all, native_own), (all, own)) = (resident(&native)?, resident(&ours)?);
         self.report.add(group, "resident when idle", Unit::Mebibytes, (Some(native_all), all), memory);
         self.report.add(group, "of it not backed by a file", Unit::Mebibytes, (Some(native_own), own), None);
         Ok(())
+    }
+
+    /// The same with every plugin of this repository, compiled when they were installed; up to the first answered `tools/list`.
+    fn every_plugin(&mut self, casemate: &Path) -> Result<()> {
+        let plugins = casemate_pages::plugins()?;
+        let stage = Stage::of(casemate, &plugins)?;
+        let (mut client, _) = Pipes::start(stage.serve(&[]))?;
+        let tools = tools(client.list()?)?;
+        drop(client);
+        let missing = plugins.iter().find(|plugin| !tools.iter().any(|tool| tool.starts_with(&format!("{plugin}_"))));
+        if let Some(missing) = missing {
+            return Err(format!("`{missing}` is not served").into());
+        }
+        let starts = (0..self.starts()).map(|_| start_once(stage.serve(&[]), |client| client.list().map(drop)));
+        let starts = starts.collect::<Result<Vec<_>>>()?;
+        let (all, own) = resident(&starts)?;
+        let count = |many: usize| u32::try_from(many).map(f64::from);
+        let group = "start and memory, every plugin of this repository";
+        for (what, unit, figure, target) in [
+            ("plugins", Unit::Pieces, count(plugins.len())?, None),
+            ("tools", Unit::Pieces, count(tools.len())?, None),
+            ("handshake done, p50", Unit::Milliseconds, milliseconds(&starts, |start| start.ready, 50), None),
+            ("handshake done, longest", Unit::Milliseconds, milliseconds(&starts, |start| start.ready, 100), None),
+            ("tools listed, p50", Unit::Milliseconds, milliseconds(&starts, |start| start.answered, 50), Some("≤ 150 ms")),
+            ("tools listed, longest", Unit::Milliseconds, milliseconds(&starts, |start| start.answered, 100), Some("≤ 150 ms")),
+            ("resident when idle", Unit::Mebibytes, all, None),
+            ("of it not backed by a file", Unit::Mebibytes, own, None),
+        ] {
+            self.report.add(group, what, unit, (None, figure), target);
+        }
+        Ok(())
+    }
+
+    fn starts(&self) -> usize {
+        STARTS.div_ceil(self.scale).max(5)
     }
 
     fn stdio(&mut self, stage: &Stage) -> Result<()> {
@@ -161,11 +196,17 @@ impl Bench {
         }
         self.throughput_over_stdio(&mut native, &mut ours)?;
 
-        let (mut synced, _) = Pipes::start(stage.serve_synced()?)?;
-        let works = (Work::new("echo", SHORT), Work::new(PLAIN, SHORT));
-        let processes = (native.process(), synced.process());
-        let samples = in_turns((&mut native, &mut synced), processes, &works, 200 / self.scale)?;
-        self.rows("stdio, one call at a time, audit.sync = \"always\"", samples, None);
+        let telemetry = format!("[telemetry.otlp]\nendpoint = \"{}\"", collector::start()?);
+        for (group, more, calls) in [
+            ("stdio, one call at a time, 32 bytes, telemetry sent", telemetry.as_str(), 4000),
+            ("stdio, one call at a time, audit.sync = \"always\"", "[audit]\nsync = \"always\"", 200),
+        ] {
+            let (mut ours, _) = Pipes::start(stage.serve_with(more)?)?;
+            let works = (Work::new("echo", SHORT), Work::new(PLAIN, SHORT));
+            let processes = (native.process(), ours.process());
+            let samples = in_turns((&mut native, &mut ours), processes, &works, calls / self.scale)?;
+            self.rows(group, samples, None);
+        }
         Ok(())
     }
 
@@ -238,16 +279,34 @@ struct Start {
     resident: (f64, f64),
 }
 
-fn start_once(command: Command, work: &Work) -> Result<Start> {
+fn start_once(command: Command, first: impl FnOnce(&mut Pipes) -> Result<()>) -> Result<Start> {
     let started = Instant::now();
     let (mut client, ready) = Pipes::start(command)?;
-    client.call(work)?;
+    first(&mut client)?;
     let answered = started.elapsed();
     // What it does after its first answer is done by then.
     thread::sleep(Duration::from_millis(100));
     let (all, own) = client.process().resident()?;
     let mebibytes = |kib: u64| u32::try_from(kib).map(|kib| f64::from(kib) / 1024.0);
     Ok(Start { ready, answered, resident: (mebibytes(all)?, mebibytes(own)?) })
+}
+
+/// What `percent` of all starts did not exceed.
+fn milliseconds(starts: &[Start], of: fn(&Start) -> Duration, percent: usize) -> f64 {
+    let mut sample = Sample { took: starts.iter().map(of).collect(), ..Sample::default() };
+    sample.percentile(percent) / 1e3
+}
+
+/// What the last of them held.
+fn resident(starts: &[Start]) -> Result<(f64, f64)> {
+    Ok(starts.last().ok_or("nothing was started")?.resident)
+}
+
+/// The names of the tools in an answer.
+fn tools(answer: &str) -> Result<Vec<String>> {
+    let answer: Value = serde_json::from_str(answer)?;
+    let tools = answer.pointer("/result/tools").and_then(Value::as_array).ok_or_else(|| format!("no tools: {answer}"))?;
+    Ok(tools.iter().filter_map(|tool| tool.get("name")?.as_str()).map(str::to_owned).collect())
 }
 
 /// Ask both servers in turns, `calls` calls a turn, after some that do not count.

@@ -17,6 +17,8 @@ pub(crate) enum Unit {
     CallsPerSecond,
     #[serde(rename = "MiB")]
     Mebibytes,
+    #[serde(rename = "")]
+    Pieces,
 }
 
 impl Unit {
@@ -26,6 +28,7 @@ impl Unit {
             Self::Milliseconds => format!("{value:.2} ms"),
             Self::CallsPerSecond => format!("{value:.0} /s"),
             Self::Mebibytes => format!("{value:.2} MiB"),
+            Self::Pieces => format!("{value:.0}"),
         }
     }
 }

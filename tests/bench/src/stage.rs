@@ -1,13 +1,17 @@
 //! A house to measure: keys, packages, trust and configuration in a folder of its own, made with the `casemate` program.
 
 use std::{
-    fs,
+    fs::{self, OpenOptions},
+    io::Write,
+    os::unix::fs::OpenOptionsExt,
     path::{Path, PathBuf},
     process::{Command, Stdio},
 };
 
+use casemate_pages::{SECRET, merge, of, to_copy};
 use serde_json::Value;
 use tempfile::TempDir;
+use toml::Table;
 
 use crate::call::Result;
 
@@ -29,18 +33,45 @@ pub(crate) struct Stage {
 impl Stage {
     /// A house with one plugin.
     pub(crate) fn new(casemate: &Path) -> Result<Self> {
+        let mut stage = Self::empty(casemate)?;
+        stage.component = stage.pack(&[PLUGIN])?.into();
+        stage.configure(&configuration(1))?;
+        stage.install(&stage.component.display().to_string())?;
+        stage.installed = 1;
+        Ok(stage)
+    }
+
+    /// A house with these plugins of this repository, configured as their pages say.
+    pub(crate) fn of(casemate: &Path, plugins: &[String]) -> Result<Self> {
+        let stage = Self::empty(casemate)?;
+        let secret = Path::new(&stage.dir()).join(SECRET);
+        secret.parent().map_or(Ok(()), fs::create_dir)?;
+        OpenOptions::new().write(true).create_new(true).mode(0o600).open(secret)?.write_all(b"nobody takes it")?;
+        let mut config = Table::new();
+        for plugin in plugins {
+            let mut own = to_copy(&fs::read_to_string(of(plugin, "README.md"))?)?;
+            // Pages name their grants alike.
+            if let Some(toml::Value::Table(grants)) = own.get_mut("grants") {
+                *grants = std::mem::take(grants).into_iter().map(|(name, grant)| (format!("{plugin}-{name}"), grant)).collect();
+            }
+            merge(&mut config, own);
+        }
+        stage.configure(&config.to_string())?;
+        for plugin in plugins {
+            stage.install(&stage.pack(&[&of(plugin, "").display().to_string()])?)?;
+        }
+        Ok(stage)
+    }
+
+    /// A house without plugins, which trusts its own publisher.
+    fn empty(casemate: &Path) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("casemate-bench.").tempdir()?;
-        let mut stage = Self { casemate: casemate.to_owned(), component: PathBuf::new(), folder, installed: 0 };
+        let stage = Self { casemate: casemate.to_owned(), component: PathBuf::new(), folder, installed: 0 };
         fs::create_dir(stage.dir())?;
         let key = stage.key();
         let made = stage.json(&["key", "new", &key, "--no-passphrase"])?;
         let (public, fingerprint) = (format!("{key}.pub"), member(&made, "fingerprint")?);
         stage.json(&["trust", "add", "casemate", "--key", &public, "--fingerprint", &fingerprint, "--environment", "dev"])?;
-        let packed = stage.json(&["pack", PLUGIN, "--out", &stage.path("packages")])?;
-        stage.component = member(&packed, "component")?.into();
-        stage.configure(1)?;
-        stage.install(&stage.component.display().to_string())?;
-        stage.installed = 1;
         Ok(stage)
     }
 
@@ -55,9 +86,9 @@ impl Stage {
                 Path::new(&folder).join("plugin.toml"),
                 source.replace("name = \"echo\"", &format!("name = \"echo-{number}\"")),
             )?;
-            let packed = self.json(&["pack", &folder, "--component", &component, "--out", &self.path("packages")])?;
-            self.configure(number)?;
-            self.install(&member(&packed, "component")?)?;
+            let packed = self.pack(&[&folder, "--component", &component])?;
+            self.configure(&configuration(number))?;
+            self.install(&packed)?;
             self.installed = number;
         }
         Ok(())
@@ -96,13 +127,19 @@ impl Stage {
         command
     }
 
-    /// The same with a configuration that has every audit record on disk before the call goes on.
-    pub(crate) fn serve_synced(&self) -> Result<Command> {
-        let path = Path::new(&self.dir()).join("synced.toml");
-        fs::write(&path, format!("{}\n[audit]\nsync = \"always\"\n", configuration(self.installed)))?;
+    /// The same with more in its configuration.
+    pub(crate) fn serve_with(&self, more: &str) -> Result<Command> {
+        let path = Path::new(&self.dir()).join("more.toml");
+        fs::write(&path, format!("{}\n{more}\n", configuration(self.installed)))?;
         let mut command = self.command();
         command.arg("--config").arg(path).args(["serve", "--log", "error"]);
         Ok(command)
+    }
+
+    /// The package of a plugin.
+    fn pack(&self, arguments: &[&str]) -> Result<String> {
+        let out = self.path("packages");
+        member(&self.json(&[&["pack", "--out", &out], arguments].concat())?, "component")
     }
 
     fn install(&self, package: &str) -> Result<()> {
@@ -112,8 +149,8 @@ impl Stage {
         self.json(&["install", package, "--yes", "--approve", &approval, "--allow-similar"]).map(drop)
     }
 
-    fn configure(&self, plugins: usize) -> Result<()> {
-        Ok(fs::write(Path::new(&self.dir()).join("casemate.toml"), configuration(plugins))?)
+    fn configure(&self, config: &str) -> Result<()> {
+        Ok(fs::write(Path::new(&self.dir()).join("casemate.toml"), config)?)
     }
 
     /// What a command prints as JSON; nothing where it prints nothing.

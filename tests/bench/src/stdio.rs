@@ -61,6 +61,14 @@ impl Pipes {
         Ok((took, started.elapsed()))
     }
 
+    /// What is answered to a request for the tools.
+    pub(crate) fn list(&mut self) -> Result<&str> {
+        let request = format!(r#"{{"jsonrpc":"2.0","id":{},"method":"tools/list"}}"#, self.next);
+        self.next += 1;
+        self.write(&request)?;
+        self.read()
+    }
+
     fn ask(&mut self, work: &Work) -> Result<()> {
         let request = work.request(self.next, Revision::Session);
         self.next += 1;

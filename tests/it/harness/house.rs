@@ -13,6 +13,7 @@ use std::{
     thread,
 };
 
+use casemate_pages::merge;
 use casemate_signing::{
     Environment, TrustStore,
     key::PrivateKey,
@@ -479,16 +480,6 @@ impl Drop for House {
             // Something failed: the server's own words may say why.
             let remains = self.runtime.block_on(server.stop());
             eprintln!("{:?}\n{}", remains.status, String::from_utf8_lossy(&remains.stderr));
-        }
-    }
-}
-
-/// Put what is in one table into another, table by table.
-pub(crate) fn merge(into: &mut Table, from: Table) {
-    for (key, value) in from {
-        match (into.get_mut(&key), value) {
-            (Some(toml::Value::Table(inner)), toml::Value::Table(value)) => merge(inner, value),
-            (_, value) => drop(into.insert(key, value)),
         }
     }
 }

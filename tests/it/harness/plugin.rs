@@ -1,7 +1,5 @@
 //! A house with a plugin of this repository, whose upstream has the plugin's name: what reaches it, and what it answers.
 
-use std::fs;
-
 use base64::{Engine, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 use toml::Table;
@@ -27,11 +25,7 @@ pub(crate) const MEANT: [&str; 4] = ["hostile-text", "echo-key", "duplicate-keys
 
 /// The plugins of this repository, in order.
 pub(crate) fn plugins() -> Vec<String> {
-    let folders = fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/../plugins")).unwrap().map(|folder| folder.unwrap());
-    let plugins = folders.filter(|folder| folder.path().join("plugin.toml").exists());
-    let mut names: Vec<String> = plugins.map(|folder| folder.file_name().into_string().unwrap()).collect();
-    names.sort();
-    names
+    casemate_pages::plugins().unwrap()
 }
 
 impl House {
