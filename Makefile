@@ -18,7 +18,7 @@ setup: ## What the build needs: the wasm target
 
 # What is built: the programs; with the tests, everything, in one go. A dependency's features are those that all of what is built with it asks
 # for, so that a build of less in between would compile wasmtime a second time.
-WHAT := -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo -p casemate-rmcp-client
+WHAT := -p casemate -p casemate-close -p casemate-upstreams -p casemate-demo -p casemate-rmcp-client -p casemate-hackerone-check
 ALL := --workspace --exclude casemate-guests
 test console-test interop ci: export WHAT := $(ALL) --all-targets
 

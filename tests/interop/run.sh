@@ -150,6 +150,8 @@ many "Azure's client against the Sentinel fakes" "$python" "$here/sentinel_check
   "$(field entra <<< "$origins")" client-secret-of-the-fake
 many "Kusto's own parser on what is sent for KQL" node "$here/kusto_check.mjs" "$here/../../plugins/siem/tests/corpus/kql-sent.txt" "$node"
 many "octokit against the GitHub fake" node "$here/octokit_check.mjs" "$(field github <<< "$origins")" fine-grained-token-of-the-fake "$node"
+one "hackerone-api against the HackerOne fake" "$bin/casemate-hackerone-check" "$(field hackerone <<< "$origins")" casemate-tester \
+  J8n2Qw5Tz7Lk4Vb9Xc3Rm6Yh1Gd0Fs8PaEuIoWqZxCv=
 many "the MCP Python SDK over stdio (pipes)" "$python" "$here/mcp_py_check.py" -- "${stdio[@]}"
 many "the MCP Inspector over stdio (the sockets that Node gives)" "${inspector[@]}" -- "${stdio[@]}"
 export CASEMATE_TOKEN=$token
