@@ -149,6 +149,7 @@ pub(crate) fn replay(args: Arguments, cx: &Context) -> Result<Report, Failure> {
         headers: headers.as_ref(),
         body: body.as_ref().map(Passage::as_str),
     };
+    // What is refused is refused before Caido is asked for anything; the copy is held to it, too.
     changes.query()?;
     let (stored, schema) = stored::get(cx, &request_id)?;
     let port = u32::try_from(port.number()).unwrap_or_default();

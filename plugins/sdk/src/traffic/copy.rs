@@ -1,6 +1,6 @@
 //! A recorded request, made into what is sent again.
 
-use super::{Changes, Headers, RequestPath, parts, url};
+use super::{Changes, Headers, RequestPath, decoded, parts, url};
 use crate::{Failure, text::clip};
 
 crate::word! {
@@ -68,15 +68,16 @@ pub fn copy(raw: &[u8], (host, port): (&str, u32), changes: Changes<'_>) -> Resu
     Ok((bytes, clip(&format!("{method} {}", url(&target)), 200)))
 }
 
-/// The query with these parameters replaced where they are, or put behind the others.
+/// The query with these parameters replaced where they are, in whatever letters they are written, or put behind the others.
 fn replaced(old: &str, new: &std::collections::BTreeMap<&str, &str>) -> String {
     let mut left = new.clone();
     let mut pairs = Vec::new();
     for pair in old.split('&').filter(|pair| !pair.is_empty()) {
         let name = pair.split('=').next().unwrap_or_default();
-        match new.get(name) {
+        let plain = decoded(name);
+        match new.get(plain.as_str()) {
             Some(value) => {
-                if left.remove(name).is_some() {
+                if left.remove(plain.as_str()).is_some() {
                     pairs.push(format!("{name}={}", encoded(value)));
                 }
             }
@@ -138,6 +139,25 @@ mod tests {
             String::from_utf8(bytes).unwrap(),
             "POST /b?id=2%26x=%23%20%25&key=s3cr3t&n= HTTP/1.1\r\nHost: app.test:8443\r\nCookie: a=b\r\naccept: y\r\norigin: https://app.test\r\ncontent-length: 3\r\n\r\nnew"
         );
+    }
+
+    /// A server reads `%69d` as `id`, and `%74oken` as `token`.
+    #[test]
+    fn a_parameter_is_the_same_in_whatever_letters_it_is_written() {
+        let raw = RAW.replace("/a?id=1&key=s3cr3t&id=9", "/a?%69d=1&%74oken=s3cr3t&i%64=9&x[%5D=2&%69d");
+        let changed = |name: &str| {
+            let query: Vec<Parameter> = serde_json::from_value(json!([{ "name": name, "value": "7" }])).unwrap();
+            let (bytes, words) = copy(raw.as_bytes(), TO, Changes { query: &query, ..NONE })?;
+            assert!(!words.contains("s3cr3t"), "{words}");
+            Ok::<_, Failure>(String::from_utf8(bytes).unwrap().lines().next().unwrap().to_owned())
+        };
+        assert_eq!(changed("id").unwrap(), "POST /a?%69d=7&%74oken=s3cr3t&x[%5D=2 HTTP/1.1");
+        assert_eq!(changed("x[]").unwrap(), "POST /a?%69d=1&%74oken=s3cr3t&i%64=9&x[%5D=7&%69d HTTP/1.1");
+        assert!(changed("token").unwrap_err().message().contains("`token` is a credential"));
+        for name in ["%74oken", "tok%65n", "%2574oken", "t\u{f8}ken", "token=", "a&token"] {
+            let query: Result<Parameter, _> = serde_json::from_value(json!({ "name": name, "value": "7" }));
+            assert!(query.is_err(), "{name}");
+        }
     }
 
     /// Of a length that is recorded, the rest of a longer body would be a request of its own.
