@@ -115,6 +115,20 @@ fn a_test_is_checked_run_and_taken_back() {
     }
 }
 
+/// Twice as much as the project has, up to the last technique, within what a call may take.
+#[test]
+fn a_large_catalogue_is_searched_to_its_end() {
+    let house = house();
+    let other = CATALOGUE.replace("T1082", "T1083").replace("System Information", "Folder");
+    let mut catalogue = format!("{other}\n---\n").repeat((6 << 20) / other.len());
+    catalogue.push_str(CATALOGUE);
+    fs::write(house.folder().join("atomics.yaml"), catalogue).unwrap();
+    let house = house.serve();
+    house.call("search_tests", json!({ "text": "System Information Discovery" })).done(&["1 tests", TEST]);
+    let shown = house.call("search_tests", json!({ "platform": "linux" })).done(&["60 tests", "offset = 60"]);
+    assert_eq!(shown.structured()["unread"], Value::Null);
+}
+
 #[test]
 fn what_is_outside_the_grant_reaches_nobody() {
     let house = house().serve();

@@ -17,8 +17,6 @@ use serde::Serialize;
 const LARGEST: u64 = 8 << 20;
 /// Bytes of one technique. The longest has 100,000.
 const LONGEST: usize = 512 * 1024;
-/// Tests of one technique.
-const TESTS: usize = 200;
 /// Characters of a command.
 const COMMAND: usize = 8_000;
 
@@ -98,7 +96,7 @@ impl Technique {
         }
         let tree = yaml::read(document).ok()?;
         let id = tree.get("attack_technique")?.text()?.trim().parse().ok()?;
-        let tests = tree.get("atomic_tests")?.items().iter().take(TESTS).filter_map(Test::of).collect();
+        let tests = tree.get("atomic_tests")?.items().iter().filter_map(Test::of).collect();
         Some(Self { id, name: line(tree.get("display_name"), 120), tests })
     }
 

@@ -13,8 +13,6 @@ use crate::catalogue::{self, Technique};
 
 /// Tests of one answer.
 const SHOWN: usize = 60;
-/// Techniques that one call reads.
-const READ: usize = 400;
 
 /// Arguments of `search_tests`.
 #[derive(Debug, Deserialize, JsonSchema)]
@@ -41,6 +39,9 @@ pub struct Found {
     /// There are more: call again with this offset
     #[serde(skip_serializing_if = "Option::is_none")]
     offset: Option<usize>,
+    /// How many documents of the catalogue are no techniques that can be read; what is in them was not looked at
+    #[serde(skip_serializing_if = "Option::is_none")]
+    unread: Option<usize>,
 }
 
 /// One test.
@@ -68,15 +69,23 @@ pub(crate) fn search(args: Arguments, cx: &Context) -> Result<Found, Failure> {
     let wanted = |document: &&str| technique.as_ref().is_none_or(|wanted| document.contains(wanted.as_str()));
     let words = text.as_ref().map(|text| text.as_str().to_ascii_lowercase());
     let from = offset.map_or(0, |offset| usize::try_from(offset.number()).unwrap_or_default());
-    let mut hits = Vec::new();
-    for Technique { id, name, tests } in catalogue::documents(&texts).filter(wanted).take(READ).filter_map(Technique::read) {
+    let (mut tests, mut found, mut unread) = (Vec::new(), 0, 0);
+    for document in catalogue::documents(&texts).filter(wanted) {
+        let Some(Technique { id, name, tests: all }) = Technique::read(document) else {
+            unread += 1;
+            continue;
+        };
         if !is_it(&id) {
             continue;
         }
-        for test in tests {
+        for test in all {
             let said = words.as_ref().is_none_or(|words| test.name.to_ascii_lowercase().contains(words.as_str()));
-            if said && platform.as_ref().is_none_or(|platform| test.runs_on(platform.as_str())) {
-                hits.push(Hit {
+            if !said || platform.as_ref().is_some_and(|platform| !test.runs_on(platform.as_str())) {
+                continue;
+            }
+            found += 1;
+            if found > from && tests.len() < SHOWN {
+                tests.push(Hit {
                     technique: id.clone(),
                     technique_name: name.clone(),
                     test: test.id,
@@ -89,8 +98,8 @@ pub(crate) fn search(args: Arguments, cx: &Context) -> Result<Found, Failure> {
             }
         }
     }
-    let offset = (hits.len() > from.saturating_add(SHOWN)).then_some(from + SHOWN);
-    Ok(Found { tests: hits.into_iter().skip(from).take(SHOWN).collect(), offset })
+    let offset = (found > from.saturating_add(SHOWN)).then_some(from + SHOWN);
+    Ok(Found { tests, offset, unread: (unread > 0).then_some(unread) })
 }
 
 impl Readable for Found {
@@ -101,6 +110,12 @@ impl Readable for Found {
         }
         if let Some(offset) = self.offset {
             let _ = write!(text, "\n(there are more: go on with offset = {offset})");
+        }
+        if let Some(unread) = self.unread {
+            let _ = write!(
+                text,
+                "\n({unread} documents of the catalogue are no techniques that can be read; the operator has to look)"
+            );
         }
         text
     }

@@ -171,6 +171,49 @@ fn the_catalogue_is_searched_and_shown() {
     }
 }
 
+/// A technique with one test, which has its number in its id.
+fn numbered(at: usize) -> String {
+    format!(
+        "attack_technique: T{:04}\natomic_tests:\n- name: Number {at}\n  auto_generated_guid: {at:08}-0000-4000-8000-000000000000\n  \
+         supported_platforms: [windows]\n",
+        at % 10_000
+    )
+}
+
+#[test]
+fn a_large_catalogue_is_searched_to_its_end() {
+    let catalogue = (0..900).map(numbered).collect::<Vec<_>>().join("---\n");
+    let search = |arguments: Value| {
+        structured(&casemate_plugin::testing::call(TOOLS, "search_tests", &arguments, &context([], &catalogue)).unwrap())
+    };
+    assert_eq!(search(json!({ "text": "number 899" }))["tests"][0]["technique"], "T0899");
+    let (mut offset, mut seen) = (Some(json!(0)), Vec::new());
+    while let Some(from) = offset {
+        let mut page = search(json!({ "offset": from }));
+        assert_eq!(page["unread"], Value::Null);
+        seen.extend(page["tests"].as_array().unwrap().iter().map(|test| test["name"].as_str().unwrap().to_owned()));
+        offset = page.as_object_mut().unwrap().remove("offset");
+    }
+    assert_eq!(seen, (0..900).map(|at| format!("Number {at}")).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_of_a_catalogue_cannot_be_read_is_counted() {
+    let search = |catalogue: &str, arguments: Value| {
+        casemate_plugin::testing::call(TOOLS, "search_tests", &arguments, &context([], catalogue)).unwrap()
+    };
+    let long = format!("attack_technique: T1003\n# {}\n", "x".repeat(600_000));
+    let catalogue = format!("{}---\nattack_technique: &a T1001\n---\nno: technique\n---\n{long}---\n", numbered(1001));
+    let found = search(&catalogue, json!({}));
+    assert_eq!((&structured(&found)["unread"], structured(&found)["tests"].as_array().unwrap().len()), (&json!(3), 1));
+    assert!(found.text.contains("3 documents of the catalogue are no techniques that can be read"), "{}", found.text);
+    // What names another technique is not looked at.
+    let found = search(&catalogue, json!({ "technique": "T1001" }));
+    assert_eq!(structured(&found)["unread"], 1);
+    let found = search(CATALOGUE, json!({}));
+    assert!(structured(&found).get("unread").is_none() && !found.text.contains("documents"), "{}", found.text);
+}
+
 #[test]
 fn a_catalogue_that_is_none_names_no_test() {
     for (catalogue, part) in [
