@@ -92,6 +92,16 @@ fn a_real_crowdsec_says_what_it_decided() {
     assert_eq!(house.call("check_ip_reputation", v6).structured()["reputation"], "malicious");
 }
 
+/// Somebody named a network by an address in it: CrowdSec keeps the words, and means the network.
+#[test]
+fn a_real_crowdsec_means_the_network_around_an_address() {
+    let crowdsec = CrowdSec::start();
+    crowdsec.decide("185.220.101.77/24", "ban", 30);
+    let house = beside(&crowdsec).serve();
+    house.call("check_ip_reputation", check()).done(&["malicious"]);
+    assert_eq!(crowdsec.decisions(), [("cscli".to_owned(), "185.220.101.77/24".to_owned())]);
+}
+
 #[test]
 fn a_real_crowdsec_tells_its_machine_what_was() {
     let crowdsec = CrowdSec::start();

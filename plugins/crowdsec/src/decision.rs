@@ -56,9 +56,9 @@ pub fn decisions(answer: Response) -> Result<Vec<Decision>, Failure> {
 }
 
 impl Decision {
-    /// The addresses it is about; nothing where it is about something else, such as a country.
+    /// The addresses it is about, all of the network where its value is one in it; nothing where it is about something else, such as a country.
     pub fn network(&self) -> Option<Network> {
-        matches!(self.scope.as_str(), "ip" | "range").then(|| self.value.parse().ok()).flatten()
+        matches!(self.scope.as_str(), "ip" | "range").then(|| Network::around(&self.value).ok()).flatten()
     }
 }
 
@@ -105,6 +105,8 @@ mod tests {
         let read = found.iter().map(|it| (it.id, it.left, it.scope.as_str())).collect::<Vec<_>>();
         assert_eq!(read, [(7, Some(1_799), "ip")]);
         assert_eq!(found.iter().map(Decision::network).collect::<Vec<_>>(), ["1.1.1.1".parse().ok()]);
+        let range = Decision { scope: "range".to_owned(), value: "1.1.1.1/28".to_owned(), ..found.first().unwrap().clone() };
+        assert_eq!(range.network(), "1.1.1.0/28".parse().ok());
         for (scope, value) in [("Country", "1.1.1.1"), ("Ip", "here"), ("AS", "4")] {
             let of = Decision { scope: scope.to_ascii_lowercase(), value: value.to_owned(), ..found.first().unwrap().clone() };
             assert_eq!(of.network(), None);

@@ -30,6 +30,21 @@ impl Network {
         }
     }
 
+    /// The network that holds the address in front, whatever its host bits are: CrowdSec takes a decision so.
+    ///
+    /// # Errors
+    /// When the text is neither an address nor an address and a prefix.
+    pub fn around(text: &str) -> Result<Self, InvalidNetwork> {
+        let Some((address, prefix)) = text.split_once('/') else { return text.parse() };
+        let address: IpAddress = address.parse().map_err(|_| InvalidNetwork)?;
+        let bits: u32 = prefix.parse().map_err(|_| InvalidNetwork)?;
+        let first: IpAddr = match address.address() {
+            IpAddr::V4(address) => IpAddr::V4((address.to_bits() & !u32::MAX.checked_shr(bits).unwrap_or(0)).into()),
+            IpAddr::V6(address) => IpAddr::V6((address.to_bits() & !u128::MAX.checked_shr(bits).unwrap_or(0)).into()),
+        };
+        format!("{first}/{prefix}").parse()
+    }
+
     /// How many bits all its addresses share.
     pub fn prefix(self) -> u8 {
         self.prefix
@@ -101,6 +116,25 @@ mod tests {
         assert_eq!(network("2001:DB8:0::/48").to_string(), "2001:db8::/48");
         for text in ["", "x", "1.1.1.1/33", "198.20.0.7/24", "1.1.1", "1.1.1.1/", "fe80::1%eth0", "01.1.1.1"] {
             assert_eq!(text.parse::<Network>(), Err(InvalidNetwork), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_decision_is_about_the_network_around_its_address() {
+        for (text, expected) in [
+            ("198.51.100.7/28", "198.51.100.0/28"),
+            ("198.51.100.7/0", "0.0.0.0/0"),
+            ("198.51.100.7/32", "198.51.100.7"),
+            ("198.51.100.7", "198.51.100.7"),
+            ("198.51.100.0/24", "198.51.100.0/24"),
+            ("2001:db8::7/48", "2001:db8::/48"),
+            ("2001:db8::7/0", "::/0"),
+        ] {
+            assert_eq!(Network::around(text).unwrap().to_string(), expected, "{text}");
+        }
+        for text in ["", "/", "x/8", "198.51.100.7/33", "198.51.100.7/+8", "198.51.100.7/08", "198.51.100.7/", "2001:db8::7/129"]
+        {
+            assert_eq!(Network::around(text), Err(InvalidNetwork), "{text}");
         }
     }
 

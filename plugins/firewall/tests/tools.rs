@@ -258,6 +258,11 @@ fn there_are_only_so_many_blocks() {
     let three = [block(1, "8.8.4.4", "5m0s"), block(2, "8.8.4.5", "5m0s"), block(3, "8.8.4.6", "5m0s")];
     let failure = call("create_firewall_block", &arguments(), vec![listed(&three)], None).unwrap_err();
     assert_eq!(failure.code(), Some("too-many-blocks"));
+    // A network counts as what it is, however it was written.
+    let mut written = three.clone();
+    written[1] = block(2, "8.8.4.5/28", "5m0s");
+    let failure = call("create_firewall_block", &arguments(), vec![listed(&written)], None).unwrap_err();
+    assert_eq!(failure.code(), Some("too-many-blocks"));
     // Those of others do not count.
     let mut theirs = three.clone();
     theirs[0]["origin"] = json!("crowdsec");
