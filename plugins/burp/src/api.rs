@@ -1,28 +1,30 @@
-//! Burp's MCP server, behind a bridge that answers each call by itself: Streamable HTTP, without a session.
-//! <https://modelcontextprotocol.io/specification/2025-06-18/basic/transports>
+//! Burp's MCP server. The host has the session with it, over HTTP with SSE; what is here is one call of a tool and its answer.
+//! <https://modelcontextprotocol.io/specification/2024-11-05/server/tools#calling-tools>
 
 use std::time::Duration;
 
 use casemate_plugin::{
-    Context, Failure, Response,
+    Change, Context, Failure, Request, Response,
     field::Whole,
     path,
     tolerant::{Few, Flag, Number, Object, Text, Verbatim},
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
 
 /// The upstream's name in plugin.toml.
 const UPSTREAM: &str = "burp";
-/// How long Burp may take: it may ask its user first.
-const PATIENCE: Duration = Duration::from_secs(25);
+/// How long Burp may take to be read: it may ask its user first.
+const PATIENCE: Duration = Duration::from_secs(20);
 /// Items of one answer, where the call does not say.
 const DEFAULT: i64 = 10;
 /// Bytes of what a tool says: what the answer's limit leaves, or nothing.
-const SAID: usize = 2 << 20;
+const SAID: usize = 6 << 20;
+/// JSON-RPC's codes for what was not even begun: no request, no such method or tool, wrong arguments.
+const NOT_BEGUN: [i64; 3] = [-32_600, -32_601, -32_602];
 
-/// Which items: arguments of both tools.
+/// Which items: arguments of the tools that read.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Page {
@@ -35,13 +37,22 @@ pub struct Page {
 }
 
 impl Page {
-    /// Where the next one begins.
-    pub(crate) fn next(&self) -> i64 {
-        self.first() + self.most()
+    /// The one item that has this number.
+    pub(crate) fn of(number: Whole<0, 1_000_000>) -> Self {
+        Self { count: Whole::new(1), offset: Some(number) }
     }
 
-    /// The number of its first item.
-    pub(crate) fn first(&self) -> i64 {
+    /// Where the next page begins, if this one had so many items: one that is not full is the last.
+    pub(crate) fn next(&self, items: usize) -> Option<i64> {
+        i64::try_from(items).is_ok_and(|items| items >= self.most()).then(|| self.first() + self.most())
+    }
+
+    /// The numbers of its items.
+    pub(crate) fn numbers(&self) -> std::ops::Range<i64> {
+        self.first()..self.first() + self.most()
+    }
+
+    fn first(&self) -> i64 {
         self.offset.map_or(0, Whole::number)
     }
 
@@ -79,56 +90,101 @@ struct Fault {
     message: Text<10>,
 }
 
-/// What a tool of Burp's says.
-pub(crate) fn call(cx: &Context, tool: &'static str, page: &Page) -> Result<String, Failure> {
+/// What an answer means.
+enum Meaning {
+    Text(String),
+    /// Burp's user said no, or its settings do: a text like any other.
+    Denied,
+    /// There is no such tool, or it does not take this.
+    Declined,
+    /// The tool was run, and failed somewhere.
+    Failed,
+    /// It is no answer to the one request there was.
+    Nothing,
+}
+
+impl From<Object<Said>> for Meaning {
+    fn from(Object(Said { id, result: Object(outcome), error: Object(fault) }): Object<Said>) -> Self {
+        if id.0 != Some(1) {
+            return Self::Nothing;
+        }
+        if fault.code.0.is_some() || fault.message.0.is_some() {
+            return if fault.code.0.is_some_and(|code| NOT_BEGUN.contains(&code)) { Self::Declined } else { Self::Failed };
+        }
+        if outcome.is_error.0 == Some(true) {
+            return Self::Failed;
+        }
+        let texts: Vec<String> = outcome.content.0.into_iter().filter_map(|Object(Block { text })| text.0).collect();
+        let text = texts.join("\n\n");
+        if text.is_empty() {
+            Self::Nothing
+        } else if text.len() < 100 && text.trim_end().ends_with("denied by Burp Suite") {
+            Self::Denied
+        } else {
+            Self::Text(text)
+        }
+    }
+}
+
+fn call<'cx>(cx: &'cx Context, params: &Value) -> Request<'cx> {
+    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": params });
+    cx.upstream(UPSTREAM).post(path!("/")).json(&body)
+}
+
+/// What a tool of Burp's that lists things says.
+pub(crate) fn list(cx: &Context, tool: &'static str, page: &Page) -> Result<String, Failure> {
     let arguments = json!({ "count": page.most(), "offset": page.first() });
-    let body = json!({ "jsonrpc": "2.0", "id": 1, "method": "tools/call", "params": { "name": tool, "arguments": arguments } });
-    let request = cx.upstream(UPSTREAM).post(path!("/mcp")).header("accept", "application/json, text/event-stream");
-    let answer = request.json(&body).timeout(PATIENCE).send()?;
+    let answer = call(cx, &json!({ "name": tool, "arguments": arguments })).timeout(PATIENCE).send()?;
     if !answer.is_success() {
         return Err(refused(&answer));
     }
-    let Some(Said { result: Object(outcome), error: Object(error), .. }) = said(&answer) else {
-        return Err(Failure::upstream("what is asked for Burp answers with something that is no MCP"));
-    };
-    if error.code.0.is_some() || error.message.0.is_some() {
-        return Err(Failure::upstream("Burp's extension does not know this tool, or declines to run it"));
+    let said: Object<Said> = answer.json()?;
+    match Meaning::from(said) {
+        Meaning::Text(text) => Ok(text),
+        Meaning::Denied => Err(denied()),
+        Meaning::Declined => Err(declined()),
+        Meaning::Failed => Err(Failure::upstream("the tool of Burp's extension failed")),
+        Meaning::Nothing => Err(Failure::upstream("what is asked for Burp answers with something that is no MCP")),
     }
-    let texts: Vec<String> = outcome.content.0.into_iter().filter_map(|Object(Block { text })| text.0).collect();
-    let text = texts.join("\n\n");
-    if outcome.is_error.0 == Some(true) {
-        return Err(Failure::upstream("the tool of Burp's extension failed"));
-    }
-    // A denial is a text like any other.
-    if text.len() < 200 && text.contains("denied by Burp Suite") {
-        return Err(Failure::unauthorized("somebody at Burp said no, or its settings do; they are in its MCP tab"));
-    }
-    Ok(text)
 }
 
-/// The answer to the one request there was: the body, or the one event of a stream that has it.
-fn said(answer: &Response) -> Option<Said> {
-    let is_stream = answer.header("content-type").is_some_and(|kind| kind.trim_start().starts_with("text/event-stream"));
-    if !is_stream {
-        return serde_json::from_slice(answer.bytes()).ok().filter(|said: &Said| said.id.0 == Some(1));
+/// What a tool of Burp's that does something says. `shown` is for whoever looks at a plan of it: MCP has a place for what is beside the
+/// arguments, and Burp does not read it.
+pub(crate) fn change(
+    cx: &Context,
+    change: Change,
+    tool: &'static str,
+    arguments: &Value,
+    shown: &str,
+) -> Result<String, Failure> {
+    let params = json!({ "name": tool, "arguments": arguments, "_meta": { "casemate": shown } });
+    let said: Object<Said> = change.send(call(cx, &params), refused)?;
+    match Meaning::from(said) {
+        Meaning::Text(text) => Ok(text),
+        Meaning::Denied => Err(denied()),
+        Meaning::Declined => Err(declined()),
+        Meaning::Failed => Err(change.unknown("the tool of Burp's extension failed, and does not say when")),
+        Meaning::Nothing => Err(change.unknown("Burp took it and answered with something that is no MCP")),
     }
-    let stream = std::str::from_utf8(answer.bytes()).ok()?.replace("\r\n", "\n");
-    let events = stream.split("\n\n").map(|event| {
-        let lines = event.lines().filter_map(|line| line.strip_prefix("data:"));
-        lines.map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n")
-    });
-    events.filter_map(|data| serde_json::from_str(&data).ok()).find(|said: &Said| said.id.0 == Some(1))
+}
+
+fn denied() -> Failure {
+    Failure::unauthorized("nothing was done: somebody at Burp said no, or its settings do; they are in its MCP tab")
+}
+
+fn declined() -> Failure {
+    Failure::upstream("nothing was done: Burp's extension does not have this tool, or takes something else by it")
 }
 
 fn refused(answer: &Response) -> Failure {
     match answer.status() {
-        401 | 403 => Failure::unauthorized("the bridge to Burp refused the request: it may take another host name than this one"),
-        404..=406 => Failure::upstream("there is no MCP over Streamable HTTP at /mcp; is it the bridge to Burp?"),
-        429 => Failure::rate_limited("the bridge to Burp wants fewer requests"),
-        500..=599 => {
-            Failure::unavailable(format!("the bridge to Burp is out of order (status {}); is Burp running?", answer.status()))
-        }
-        status => Failure::upstream(format!("the bridge to Burp answered with status {status}")),
+        401 | 403 => Failure::unauthorized(
+            "Burp's extension refused the request: it is for the machine that Burp runs on, and its own host and port",
+        ),
+        404 | 405 => Failure::upstream("Burp's extension is not here, or was restarted meanwhile; the operator has to look"),
+        429 => Failure::rate_limited("Burp's extension wants fewer requests"),
+        500..=599 => Failure::unavailable(format!("Burp's extension is out of order (status {})", answer.status())),
+        status => Failure::upstream(format!("Burp's extension answered with status {status}; is it Burp?")),
     }
     .with_retry_after(answer.retry_after())
 }

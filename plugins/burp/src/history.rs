@@ -26,7 +26,7 @@ pub struct History {
 /// A request and its response.
 #[derive(Debug, Serialize, JsonSchema)]
 struct Exchange {
-    /// Its number in the history
+    /// Its number in the history, which a replay asks for
     number: i64,
     /// Without credentials that are known by place, name or form
     request: String,
@@ -41,11 +41,10 @@ struct Exchange {
 }
 
 pub(crate) fn list(page: Page, cx: &Context) -> Result<History, Failure> {
-    let text = api::call(cx, "get_proxy_http_history", &page)?;
-    let (found, last) = item::items(&text);
-    let items: Vec<Exchange> =
-        found.into_iter().zip(page.first()..page.next()).filter_map(|(item, number)| exchange(item, number)).collect();
-    let next_offset = (!last && !items.is_empty()).then(|| page.next());
+    let text = api::list(cx, "get_proxy_http_history", &page)?;
+    let found = item::items(&text);
+    let next_offset = page.next(found.len());
+    let items = found.into_iter().zip(page.numbers()).filter_map(|(item, number)| exchange(item, number)).collect();
     Ok(History { items, next_offset })
 }
 

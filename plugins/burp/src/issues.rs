@@ -39,10 +39,10 @@ struct Issue {
 }
 
 pub(crate) fn list(page: Page, cx: &Context) -> Result<Issues, Failure> {
-    let text = api::call(cx, "get_scanner_issues", &page)?;
-    let (found, last) = item::items(&text);
-    let issues: Vec<Issue> = found.into_iter().filter_map(issue).collect();
-    let next_offset = (!last && !issues.is_empty()).then(|| page.next());
+    let text = api::list(cx, "get_scanner_issues", &page)?;
+    let found = item::items(&text);
+    let next_offset = page.next(found.len());
+    let issues = found.into_iter().zip(page.numbers()).filter_map(|(item, _)| issue(item)).collect();
     Ok(Issues { issues, next_offset })
 }
 

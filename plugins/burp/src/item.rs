@@ -1,15 +1,12 @@
-//! Items as Burp's extension writes them: JSON objects with an empty line between two, each cut at 5,000 characters, so that the JSON
-//! of a long one is broken off.
+//! Items as Burp's extension writes them: JSON objects with an empty line between two. Those of the history are cut at 5,000 characters each,
+//! so that the JSON of a long one is broken off. Where there are none, it says so in words.
 
 /// What stands where an item was cut.
 const CUT: &str = "... (truncated)";
-/// What stands behind the last item of all.
-const END: &str = "Reached end of items";
 
-/// The items, and whether they are the last ones.
-pub(crate) fn items(text: &str) -> (Vec<&str>, bool) {
-    let blocks = || text.split("\n\n").map(str::trim).filter(|block| !block.is_empty());
-    (blocks().filter(|block| block.starts_with('{')).collect(), blocks().any(|block| block == END))
+/// The items.
+pub(crate) fn items(text: &str) -> Vec<&str> {
+    text.split("\n\n").map(str::trim).filter(|block| block.starts_with('{')).collect()
 }
 
 /// A text member of an item, as far as it is there; and whether it is cut.
@@ -61,9 +58,9 @@ mod tests {
         let whole =
             r#"{"request":"GET / HTTP/1.1\r\nX: \"response\":\r\n\r\n","response":"HTTP/1.1 200 OK\r\n\r\n","notes":null}"#;
         let cut = r#"{"request":"GET / HTTP/1.1\r\n\u00e9 \ud83d\ude00 tail\u00... (truncated)"#;
-        let text = format!("{whole}\n\n{cut}\n\n{END}");
-        let (items, last) = items(&text);
-        assert_eq!((items.len(), last), (2, true));
+        let text = format!("{whole}\n\n{cut}");
+        let items = items(&text);
+        assert_eq!(items.len(), 2);
         assert_eq!(member(items[0], "request"), Some(("GET / HTTP/1.1\r\nX: \"response\":\r\n\r\n".to_owned(), false)));
         assert_eq!(member(items[0], "response"), Some(("HTTP/1.1 200 OK\r\n\r\n".to_owned(), false)));
         assert_eq!(member(items[0], "notes"), None);
@@ -73,7 +70,7 @@ mod tests {
 
     #[test]
     fn what_is_none_is_none() {
-        assert_eq!(items("HTTP history access denied"), (vec![], false));
+        assert_eq!(items("Reached end of items"), Vec::<&str>::new());
         for item in ["{", "{\"request\"", "{\"request\":", "{\"request\":1}", "{\"other\":\"request\"}", "{\"request\":\"\\"] {
             assert!(member(item, "request").is_none_or(|(text, _)| text.is_empty()), "{item}");
         }

@@ -9,6 +9,7 @@ use percent_encoding::percent_decode_str;
 
 pub use read::{Connection, ReadError};
 pub use write::reason;
+pub(crate) use write::write_chunk;
 
 /// One request as it came off the wire: header names keep their case, their order and their repetitions.
 #[derive(Debug, Clone)]

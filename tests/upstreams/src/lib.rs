@@ -28,7 +28,7 @@
 //! | `stratus` | AWS as Stratus Red Team meets it: STS, IAM, CloudTrail and S3 |
 //! | `siem-victorialogs` | VictoriaLogs: JSON lines, and what is beside a query is in it |
 //! | `atomic` | WinRM on a Windows machine: shells, commands, output and faults, and Invoke-AtomicTest |
-//! | `burp` | Burp Suite's MCP extension behind a bridge: one text with items that are cut |
+//! | `burp` | Burp Suite's MCP extension over HTTP with SSE: answers on a stream, and one text with items that are cut |
 //! | `control` | what was received, and scripts that make the others misbehave: see [`control`] |
 //!
 //! Each is its own listener, so each is its own origin. HTTP is spoken by hand ([`http`]): tests assert what really reached an
@@ -78,7 +78,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 
 use control::Control;
 use http::{Request, Response};
@@ -95,6 +95,8 @@ pub struct Reply {
     pub misbehaviour: Option<Misbehaviour>,
     /// Where the answer will come from, when it has to wait for something; until then nothing is sent, however long that is.
     pub held: Option<oneshot::Receiver<Response>>,
+    /// Where the rest of the body comes from, piece by piece, when it is a stream: until nothing more can come, or the client leaves.
+    pub stream: Option<mpsc::UnboundedReceiver<Vec<u8>>>,
 }
 
 impl Reply {
@@ -103,11 +105,17 @@ impl Reply {
     pub fn held(answer: oneshot::Receiver<Response>) -> Self {
         Reply { held: Some(answer), ..Response::empty(200).into() }
     }
+
+    /// An answer whose body goes on. It is what the stream has, and begins with the body of `response`.
+    #[must_use]
+    pub fn stream(response: Response, pieces: mpsc::UnboundedReceiver<Vec<u8>>) -> Self {
+        Reply { stream: Some(pieces), ..response.into() }
+    }
 }
 
 impl From<Response> for Reply {
     fn from(response: Response) -> Self {
-        Reply { response, misbehaviour: None, held: None }
+        Reply { response, misbehaviour: None, held: None, stream: None }
     }
 }
 

@@ -66,7 +66,7 @@ impl Room {
             };
             let reply = self.reply(&request);
             self.record.received(self.upstream.name(), &request, &described(&reply));
-            let Reply { response, misbehaviour, held } = reply;
+            let Reply { response, misbehaviour, held, stream } = reply;
             let response = match held {
                 None => response,
                 // A client that leaves meanwhile is not noticed, and what it asked for is still done.
@@ -75,6 +75,11 @@ impl Room {
                     Err(_) => return Ok(()),
                 },
             };
+            if misbehaviour.is_none()
+                && let Some(pieces) = stream
+            {
+                return connection.stream(&response, pieces).await;
+            }
             let after = match misbehaviour {
                 None => connection.respond(&response).await.map(|()| After::Keep)?,
                 Some(misbehaviour) => {

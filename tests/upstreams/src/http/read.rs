@@ -2,8 +2,9 @@
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::mpsc;
 
-use super::{Request, Response};
+use super::{Request, Response, write::write_chunk};
 
 /// Longest request head. Casemate itself sends far less; a longer one is a fault worth seeing.
 const MAX_HEAD: usize = 64 * 1024;
@@ -64,6 +65,26 @@ impl Connection {
     /// The connection's own.
     pub async fn respond(&mut self, response: &Response) -> std::io::Result<()> {
         self.stream.write_all(&response.to_bytes()).await
+    }
+
+    /// Writes an answer whose body goes on, in chunks. Ends when nothing more can come, or when the client has left.
+    ///
+    /// # Errors
+    /// The connection's own.
+    pub async fn stream(&mut self, response: &Response, mut pieces: mpsc::UnboundedReceiver<Vec<u8>>) -> std::io::Result<()> {
+        let head = [response.head_without_length(), b"transfer-encoding: chunked\r\n\r\n".to_vec()].concat();
+        self.stream.write_all(&head).await?;
+        write_chunk(&mut self.stream, &response.body).await?;
+        let mut ignored = [0; 1024];
+        loop {
+            tokio::select! {
+                piece = pieces.recv() => match piece {
+                    Some(piece) => write_chunk(&mut self.stream, &piece).await?,
+                    None => return self.stream.write_all(b"0\r\n\r\n").await,
+                },
+                read = self.stream.read(&mut ignored) => if read? == 0 { return Ok(()) },
+            }
+        }
     }
 
     async fn head(&mut self) -> Result<Option<Request>, ReadError> {

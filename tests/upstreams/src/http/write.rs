@@ -1,5 +1,8 @@
 //! Writing answers, whole or in pieces.
 
+use tokio::io::AsyncWriteExt;
+use tokio::net::TcpStream;
+
 use super::Response;
 
 impl Response {
@@ -34,6 +37,16 @@ impl Response {
     }
 }
 
+/// Writes one chunk of a chunked body; nothing where it is empty, since that would end the body.
+pub(crate) async fn write_chunk(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
+    if bytes.is_empty() {
+        return Ok(());
+    }
+    stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
+    stream.write_all(bytes).await?;
+    stream.write_all(b"\r\n").await
+}
+
 /// The reason phrase of a status code.
 #[must_use]
 pub fn reason(status: u16) -> &'static str {
@@ -43,6 +56,7 @@ pub fn reason(status: u16) -> &'static str {
         102 => "Processing",
         103 => "Early Hints",
         200 => "OK",
+        202 => "Accepted",
         204 => "No Content",
         301 => "Moved Permanently",
         302 => "Found",

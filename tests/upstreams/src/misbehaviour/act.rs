@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::{Kind, Misbehaviour, bomb, reflect};
-use crate::http::{Request, Response};
+use crate::http::{Request, Response, write_chunk};
 
 const METADATA: &str = "http://169.254.169.254/latest/meta-data/";
 const LOGIN_PAGE: &str = "<!doctype html><title>Sign in</title><form action=/login method=post><input name=password></form>\n";
@@ -223,12 +223,6 @@ async fn until_closed(stream: &mut TcpStream) -> std::io::Result<()> {
     let mut ignored = [0; 1024];
     while stream.read(&mut ignored).await? > 0 {}
     Ok(())
-}
-
-async fn write_chunk(stream: &mut TcpStream, bytes: &[u8]) -> std::io::Result<()> {
-    stream.write_all(format!("{:x}\r\n", bytes.len()).as_bytes()).await?;
-    stream.write_all(bytes).await?;
-    stream.write_all(b"\r\n").await
 }
 
 fn json_text(text: String) -> Response {

@@ -60,7 +60,8 @@ impl Fakes {
     }
 
     pub(crate) fn send(&self, upstream: &str, method: &str, target: &str, headers: &str, body: &[u8]) -> Answer {
-        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: fake\r\nConnection: close\r\n{headers}").into_bytes();
+        let host = self.origins[upstream].strip_prefix("http://").unwrap();
+        let mut request = format!("{method} {target} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n{headers}").into_bytes();
         request.extend(format!("Content-Length: {}\r\n\r\n", body.len()).bytes());
         request.extend(body);
         let all = self.bytes(upstream, &request);
