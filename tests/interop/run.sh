@@ -143,6 +143,7 @@ many "LimaCharlie's SDK against the LimaCharlie fake" "$venv-limacharlie/bin/pyt
   "$(field limacharlie-jwt <<< "$origins")" api-key-of-the-fake-organization 8cbe27f4-bfa1-4afb-ba19-138cd51389cd
 many "Stratus Red Team against moto, which verifies signatures; boto3 looks at what is there" "$venv-aws/bin/python" "$here/stratus_check.py" "$bin/casemate"
 many "Shodan's client against the Shodan fake" "$python" "$here/shodan_check.py" "$(field shodan <<< "$origins")" ShodanKeyOfTheFake0123456789abcd
+many "the MCP Python SDK over HTTP with SSE, against the Burp fake" "$python" "$here/burp_check.py" "$(field burp <<< "$origins")"
 many "mitmproxy itself, behind its plugin" "$python" "$here/mitmproxy_check.py" "$bin" "$venv-mitmproxy/bin/mitmweb"
 many "every document of the Caido plugin, against Caido's own schema" node "$here/caido_check.mjs" "$node"
 many "pymisp against the MISP fake" "$python" "$here/misp_check.py" "$(field misp <<< "$origins")" AuthKeyOfTheFake0123456789abcdefghijklmn

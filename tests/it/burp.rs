@@ -380,6 +380,20 @@ fn a_burp_that_lies_gets_nothing_past() {
     }
 }
 
+/// All that a message may have, in memory several times.
+#[test]
+fn a_long_response_is_cut_and_not_too_long() {
+    let house = unhurried().serve();
+    for (part, times) in [("é\n", 2 << 20), ("token=\u{1b}\"", 400_000)] {
+        let response = format!("HTTP/1.1 200 OK\r\nSet-Cookie: sid=s3cr3t\r\n\r\n{}", part.repeat(times));
+        let said =
+            format!("HttpRequestResponse{{httpRequest=GET /, httpResponse={response}, messageAnnotations=Annotations{{}}}}");
+        order(&house, json!({ "answers": { "send_http1_request": text(&said) } }));
+        let reply = house.call_fresh("replay_request", of_first("replay_request", json!({}))).done(&["answered 200"]);
+        assert_eq!(reply.silent(&["s3cr3t"]).structured()["response"].as_str().unwrap().chars().count(), 8_000, "{part}");
+    }
+}
+
 /// What stands on the stream besides the answer, and what does where the answer should.
 #[test]
 fn a_stream_is_read_to_the_answer_and_no_further() {
