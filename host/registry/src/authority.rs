@@ -51,9 +51,12 @@ impl Authority {
         if self.is_loopback() { "http" } else { "https" }
     }
 
-    /// What a URL points at; its scheme is for the caller to judge.
+    /// What a URL points at; its scheme is for the caller to judge. `None` where its host is one that nothing is asked at, such as `a_b`.
     pub fn of(url: &Url) -> Option<Self> {
         let host = url.host()?.to_owned();
+        if matches!(&host, Host::Domain(name) if !is_name(name)) {
+            return None;
+        }
         Some(Self { host, port: None }.with_port(url.port_or_known_default()?))
     }
 
@@ -177,6 +180,16 @@ mod tests {
             "a]b",
         ] {
             assert!(text.parse::<Authority>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_a_url_points_at_is_one_too() {
+        let of = |url: &str| Authority::of(&Url::parse(url).unwrap()).map(|authority| authority.to_string());
+        assert_eq!(of("https://ghcr.io:443/v2"), Some("ghcr.io".to_owned()));
+        assert_eq!(of("http://[::1]:5000"), Some("[::1]:5000".to_owned()));
+        for url in ["https://a_b/", "https://-a/", "https://a../", "mailto:a@b"] {
+            assert_eq!(of(url), None, "{url}");
         }
     }
 

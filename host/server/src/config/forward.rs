@@ -5,6 +5,7 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use casemate_registry::Authority;
 use http::{HeaderName, HeaderValue, header::AUTHORIZATION};
 use ipnet::IpNet;
 use secrecy::ExposeSecret as _;
@@ -224,6 +225,9 @@ fn collector(to: &str, ca: Option<PathBuf>, form: Option<Form>) -> Result<Collec
     if host.is_empty() {
         return Err("there is no host in it");
     }
+    if matches!(url.scheme(), "http" | "https") && Authority::of(&url).is_none() {
+        return Err("its host is no name: letters, digits and hyphens, with dots between");
+    }
     let here = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback());
     match url.scheme() {
         "https" | "http" if form.is_some() => Err("OTLP has a form of its own: leave `form` out"),
@@ -274,6 +278,7 @@ mod tests {
             "http://otel.example/v1/logs",
             "https://user:secret@otel.example/v1/logs",
             "https://otel.example/v1/logs?token=secret",
+            "https://otel_collector.example/v1/logs",
             "file:///tmp/log",
             "",
         ] {

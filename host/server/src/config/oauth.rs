@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use casemate_oauth::{Algorithm, Rules};
 use casemate_policy::{PrincipalId, TokenScope, Window, approval::RoleName};
+use casemate_registry::Authority;
 use casemate_signing::manifest::Effect;
 use toml::Spanned;
 use url::Url;
@@ -76,7 +77,12 @@ impl Resolver<'_> {
                 None => false,
             };
             let scheme = url.scheme() == "https" || (url.scheme() == "http" && loopback);
-            scheme && url.username().is_empty() && url.password().is_none() && url.query().is_none() && url.fragment().is_none()
+            scheme
+                && Authority::of(url).is_some()
+                && url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none()
         });
         if url.is_none() {
             self.fault(

@@ -266,6 +266,7 @@ mod tests {
             ("otlp = { endpoint = \"https://u:p@collector.example\" }", "is not a collector"),
             ("otlp = { endpoint = \"https://collector.example?token=x\" }", "is not a collector"),
             ("otlp = { endpoint = \"collector:4318\" }", "is not a collector"),
+            ("otlp = { endpoint = \"https://a_collector.example:4318\" }", "is not a collector"),
             ("otlp = { traces = true }", "endpoint"),
             ("otlp = { endpoint = \"https://c.example\", traces = false, metrics = false }", "nothing is sent"),
             ("otlp = { endpoint = \"https://c.example\", interval = \"1ms\" }", "out of range"),
