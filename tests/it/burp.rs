@@ -3,7 +3,10 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::House;
+use crate::{
+    approvals::{enrol, say, shown, waits},
+    harness::House,
+};
 
 const STREAM: &str = "GET /";
 
@@ -257,6 +260,35 @@ fn a_dry_run_says_what_would_be_sent_and_shows_no_credential() {
     }
 }
 
+/// A plan has everything but the credentials, so that another request under the same number is not what was agreed to.
+#[test]
+fn what_a_person_agreed_to_is_what_is_sent() {
+    let house = enrol(unhurried().without("plugins.@.tools.replay_request.approval"), "alice").serve();
+    let call = || house.call("replay_request", of_first("replay_request", json!({ "path": "/orders/2" })));
+    let id = waits(call());
+    let seen = shown(&house, &id).to_string();
+    for part in ["GET /orders/2?id=1&api_key=‹redacted› HTTP/1.1", "Cookie: sid=‹redacted›", "Accept: */*", "app.test"] {
+        assert!(seen.contains(part), "`{part}` is not in {seen}");
+    }
+    assert!(!seen.contains("s3cr3t"), "{seen}");
+    say(&house, "approve", &id, "alice").done();
+    let other = json!({ "request": "GET /transfer?to=eve HTTP/1.1\r\nHost: app.test\r\n\r\n" }).to_string();
+    order(&house, json!({ "answers": { "get_proxy_http_history": text(&other) } }));
+    house.upstreams().forget_received();
+    call().ended("denied", "plan-mismatch", &[]);
+    assert_eq!(called(&house), ["get_proxy_http_history"]);
+
+    order(&house, json!({}));
+    house.forget();
+    let id = waits(call());
+    say(&house, "approve", &id, "alice").done();
+    house.forget();
+    call().done(&["answered 200"]);
+    assert_eq!(called(&house), ["get_proxy_http_history", "send_http1_request"]);
+    house.forget();
+    waits(call());
+}
+
 #[test]
 fn what_does_something_is_off_until_somebody_says_otherwise() {
     for tool in CHANGES {
@@ -384,7 +416,7 @@ fn a_burp_that_lies_gets_nothing_past() {
 #[test]
 fn a_long_response_is_cut_and_not_too_long() {
     let house = unhurried().serve();
-    for (part, times) in [("é\n", 2 << 20), ("token=\u{1b}\"", 400_000)] {
+    for (part, times) in [("é\n", 1 << 20), ("token=\u{1b}\"", 400_000)] {
         let response = format!("HTTP/1.1 200 OK\r\nSet-Cookie: sid=s3cr3t\r\n\r\n{}", part.repeat(times));
         let said =
             format!("HttpRequestResponse{{httpRequest=GET /, httpResponse={response}, messageAnnotations=Annotations{{}}}}");
@@ -392,6 +424,10 @@ fn a_long_response_is_cut_and_not_too_long() {
         let reply = house.call_fresh("replay_request", of_first("replay_request", json!({}))).done(&["answered 200"]);
         assert_eq!(reply.silent(&["s3cr3t"]).structured()["response"].as_str().unwrap().chars().count(), 8_000, "{part}");
     }
+    order(&house, json!({ "answers": { "send_http1_request": text(&"x".repeat(9 << 20)) } }));
+    let reply = house.call_fresh("replay_request", of_first("replay_request", json!({})));
+    reply.ended("error", "outcome-unknown", &["`response_kib`", "Find out before you repeat the call"]);
+    assert_eq!(called(&house).len(), 2);
 }
 
 /// What stands on the stream besides the answer, and what does where the answer should.
