@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use casemate_plugin::{
-    Change, Context, Failure, Request, Response,
+    Change, Context, Failure, Request, Response, SendError,
     field::Whole,
     path,
     tolerant::{Few, Flag, Number, Object, Text, Verbatim},
@@ -134,7 +134,12 @@ fn call<'cx>(cx: &'cx Context, params: &Value) -> Request<'cx> {
 /// What a tool of Burp's that lists things says.
 pub(crate) fn list(cx: &Context, tool: &'static str, page: &Page) -> Result<String, Failure> {
     let arguments = json!({ "count": page.most(), "offset": page.first() });
-    let answer = call(cx, &json!({ "name": tool, "arguments": arguments })).timeout(PATIENCE).send()?;
+    let answer = match call(cx, &json!({ "name": tool, "arguments": arguments })).timeout(PATIENCE).send() {
+        Err(SendError::TimedOut(_)) => {
+            return Err(Failure::unavailable("Burp did not answer in 20 seconds; it may be asking its user"));
+        }
+        answer => answer?,
+    };
     if !answer.is_success() {
         return Err(refused(&answer));
     }

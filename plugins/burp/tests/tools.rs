@@ -93,6 +93,8 @@ fn what_is_no_answer_is_none() {
         (answer(429), FailureKind::RateLimited),
         (answer(502), FailureKind::Unavailable),
         (fault(SendError::Broken("burp")), FailureKind::Upstream),
+        (fault(SendError::TimedOut("burp")), FailureKind::Unavailable),
+        (fault(SendError::Unreachable("burp")), FailureKind::Unavailable),
     ] {
         let failure = history(reply).unwrap_err();
         assert!(failure.kind() == kind && !failure.message().contains("ignore"), "{failure}");
