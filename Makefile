@@ -136,7 +136,7 @@ fuzz-short: setup ## The same, a few seconds each, but for those that need more 
 fuzz-server: setup ## What clients send, given to the whole server; FUZZ_SECONDS each, after a long build
 	FUZZ_DIR=fuzz/server fuzz/run.sh $(FUZZ_SECONDS)
 
-bench: setup ## Per-call overhead over a native echo server, measured in the same run; then decisions, the gate and the audit log
+bench: setup ## Per-call overhead over a native echo server, measured in the same run; the start of every plugin; then decisions, the gate and the audit log
 	cargo build --locked --release -p casemate -p casemate-bench
 	$(CARGO_TARGET_DIR)/release/casemate-bench --json $(CARGO_TARGET_DIR)/bench.json
 	cargo bench --locked -p casemate-policy -p casemate-audit --bench decide --bench append
