@@ -1,5 +1,7 @@
 //! Patterns: globs over names, and anchored regular expressions.
 
+use casemate_signing::manifest::pattern::compiled;
+
 /// Whether `text` is covered by `glob`, in which `*` stands for any run of characters. Linear space, no backtracking
 /// beyond the last star. A `*` in `text` is a character like any other that only a star covers, so the same
 /// function answers whether one glob covers everything another glob covers.
@@ -24,15 +26,12 @@ pub(crate) fn glob(glob: &str, text: &str) -> bool {
     glob.get(at..).is_some_and(|rest| rest.iter().all(|&byte| byte == b'*'))
 }
 
-/// The largest compiled form of one pattern: enough for `{1,4096}` over a class, not for a compile bomb.
-const PATTERN_BYTES: usize = 1 << 20;
-
 /// Compile a manifest's pattern so that it must cover the whole text, whatever its own anchors bind to:
 /// `^a|b$` alone would let `ab` through on either side.
 pub(crate) fn anchored(pattern: &str) -> Result<regex::Regex, regex::Error> {
     // On its own first: `a)|(b` is no pattern, and only the brackets around it would make it one.
     regex_syntax::parse(pattern).map_err(|error| regex::Error::Syntax(error.to_string()))?;
-    regex::RegexBuilder::new(&format!(r"\A(?:{pattern})\z")).size_limit(PATTERN_BYTES).build()
+    compiled(&format!(r"\A(?:{pattern})\z"))
 }
 
 #[cfg(test)]

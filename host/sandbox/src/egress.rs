@@ -7,6 +7,7 @@ mod resolve;
 mod secrets;
 mod sigv4;
 mod supplied;
+mod tls;
 mod token;
 mod transport;
 
@@ -14,6 +15,7 @@ pub use probe::Probed;
 pub(crate) use secrets::LiveSecrets;
 pub use secrets::Secrets;
 pub(crate) use supplied::Settings;
+pub(crate) use tls::Tls;
 pub(crate) use token::Witness;
 pub(crate) use transport::{Answer, Leaving, SendError, Upstreams};
 pub use transport::{TransportError, UpstreamSettings};

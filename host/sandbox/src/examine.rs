@@ -7,7 +7,7 @@ use casemate_signing::{
 
 use crate::{
     dependencies::{Dependencies, check_metadata},
-    imports,
+    imports::{self, ImportError, Outline},
     loaded::LoadError,
 };
 
@@ -23,8 +23,21 @@ pub struct Examined {
 /// # Errors
 /// When it asks for what it does not declare, or says something else of itself than its manifest does.
 pub fn examine(package: Loadable) -> Result<Examined, LoadError> {
+    hold(package, imports::imports_of)
+}
+
+/// The same for what was installed here, with its function bodies left out: those are validated before they are compiled, and what is compiled
+/// is kept by the digest of these very bytes.
+///
+/// # Errors
+/// See [`examine`].
+pub fn examine_installed(package: Loadable) -> Result<Examined, LoadError> {
+    hold(package, imports::outline_of)
+}
+
+fn hold(package: Loadable, read: fn(&[u8]) -> Result<Outline, ImportError>) -> Result<Examined, LoadError> {
     let (manifest, component) = package.into_parts();
-    let (imports, exports) = imports::imports_of(&component)?;
+    let (imports, exports) = read(&component)?;
     imports::check(&imports, &exports, &manifest.imports, &manifest.wit)?;
     let dependencies = check_metadata(&component, &manifest)?;
     Ok(Examined { manifest, component, dependencies })

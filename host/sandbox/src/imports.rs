@@ -101,6 +101,9 @@ impl ImportError {
     }
 }
 
+/// The outermost imports and exports of a component.
+pub(crate) type Outline = (BTreeSet<String>, BTreeSet<String>);
+
 /// The features a plugin may use: what wasm32-wasip2 toolchains emit today.
 fn features() -> WasmFeatures {
     (WasmFeatures::WASM2 | WasmFeatures::COMPONENT_MODEL | WasmFeatures::TAIL_CALL | WasmFeatures::EXTENDED_CONST)
@@ -112,12 +115,28 @@ fn features() -> WasmFeatures {
 /// # Errors
 /// When the bytes are not a component that this host's language accepts.
 pub fn imports_of(component: &[u8]) -> Result<(BTreeSet<String>, BTreeSet<String>), ImportError> {
-    let invalid = |error: wasmparser::BinaryReaderError| ImportError::Invalid(error.message().to_owned());
-    Validator::new_with_features(features()).validate_all(component).map_err(invalid)?;
+    validate(component)?;
+    outline_of(component)
+}
+
+/// All of it, function bodies included, as it has to be before anything is compiled.
+pub(crate) fn validate(component: &[u8]) -> Result<(), ImportError> {
+    Validator::new_with_features(features()).validate_all(component).map(drop).map_err(invalid)
+}
+
+fn invalid(error: wasmparser::BinaryReaderError) -> ImportError {
+    ImportError::Invalid(error.message().to_owned())
+}
+
+/// The same imports and exports, of a component of which everything but function bodies is validated.
+pub(crate) fn outline_of(component: &[u8]) -> Result<Outline, ImportError> {
+    let mut validator = Validator::new_with_features(features());
     let (mut imports, mut exports) = (BTreeSet::new(), BTreeSet::new());
     let mut depth = 0_u32;
     for payload in Parser::new(0).parse_all(component) {
-        match payload.map_err(invalid)? {
+        let payload = payload.map_err(invalid)?;
+        validator.payload(&payload).map_err(invalid)?;
+        match payload {
             Payload::Version { encoding: Encoding::Module, .. } if depth == 0 && imports.is_empty() && exports.is_empty() => {
                 return Err(ImportError::CoreModule);
             }

@@ -32,7 +32,7 @@ pub use call::{
 pub use compile::{CacheError, CodeCache, CompileError, Worker, worker_main};
 pub use dependencies::{Dependencies, MetadataError, check_metadata, dependencies_of, embed};
 pub use egress::{Probed, Secrets, TransportError, UpstreamSettings};
-pub use examine::{Examined, Reviewed, examine};
+pub use examine::{Examined, Reviewed, examine, examine_installed};
 pub use imports::{ImportError, SERVED_WIT, imports_of};
 pub use limits::{Limits, Maxima};
 pub use loaded::{LoadError, Loaded};

@@ -25,7 +25,7 @@ use wasmtime_wasi_http::WasiHttpCtx;
 use crate::{
     call::{CallSettings, Ending, Ends, Fault, Limit, Run, RunFacts, Spent},
     compile::{CacheError, CodeCache, CompileError, Worker},
-    egress::{Leaving, LiveSecrets, Secrets, Settings, UpstreamSettings, Upstreams},
+    egress::{Leaving, LiveSecrets, Secrets, Settings, Tls, UpstreamSettings, Upstreams},
     engine::{self, MEMORIES, SLOTS},
     examine::Reviewed,
     import::{
@@ -110,6 +110,7 @@ pub struct Runtime {
     cache: CodeCache,
     maxima: Maxima,
     places: Places,
+    tls: Tls,
 }
 
 /// A proved package with its code, not yet bound to anything.
@@ -134,7 +135,7 @@ impl Runtime {
     pub fn new(cache: CodeCache, maxima: Maxima) -> Result<Self, RuntimeError> {
         let ground = Ground::new()?;
         let engine_key = engine_key().map_err(|error| RuntimeError(format!("{error:#}")))?;
-        Ok(Self { ground, engine_key, cache, maxima, places: Places::new(SLOTS) })
+        Ok(Self { ground, engine_key, cache, maxima, places: Places::new(SLOTS), tls: Tls::default() })
     }
 
     /// Compile and link a package. Takes it by value: these bytes were verified and reviewed, and no others are compiled.
@@ -159,8 +160,8 @@ impl Runtime {
         let secrets = Arc::new(LiveSecrets::new(&manifest, bindings.secrets));
         let gate = Arc::new(Gate::new(&manifest, &bindings.upstreams)?.guarding(secrets.guard()));
         let settings = Settings::parse(&bindings.settings);
-        let upstreams =
-            Upstreams::new(&manifest, &bindings.upstreams, Arc::clone(&gate), secrets, settings)?.tracing(bindings.traced);
+        let upstreams = Upstreams::new(&manifest, &bindings.upstreams, Arc::clone(&gate), secrets, settings, &self.tls)?
+            .tracing(bindings.traced);
         Ok(Loaded {
             id: manifest.id(),
             digest: manifest.component.sha256.clone(),

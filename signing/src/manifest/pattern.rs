@@ -3,6 +3,11 @@
 //! A pattern that is not anchored at both ends accepts anything around its match: `/etc/passwd?x=abc` for `[a-z]+`.
 //! Anchors are read from the parsed expression, not its spelling: `^a|b$` is not anchored, and neither is `(?m)^a$`.
 
+use std::{
+    collections::HashMap,
+    sync::{LazyLock, Mutex, PoisonError},
+};
+
 use regex::{Regex, RegexBuilder};
 use regex_syntax::hir::{Hir, HirKind, Look};
 
@@ -10,6 +15,8 @@ use regex_syntax::hir::{Hir, HirKind, Look};
 pub const MAX_PATTERN: usize = 1024;
 /// Bytes a compiled pattern may take; what one value of a request may cost to check.
 pub const MAX_COMPILED: usize = 1 << 20;
+/// Expressions that are kept compiled: twice what the plugins of this repository have.
+const MAX_KNOWN: usize = 512;
 
 /// Why a pattern is refused.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -46,7 +53,26 @@ pub fn compile(pattern: &str) -> Result<Regex, PatternError> {
     if !edges.look_set_prefix().contains(Look::Start) || !edges.look_set_suffix().contains(Look::End) {
         return Err(PatternError::Unanchored(pattern.to_owned()));
     }
-    RegexBuilder::new(pattern).size_limit(MAX_COMPILED).build().map_err(|_| PatternError::TooLarge)
+    compiled(pattern).map_err(|_| PatternError::TooLarge)
+}
+
+/// An expression of at most [`MAX_COMPILED`] bytes, compiled once in a process as long as there are not too many: manifests say the same of the
+/// same things, ids above all, and one is read by the loader's checks and by the gate.
+///
+/// # Errors
+/// It is none, or too large.
+pub fn compiled(expression: &str) -> Result<Regex, regex::Error> {
+    static KNOWN: LazyLock<Mutex<HashMap<String, Regex>>> = LazyLock::new(Mutex::default);
+    let known = || KNOWN.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(regex) = known().get(expression) {
+        return Ok(regex.clone());
+    }
+    let regex = RegexBuilder::new(expression).size_limit(MAX_COMPILED).build()?;
+    let mut known = known();
+    if known.len() < MAX_KNOWN {
+        known.insert(expression.to_owned(), regex.clone());
+    }
+    Ok(regex)
 }
 
 /// Whether a group of this name takes part once in every match: of one that repeats, only what it held last is known, and one of an

@@ -7,7 +7,10 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 
 use super::{CompileError, Worker, worker::MAX_CODE};
-use crate::precompiled::Authentic;
+use crate::{
+    imports::{self, ImportError},
+    precompiled::Authentic,
+};
 
 /// Separates this MAC from any other use of the host's key.
 const DOMAIN: &[u8] = b"casemate compiled code v1\0";
@@ -18,6 +21,9 @@ const MAX_ENTRY: u64 = (MAC_LEN + MAX_CODE) as u64;
 /// Why compiled code could not be had.
 #[derive(Debug, thiserror::Error)]
 pub enum CacheError {
+    /// It is no WebAssembly that this host takes.
+    #[error(transparent)]
+    Invalid(#[from] ImportError),
     /// Compiling failed.
     #[error(transparent)]
     Compile(#[from] CompileError),
@@ -38,6 +44,7 @@ impl CacheError {
     /// A stable word for logs and scripts, one for each refusal.
     pub fn code(&self) -> &'static str {
         match self {
+            Self::Invalid(error) => error.code(),
             Self::Compile(error) => error.code(),
             Self::Io(_) => "code-cache-unusable",
             Self::Forged { .. } => "code-cache-forged",
@@ -76,6 +83,7 @@ impl CodeCache {
     }
 
     fn fill(&self, entry: &str, component: &[u8]) -> Result<Authentic, CacheError> {
+        imports::validate(component)?;
         let code = self.worker.compile(component)?;
         self.write(entry, &code)?;
         Ok(Authentic::from_worker(code))

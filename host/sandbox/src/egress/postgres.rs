@@ -29,6 +29,7 @@ use self::{
     wire::Fault,
 };
 use super::{
+    Tls,
     secrets::Secrets,
     transport::{Raw, SendError},
 };
@@ -43,15 +44,8 @@ pub(super) struct Databases {
 
 impl Databases {
     /// Certificates are verified as the system verifies them, as for every other upstream.
-    pub(super) fn new() -> Result<Self, rustls::Error> {
-        let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(&provider))?;
-        let tls = ClientConfig::builder_with_provider(provider)
-            .with_safe_default_protocol_versions()?
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(verifier))
-            .with_no_client_auth();
-        Ok(Self { tls: Arc::new(tls) })
+    pub(super) fn new(tls: &Tls) -> Result<Self, rustls::Error> {
+        tls.client(&[]).map(|tls| Self { tls: Arc::new(tls) })
     }
 
     /// Run the statement of a request that passed the gate. The answer is JSON of up to `cap` bytes.

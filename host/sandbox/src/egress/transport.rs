@@ -27,7 +27,7 @@ use reqwest::{
 };
 
 use super::{
-    mcp_sse,
+    Tls, mcp_sse,
     postgres::Databases,
     resolve::{CheckedResolver, Prohibited},
     secrets::{LiveSecrets, UnusableSecret},
@@ -134,6 +134,7 @@ impl Upstreams {
         gate: Arc<Gate>,
         secrets: Arc<LiveSecrets>,
         settings: Settings,
+        tls: &Tls,
     ) -> Result<Self, TransportError> {
         let clients = manifest
             .upstream
@@ -141,9 +142,9 @@ impl Upstreams {
             .map(|(name, upstream)| {
                 let allow = bindings.get(name).map(|binding| binding.allow_private.as_slice()).unwrap_or_default();
                 let asking = match upstream.protocol {
-                    Protocol::Http => client(allow.into()).map(Asking::Http).map_err(|error| chain(&error)),
-                    Protocol::McpSse => client(allow.into()).map(Asking::McpSse).map_err(|error| chain(&error)),
-                    Protocol::Postgresql => Databases::new().map(Asking::Postgresql).map_err(|error| chain(&error)),
+                    Protocol::Http => client(allow.into(), tls).map(Asking::Http),
+                    Protocol::McpSse => client(allow.into(), tls).map(Asking::McpSse),
+                    Protocol::Postgresql => Databases::new(tls).map(Asking::Postgresql).map_err(|error| chain(&error)),
                 };
                 asking.map(|asking| (name.clone(), asking)).map_err(|reason| TransportError { upstream: name.clone(), reason })
             })
@@ -396,8 +397,10 @@ fn keep(tape: &Tape, at: usize, answer: &Answer) {
     tape.received(at, Received { status: answer.status, headers, body: answer.body.clone() });
 }
 
-fn client(allow_private: Arc<[IpNet]>) -> reqwest::Result<Client> {
-    Client::builder()
+fn client(allow_private: Arc<[IpNet]>, tls: &Tls) -> Result<Client, String> {
+    let tls = tls.client(&[b"h2", b"http/1.1"]).map_err(|error| chain(&error))?;
+    let client = Client::builder()
+        .tls_backend_preconfigured(tls)
         .dns_resolver(CheckedResolver { allow_private })
         .redirect(reqwest::redirect::Policy::none())
         .retry(reqwest::retry::never())
@@ -406,7 +409,8 @@ fn client(allow_private: Arc<[IpNet]>) -> reqwest::Result<Client> {
         .connect_timeout(CONNECT)
         .pool_max_idle_per_host(IDLE_CONNECTIONS)
         .user_agent(USER_AGENT)
-        .build()
+        .build();
+    client.map_err(|error| chain(&error))
 }
 
 /// The address in a host that is written as one; IPv6 stands in brackets.

@@ -4,14 +4,20 @@
 
 use std::{
     collections::BTreeSet,
+    iter,
+    num::NonZero,
     path::{Path, PathBuf},
-    sync::{Arc, RwLock},
+    sync::{
+        Arc, RwLock,
+        atomic::{AtomicUsize, Ordering},
+    },
+    thread,
 };
 
 use cap_std::fs::Dir;
 use casemate_audit::{EventFacts, EventKind, Log, OnFailure, OpenError, Options, Outcome, Sync};
 use casemate_ledger::Ledger;
-use casemate_sandbox::{CodeCache, PluginBindings, Reviewed, Runtime, examine};
+use casemate_sandbox::{CodeCache, PluginBindings, Reviewed, Runtime, examine_installed};
 use casemate_signing::{
     Environment,
     highwater::HighWater,
@@ -44,6 +50,8 @@ use crate::{
     telemetry::Telemetry,
 };
 
+/// Plugins that are loaded at once: where nothing is compiled yet, each has a compiler of its own.
+const MOST_AT_ONCE: usize = 8;
 /// Processes of one user that may write an audit chain at once.
 const MAX_CHAINS: u32 = 64;
 
@@ -188,27 +196,30 @@ impl<'a> Shelf<'a> {
         gathered: &Gathered,
         kept: &Kept,
     ) -> Loads {
-        let mut loads = Loads::default();
-        for (id, locked) in self.lock.plugins() {
+        let installed: Vec<(&PluginId, &Locked)> = self.lock.plugins().iter().collect();
+        let results = spread(&installed, |(id, locked)| {
             let (before, section) = (kept.plugins.get(id), config.plugins.get(&id.name));
-            let is_kept = before.is_some() && !kept.rebind;
-            if !is_kept && section.is_some_and(|section| gathered.lacks(&id.name, section)) {
-                loads.unread.insert(id.name.clone());
-                let known = kept.refused.iter().find(|refused| refused.plugin == *id);
-                let unread = || Refused { plugin: id.clone(), reason: UNREAD.to_owned() };
-                loads.refused.push(known.cloned().unwrap_or_else(unread));
-                continue;
+            match before {
+                Some(served) if !kept.rebind => Some(Ok(Arc::clone(served))),
+                _ if section.is_some_and(|section| gathered.lacks(&id.name, section)) => None,
+                _ => {
+                    let package = self.loadable(id, locked);
+                    let loaded = package.and_then(|package| load(runtime, package, (section, gathered), advisories, before));
+                    Some(loaded.map(Arc::new))
+                }
             }
-            let result = match before {
-                Some(served) if !kept.rebind => Ok(Arc::clone(served)),
-                _ => self
-                    .loadable(id, locked)
-                    .and_then(|package| load(runtime, package, (section, gathered), advisories, before))
-                    .map(Arc::new),
-            };
+        });
+        let mut loads = Loads::default();
+        for ((id, _), result) in installed.into_iter().zip(results) {
             match result {
-                Ok(plugin) => drop(loads.plugins.insert(id.clone(), plugin)),
-                Err(failure) => loads.refused.push(Refused { plugin: id.clone(), reason: failure.message }),
+                Some(Ok(plugin)) => drop(loads.plugins.insert(id.clone(), plugin)),
+                Some(Err(failure)) => loads.refused.push(Refused { plugin: id.clone(), reason: failure.message }),
+                None => {
+                    loads.unread.insert(id.name.clone());
+                    let known = kept.refused.iter().find(|refused| refused.plugin == *id);
+                    let unread = || Refused { plugin: id.clone(), reason: UNREAD.to_owned() };
+                    loads.refused.push(known.cloned().unwrap_or_else(unread));
+                }
             }
         }
         loads
@@ -231,6 +242,29 @@ impl<'a> Shelf<'a> {
             .map_err(|error| Failure::denied(format!("{}: {error}", error.code())))?;
         Ok(approved.loadable())
     }
+}
+
+/// What comes of each, in the same order: worked out on as many threads as the machine runs at once.
+fn spread<T: std::marker::Sync, R: Send>(items: &[T], work: impl Fn(&T) -> R + std::marker::Sync) -> Vec<R> {
+    let threads = thread::available_parallelism().map_or(1, NonZero::get).min(MOST_AT_ONCE).min(items.len());
+    let next = AtomicUsize::new(0);
+    let share = || {
+        let one = || {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            items.get(at).map(|item| (at, work(item)))
+        };
+        iter::from_fn(one).collect::<Vec<_>>()
+    };
+    let mut done = thread::scope(|scope| {
+        let others: Vec<_> = (1..threads).map(|_| scope.spawn(share)).collect();
+        let mut done = share();
+        for other in others {
+            done.extend(other.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic)));
+        }
+        done
+    });
+    done.sort_by_key(|(at, _)| *at);
+    done.into_iter().map(|(_, result)| result).collect()
 }
 
 /// From a proved package to a plugin that is served: what it is made of is reviewed before anything of it is compiled.
@@ -257,7 +291,7 @@ fn load(
 
 /// What a proved package is made of, held against what is known of that.
 pub(super) fn review(package: Loadable, advisories: &Advisories) -> Result<(Reviewed, MadeOf), Failure> {
-    examine(package)?.reviewed(|manifest, dependencies| {
+    examine_installed(package)?.reviewed(|manifest, dependencies| {
         let findings = advisories.admit(&manifest.id(), dependencies, clock::now()).map_err(Failure::denied)?;
         Ok(MadeOf { dependencies: dependencies.cloned(), findings })
     })

@@ -1,0 +1,31 @@
+//! How the host speaks TLS: as the system verifies certificates, to every upstream.
+
+use std::sync::{Arc, OnceLock};
+
+use rustls::{
+    ClientConfig,
+    client::{Resumption, danger::ServerCertVerifier},
+    crypto::ring,
+};
+use rustls_platform_verifier::Verifier;
+
+/// What certificates are verified with: the system's, read once, when the first plugin that has an upstream is loaded. To read them takes
+/// milliseconds, and there is a client for every upstream.
+#[derive(Default)]
+pub(crate) struct Tls(OnceLock<Result<Arc<dyn ServerCertVerifier>, rustls::Error>>);
+
+impl Tls {
+    /// A configuration of one client's own: nothing of a session is another client's.
+    pub(super) fn client(&self, protocols: &[&[u8]]) -> Result<ClientConfig, rustls::Error> {
+        let provider = Arc::new(ring::default_provider());
+        let verifier = self.0.get_or_init(|| Ok(Arc::new(Verifier::new(Arc::clone(&provider))?)));
+        let mut config = ClientConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()?
+            .dangerous()
+            .with_custom_certificate_verifier(verifier.clone()?)
+            .with_no_client_auth();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        config.resumption = Resumption::default();
+        Ok(config)
+    }
+}
