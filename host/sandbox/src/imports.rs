@@ -192,8 +192,17 @@ pub(crate) fn check(
     }
 }
 
+/// A component with a function that says it returns a number, and returns nothing.
 #[cfg(test)]
-#[expect(clippy::expect_used, reason = "tests")]
+pub(crate) fn with_a_wrong_body() -> Vec<u8> {
+    let types = [1, 5, 1, 0x60, 0, 1, 0x7f];
+    let module = [b"\0asm\x01\0\0\0".as_slice(), &types, &[3, 2, 1, 0], &[10, 4, 1, 2, 0, 0x0b]].concat();
+    let section = [1, u8::try_from(module.len()).unwrap_or_default()];
+    [b"\0asm\x0d\0\x01\0".as_slice(), &section, &module].concat()
+}
+
+#[cfg(test)]
+#[expect(clippy::expect_used, clippy::indexing_slicing, reason = "tests")]
 mod tests {
     use super::*;
 
@@ -245,6 +254,20 @@ mod tests {
     #[test]
     fn tools_must_be_exported() {
         refused(&[], &["wasi:cli/run@0.2.12"], &[], SERVED_WIT, "does not export");
+    }
+
+    #[test]
+    fn an_outline_leaves_out_function_bodies_and_nothing_else() {
+        let wrong = with_a_wrong_body();
+        assert!(outline_of(&wrong).is_ok());
+        assert!(matches!(imports_of(&wrong), Err(ImportError::Invalid(_))));
+        // A function section without its code, and a cut one.
+        let (no_code, cut) = (&wrong[..wrong.len() - 6], &wrong[..wrong.len() - 1]);
+        let mut no_code = no_code.to_vec();
+        no_code[9] -= 6;
+        for component in [no_code.as_slice(), cut] {
+            assert!(matches!(outline_of(component), Err(ImportError::Invalid(_))));
+        }
     }
 
     #[test]

@@ -141,6 +141,9 @@ mod tests {
 
     use super::*;
 
+    /// An empty component, and what the worker makes of it.
+    const CODE: &[u8] = b"\0asm\x0d\0\x01\0";
+
     fn cache(path: &std::path::Path, key: u8) -> CodeCache {
         // A worker that answers with what it is given: the cache does not care what code is.
         let worker = Worker { program: "cat".into(), arguments: vec![] };
@@ -155,51 +158,60 @@ mod tests {
     #[test]
     fn an_entry_is_compiled_once_and_then_read() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(cache(dir.path(), 1).code("d", "e", b"code").is_ok());
+        assert!(cache(dir.path(), 1).code("d", "e", CODE).is_ok());
         let dead = CodeCache { worker: Worker { program: "/nonexistent".into(), arguments: vec![] }, ..cache(dir.path(), 1) };
-        assert!(dead.code("d", "e", b"code").is_ok());
+        assert!(dead.code("d", "e", CODE).is_ok());
+    }
+
+    #[test]
+    fn what_does_not_validate_is_not_compiled() {
+        let dir = tempfile::tempdir().unwrap();
+        let wrong = crate::imports::with_a_wrong_body();
+        assert!(matches!(cache(dir.path(), 1).code("d", "e", &wrong), Err(CacheError::Invalid(_))));
+        assert!(matches!(cache(dir.path(), 1).refill("d", "e", &wrong), Err(CacheError::Invalid(_))));
+        assert!(!dir.path().join("d-e.cwasm").exists());
     }
 
     #[test]
     fn a_flipped_byte_is_forged_wherever_it_is() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(cache(dir.path(), 1).code("d", "e", b"code").is_ok());
+        assert!(cache(dir.path(), 1).code("d", "e", CODE).is_ok());
         let path = dir.path().join("d-e.cwasm");
         let good = std::fs::read(&path).unwrap();
         for at in 0..good.len() {
             let mut bad = good.clone();
             bad[at] ^= 1;
             std::fs::write(&path, bad).unwrap();
-            assert!(matches!(cache(dir.path(), 1).code("d", "e", b"code"), Err(CacheError::Forged { .. })), "byte {at}");
+            assert!(matches!(cache(dir.path(), 1).code("d", "e", CODE), Err(CacheError::Forged { .. })), "byte {at}");
         }
     }
 
     #[test]
     fn truncated_foreign_and_swapped_entries_are_forged() {
         let dir = tempfile::tempdir().unwrap();
-        assert!(cache(dir.path(), 1).code("d", "e", b"code").is_ok());
-        assert!(matches!(cache(dir.path(), 2).code("d", "e", b"code"), Err(CacheError::Forged { .. })), "another host's key");
+        assert!(cache(dir.path(), 1).code("d", "e", CODE).is_ok());
+        assert!(matches!(cache(dir.path(), 2).code("d", "e", CODE), Err(CacheError::Forged { .. })), "another host's key");
         std::fs::copy(dir.path().join("d-e.cwasm"), dir.path().join("other-e.cwasm")).unwrap();
         assert!(
-            matches!(cache(dir.path(), 1).code("other", "e", b"code"), Err(CacheError::Forged { .. })),
+            matches!(cache(dir.path(), 1).code("other", "e", CODE), Err(CacheError::Forged { .. })),
             "another plugin's entry"
         );
         std::fs::write(dir.path().join("d-e.cwasm"), [0; 10]).unwrap();
-        assert!(matches!(cache(dir.path(), 1).code("d", "e", b"code"), Err(CacheError::Forged { .. })), "shorter than a MAC");
+        assert!(matches!(cache(dir.path(), 1).code("d", "e", CODE), Err(CacheError::Forged { .. })), "shorter than a MAC");
     }
 
     #[test]
     fn a_link_is_not_followed() {
         let dir = tempfile::tempdir().unwrap();
         std::os::unix::fs::symlink("/etc/hostname", dir.path().join("d-e.cwasm")).unwrap();
-        assert!(matches!(cache(dir.path(), 1).code("d", "e", b"code"), Err(CacheError::Io(_))));
+        assert!(matches!(cache(dir.path(), 1).code("d", "e", CODE), Err(CacheError::Io(_))));
     }
 
     #[test]
     fn entries_are_private() {
         use std::os::unix::fs::PermissionsExt;
         let dir = tempfile::tempdir().unwrap();
-        assert!(cache(dir.path(), 1).code("d", "e", b"code").is_ok());
+        assert!(cache(dir.path(), 1).code("d", "e", CODE).is_ok());
         assert_eq!(std::fs::metadata(dir.path().join("d-e.cwasm")).unwrap().permissions().mode() & 0o777, 0o600);
     }
 }
