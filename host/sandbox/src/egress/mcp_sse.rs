@@ -120,24 +120,23 @@ impl Session<'_> {
         if same { Ok(endpoint) } else { Err(lied("it wants messages posted to another origin than its own")) }
     }
 
-    /// Post a message and hear its answer. A server may answer before it has taken the whole request, and may not take it all before its
-    /// answer is read.
+    /// Post a message and hear its answer, at the same time: a server may not take all of a message before its answer is read. What is said to
+    /// a message that was not taken is no answer, and a refusal says more than that the stream has ended.
     async fn ask(&self, events: &mut Events<'_>, endpoint: &Url, message: &[u8], id: &Value) -> Result<String, Fault> {
         let posted = self.post(endpoint, message);
         let heard = events.answer(id);
         tokio::pin!(posted, heard);
-        tokio::select! {
-            biased;
-            answer = &mut heard => match answer {
-                Ok(answer) => Ok(answer),
-                // A refusal says more than that the stream has ended.
-                Err(lost) => posted.await.and(Err(lost.into())),
-            },
+        let heard = tokio::select! {
             taken = &mut posted => {
                 taken?;
-                Ok(heard.await?)
+                heard.await
             }
-        }
+            heard = &mut heard => {
+                posted.await?;
+                heard
+            }
+        };
+        Ok(heard?)
     }
 
     async fn post(&self, endpoint: &Url, message: &[u8]) -> Result<(), Fault> {

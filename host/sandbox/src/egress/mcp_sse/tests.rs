@@ -17,6 +17,7 @@ const WELCOME: &str = r#"{"jsonrpc":"2.0","id":"casemate","result":{"protocolVer
 const ANSWER: &str = r#"{"jsonrpc":"2.0","id":1,"result":{"content":[]}}"#;
 const ENDPOINT: &str = "event: endpoint\ndata: /message?sessionId=7\n\n";
 const TAKEN: &str = "HTTP/1.1 202 Accepted\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+const GONE: &str = "HTTP/1.1 404 Not Found\r\ncontent-length: 15\r\nconnection: close\r\n\r\nUnknown session";
 const STREAM: &str = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\nconnection: close\r\n\r\n";
 
 /// What it answers, in this order: to the GET, and to each POST on the POST's connection and on the stream.
@@ -140,10 +141,15 @@ async fn what_answers_something_else_is_passed_over() {
     assert_eq!(text(raw), "200 {\"jsonrpc\":\"2.0\",\n\"id\":1,\"result\":{\"a\":1}}");
 }
 
+/// A server that says what comes of a call before it was called, and then does not take it.
 #[tokio::test]
-async fn an_answer_may_come_before_the_message_is_said_to_be_taken() {
-    let (raw, _) = call(Script::honest().post(2, "", &format!("data: {ANSWER}\n\n")), 4_096, CALL).await;
-    assert_eq!(text(raw), format!("200 {ANSWER}"));
+async fn an_answer_to_what_was_not_taken_is_none() {
+    let early = format!("data: {ANSWER}\n\n");
+    let before = Script::honest().post(1, TAKEN, &early).post(2, GONE, "");
+    for script in [before, Script::honest().post(2, GONE, &early)] {
+        let (raw, heard) = call(script, 4_096, CALL).await;
+        assert_eq!((text(raw).as_str(), heard.len()), ("404 Unknown session", 4));
+    }
 }
 
 #[tokio::test]
@@ -187,9 +193,8 @@ async fn a_server_that_says_something_else_is_not_asked() {
 
 #[tokio::test]
 async fn what_comes_of_a_call_is_told() {
-    let gone = "HTTP/1.1 404 Not Found\r\ncontent-length: 15\r\nconnection: close\r\n\r\nUnknown session";
     for (answer, said, came) in [
-        (gone, String::new(), "404 Unknown session".to_owned()),
+        (GONE, String::new(), "404 Unknown session".to_owned()),
         (TAKEN, String::new(), "broken: the stream ended before the answer".to_owned()),
         (TAKEN, "nonsense\n\n".to_owned(), "broken: what comes on the stream is no event".to_owned()),
         (TAKEN, format!("data: {}\n\n", "x".repeat(8_000)), "too large".to_owned()),
